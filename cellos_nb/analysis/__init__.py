@@ -1,0 +1,1 @@
+"""Dose-response fits, plate quality, and what readings conclude."""

@@ -1,0 +1,1 @@
+"""The vocabulary: frozen values that walk from room to room."""

@@ -1,0 +1,61 @@
+"""JSON in and out for the frozen values, with one canonical form to hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_jsonable(value: Any) -> Any:
+    """A value of the domain as plain lists, dicts, strings and numbers."""
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def to_json(value: Any) -> str:
+    """A value of the domain as JSON text; non-finite numbers are written as null."""
+    return _adapter(type(value)).dump_json(value).decode()
+
+
+def from_json(kind: type[T], text: str | bytes) -> T:
+    """The value that `to_json` wrote.
+
+    Raises:
+        pydantic.ValidationError: the text is not JSON, has unknown keys or wrong types.
+    """
+    result: T = _adapter(kind).validate_json(text)
+    return result
+
+
+def from_jsonable(kind: type[T], value: Any) -> T:
+    """The value that `to_jsonable` wrote.
+
+    Raises:
+        pydantic.ValidationError: unknown keys or wrong types.
+    """
+    result: T = _adapter(kind).validate_python(value)
+    return result
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, no blanks, shortest float digits, UTF-8.
+
+    Raises:
+        ValueError: the value holds a number that is not finite, which JSON cannot carry.
+    """
+    return json.dumps(to_jsonable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def sha256(value: Any) -> str:
+    """The SHA-256, as 64 hex digits, of a value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

@@ -1,0 +1,61 @@
+"""What a machine can do, and what it says about a step after a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cellos_nb.domain.reading import Reading
+from cellos_nb.domain.step import StepKind
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """A machine as the planner, the compiler and the executor see it."""
+
+    machine: str
+    """Its name, e.g. `biology` or `ot2-left`."""
+    is_simulated: bool
+    """Whether it touches nothing real; such a machine runs in PROOF and REAL alike."""
+    can_reconcile: bool
+    """Whether it can always say what became of a step, even after a crash of either side."""
+    step_kinds: tuple[StepKind, ...]
+    plate_formats: tuple[int, ...]
+    assays: tuple[str, ...]
+    min_volume_ul: float
+    """The smallest volume one transfer delivers."""
+    max_volume_ul: float
+    """The largest volume one transfer delivers; more is split."""
+    cell_lines: tuple[str, ...] | None = None
+    """Known cell lines; None when any will do."""
+    compounds: tuple[str, ...] | None = None
+    """Known compounds; None when any will do."""
+    dose_range_um: tuple[float, float] | None = None
+    """Doses that it can answer, both ends included; None when any will do."""
+    seconds_per_transfer: float = 4.0
+    seconds_per_well_read: float = 1.0
+    usd_per_hour: float = 0.0
+    """Machine time booked per hour of pipetting and reading."""
+    data_source: str = ""
+    """Citation of the measurements or parameters that it answers from; empty for a real device."""
+
+
+class OutcomeState(StrEnum):
+    """What became of a step, as the machine knows it."""
+
+    NEVER_STARTED = "never_started"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A machine's answer to `reconcile`."""
+
+    state: OutcomeState
+    reading: Reading | None = None
+    """The reading of a step that is done and has one."""
+    detail: str = ""
+    """For a person: the last thing that the machine knows."""

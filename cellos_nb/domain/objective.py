@@ -1,0 +1,117 @@
+"""How good a measured condition is for the campaign's goal; larger is always better."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.result import ExperimentResult
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over wells with its uncertainty."""
+
+    value: float
+    standard_error: float | None
+    degrees_of_freedom: int
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval (Student t); None without a standard error."""
+        if self.standard_error is None or self.degrees_of_freedom < 1:
+            return None
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.degrees_of_freedom, 0.975)) * self.standard_error
+        return (self.value - half, self.value + half)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredCondition:
+    """One measured answer to the campaign's question."""
+
+    cell_line: str
+    """The line measured; for selectivity the target."""
+    compound: str
+    dose_um: float
+    measurement: Estimate
+    """Of that cell line, over all its wells in the campaign."""
+    score: Estimate
+    """What the campaign makes large: the measurement, its negative, or the selectivity."""
+    others: tuple[tuple[str, Estimate], ...] = ()
+    """The measurements of the spared lines, for selectivity."""
+    iteration: int = 0
+    """When the condition was complete."""
+
+
+def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCondition, ...]:
+    """Every condition that the history answers, in the order in which it was completed.
+
+    Repeated measurements of a condition are pooled by the number of their wells. A selectivity counts once the target
+    and all other cell lines were measured at that compound and dose.
+    """
+    measured: dict[tuple[str, str, float], list[ExperimentResult]] = defaultdict(list)
+    for result in history.learnable:
+        proposal = result.proposal
+        measured[proposal.cell_line, proposal.compound, proposal.dose_um].append(result)
+    pooled = {condition: _pool(results) for condition, results in measured.items()}
+    done_in = {condition: min(result.iteration for result in results) for condition, results in measured.items()}
+    if config.objective.goal != "selectivity":
+        sign = 1.0 if config.objective.goal == "maximise" else -1.0
+        return tuple(
+            ScoredCondition(*condition, estimate, _scaled(estimate, sign), iteration=done_in[condition])
+            for condition, estimate in pooled.items()
+        )
+    target, spared = config.target_line, [line for line in config.cell_lines if line != config.target_line]
+    scored = []
+    for (line, compound, dose), estimate in pooled.items():
+        others = [(other, pooled[other, compound, dose]) for other in spared if (other, compound, dose) in pooled]
+        if line != target or len(others) < len(spared):
+            continue
+        worst = min((other for _, other in others), key=lambda other: other.value)
+        done = max(done_in[name, compound, dose] for name in config.cell_lines)
+        scored.append(
+            ScoredCondition(line, compound, dose, estimate, _difference(worst, estimate), tuple(others), iteration=done)
+        )
+    return tuple(sorted(scored, key=lambda condition: condition.iteration))
+
+
+def best_condition(conditions: Iterable[ScoredCondition]) -> ScoredCondition | None:
+    """The one with the highest score; the earliest of equals; None when there is none."""
+    return max(conditions, key=lambda condition: condition.score.value, default=None)
+
+
+def _pool(results: list[ExperimentResult]) -> Estimate:
+    weights = [max(len(result.wells), 1) for result in results]
+    total = sum(weights)
+    values = [result.measurement for result in results if result.measurement is not None]
+    mean = sum(w * value for w, value in zip(weights, values, strict=True)) / total
+    errors = [result.standard_error for result in results]
+    if any(error is None for error in errors):
+        return Estimate(mean, None, 0)
+    variance = sum((w / total) ** 2 * error**2 for w, error in zip(weights, errors, strict=True) if error is not None)
+    return Estimate(mean, math.sqrt(variance), sum(result.degrees_of_freedom for result in results))
+
+
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    return Estimate(factor * estimate.value, estimate.standard_error, estimate.degrees_of_freedom)
+
+
+def _difference(a: Estimate, b: Estimate) -> Estimate:
+    """The difference of two independent means; degrees of freedom after Welch and Satterthwaite.
+
+    Source: Welch 1947, doi:10.1093/biomet/34.1-2.28.
+    """
+    value = a.value - b.value
+    if a.standard_error is None or b.standard_error is None or min(a.degrees_of_freedom, b.degrees_of_freedom) < 1:
+        return Estimate(value, None, 0)
+    variances = a.standard_error**2, b.standard_error**2
+    total = sum(variances)
+    spread = variances[0] ** 2 / a.degrees_of_freedom + variances[1] ** 2 / b.degrees_of_freedom
+    freedom = int(total**2 / spread) if spread > 0 else a.degrees_of_freedom + b.degrees_of_freedom
+    return Estimate(value, math.sqrt(total), max(freedom, 1))

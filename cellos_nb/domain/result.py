@@ -1,0 +1,84 @@
+"""What an experiment concluded, with its uncertainty and whether it may be learnt from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cellos_nb.domain.proposal import ExperimentProposal
+
+
+class ResultStatus(StrEnum):
+    """How an experiment ended."""
+
+    OK = "ok"
+    QUARANTINED = "quarantined"
+    """Measured, but its plate or wells failed quality control: kept, shown, never learnt from."""
+    FAILED = "failed"
+    """Not measured; `error` says why."""
+
+
+class QCFlag(StrEnum):
+    """A reason to doubt a well or a plate."""
+
+    SATURATED = "saturated"
+    MISSING = "missing"
+    OUTLIER = "outlier"
+    LOW_ZPRIME = "low_zprime"
+    LOW_VEHICLE = "low_vehicle"
+    NOISY_VEHICLE = "noisy_vehicle"
+
+
+@dataclass(frozen=True, slots=True)
+class WellResult:
+    """One well of an experiment: raw signal beside the normalised value."""
+
+    plate_id: str
+    well: str
+    replicate: int
+    signal: float | None
+    """Raw, in the unit of the reading."""
+    value: float | None
+    """Normalised to the plate's vehicle controls of the same cell line: 1.0 is untreated."""
+    qc_flags: tuple[QCFlag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResult:
+    """The conclusion of one proposal over its replicate wells."""
+
+    proposal: ExperimentProposal
+    status: ResultStatus
+    measurement: float | None = None
+    """The assay's answer: mean of the replicates that passed, as a fraction of vehicle (reporter: fold of vehicle)."""
+    standard_error: float | None = None
+    """Of the measurement; None when neither replicates nor controls allow one."""
+    degrees_of_freedom: int = 0
+    """Behind the standard error."""
+    viability: float | None = None
+    """Living cells as a fraction of vehicle; None when the assay does not tell."""
+    wells: tuple[WellResult, ...] = ()
+    qc_flags: tuple[QCFlag, ...] = ()
+    """Of the whole plate and of any well."""
+    error: str | None = None
+    iteration: int = 0
+    """Counted from 1 within its campaign; 0 outside one."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cost_usd: float = 0.0
+
+    @property
+    def is_learnable(self) -> bool:
+        """Whether a model may learn from it."""
+        return self.status is ResultStatus.OK and self.measurement is not None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of the measurement (Student t); None without a standard error."""
+        if self.measurement is None or self.standard_error is None or self.degrees_of_freedom < 1:
+            return None
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.degrees_of_freedom, 0.975)) * self.standard_error
+        return (self.measurement - half, self.measurement + half)

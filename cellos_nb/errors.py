@@ -1,0 +1,92 @@
+"""One tree of errors; each message says where, what was asked, what is possible and what to do."""
+
+from __future__ import annotations
+
+
+class CellosError(Exception):
+    """Base of every error that a person can act on; panels and the CLI show it without a traceback."""
+
+    exit_code: int = 1
+    """What a command that ends with this error returns: 2 for wrong input, 1 for a failure."""
+
+
+class InputError(CellosError):
+    """What was asked for cannot be done as written; nothing has moved and nothing was stored."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A campaign or machine configuration is missing, malformed or impossible."""
+
+
+class ProposalError(InputError):
+    """An experiment was proposed that cannot exist, such as a dose of zero or below."""
+
+
+class ScreenError(InputError):
+    """A file of measured responses is missing, malformed, or does not hold the point asked for."""
+
+
+class CompileError(InputError):
+    """Proposals cannot be turned into a plate."""
+
+
+class LayoutError(CompileError):
+    """The wells asked for do not fit the plate."""
+
+
+class PipettingError(CompileError):
+    """A volume cannot be delivered by the machine, at any allowed dilution."""
+
+
+class StockError(CompileError):
+    """A compound has no stock, or less than the plate needs."""
+
+
+class CampaignError(InputError):
+    """A campaign by that name does not exist, exists already, or is not in a state for this."""
+
+
+class AnalysisError(InputError):
+    """The numbers given do not allow the analysis asked for."""
+
+
+class StoreError(CellosError):
+    """The database cannot be opened, read or written."""
+
+
+class StoreVersionError(StoreError):
+    """The database was written by a newer release than this one."""
+
+
+class StoreCorruptError(StoreError):
+    """The database file is damaged or is not a database of this software."""
+
+
+class StoreWriteError(StoreError):
+    """The database cannot be written: full disk, read-only folder, or locked for too long."""
+
+
+class OutputError(CellosError):
+    """A file that was to be written could not be: full disk or read-only folder."""
+
+
+class LeaseError(CellosError):
+    """Another dispatcher holds this database, or took it over."""
+
+
+class MachineError(CellosError):
+    """A device refused, failed or cannot be reached."""
+
+
+class MachineRefusedError(MachineError):
+    """The device declined a step in preflight; it proves that nothing has moved."""
+
+
+class StepFailedError(MachineError):
+    """The device reports that a step ended in failure after it may have begun."""
+
+
+class InDoubtError(MachineError):
+    """It cannot be told whether a step that must not be repeated took effect; a person must choose."""

@@ -1,0 +1,1 @@
+"""Queue, journal, lease and the executor that joins steps to machines."""

@@ -1,0 +1,1 @@
+"""Machines: what executes a step, simulated or real."""

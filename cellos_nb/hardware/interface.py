@@ -1,0 +1,48 @@
+"""The one contract of every machine."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cellos_nb.domain.machine import Capabilities, Outcome
+from cellos_nb.domain.reading import Reading
+from cellos_nb.domain.step import Step
+
+
+class HardwareInterface(Protocol):
+    """A machine that executes steps, one at a time.
+
+    A step that was begun is known by its token. The caller journals the token before `execute`, and asks `reconcile`
+    about it when it does not know how the call ended.
+    """
+
+    def describe(self) -> Capabilities:
+        """What the machine can do. Called before compiling and before every run; touches nothing."""
+        ...
+
+    def preflight(self, step: Step) -> None:
+        """Checks everything about a step that can be checked before it begins; nothing moves.
+
+        Raises:
+            MachineRefusedError: the step cannot be executed; says what to change.
+        """
+        ...
+
+    def execute(self, step: Step, token: str) -> Reading | None:
+        """Executes one step and returns its reading, if its kind has one. Does its own preflight first.
+
+        A token that this machine has executed before is not executed again: the recorded outcome is returned.
+
+        Raises:
+            MachineRefusedError: nothing has moved; the same token may be used again.
+            StepFailedError: the step may have begun.
+        """
+        ...
+
+    def reconcile(self, token: str) -> Outcome:
+        """What became of the step with this token, also after a crash of the caller or of the machine."""
+        ...
+
+    def stop(self) -> None:
+        """Ends any motion and closes the connection; what was recorded stays recorded. May be called twice."""
+        ...

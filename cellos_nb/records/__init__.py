@@ -1,0 +1,1 @@
+"""What a person keeps: papermill runs, the campaign record and exports."""
