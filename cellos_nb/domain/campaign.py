@@ -190,7 +190,8 @@ class CampaignConfig(Settings):
         for index, compound in enumerate(self.compounds):
             if compound.stock_mm is None and self.stock_mm is None:
                 raise ValueError(
-                    f"compounds.{index}|{compound.name} has no stock; give it stock_mm, or the campaign a stock_mm for all"
+                    f"compounds.{index}|{compound.name} has no stock; give it stock_mm, "
+                    "or the campaign a stock_mm for all"
                 )
         positive = self.controls.positive
         if positive and self.stock_mm is None and positive.compound not in self.compound_names:
