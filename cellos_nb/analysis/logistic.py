@@ -1,0 +1,150 @@
+"""The four-parameter log-logistic with its plateaus projected out: what two parameters leave unexplained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellos_nb.analysis.curves import Array, CurveBatch
+
+_MAX_LOGIT = 300.0
+"""Beyond this a logistic is 0 or 1 to the last digit of its square."""
+_TINY = 1e-290
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The best plateaus for given (log EC50, log Hill), and how the residuals change with those two.
+
+    Variable projection after Kaufman: the plateaus are a linear regression on the logistic and follow the other two.
+    Source: Golub & Pereyra 1973, doi:10.1137/0710036; Kaufman 1975, doi:10.1007/BF01932995.
+    """
+
+    values: Array
+    """Shape (8, K), in the order of the properties."""
+
+    @property
+    def rss(self) -> Array:
+        """Residual sum of squares of the dose means."""
+        return self.values[0]
+
+    @property
+    def at_zero(self) -> Array:
+        """Plateau at dose zero, less the curve's centre."""
+        return self.values[1]
+
+    @property
+    def at_infinity(self) -> Array:
+        """Plateau at infinite dose, less the curve's centre."""
+        return self.values[2]
+
+    @property
+    def gradient(self) -> Array:
+        """Of half the rss, by log EC50 and by log Hill; shape (2, K)."""
+        return self.values[3:5]
+
+    @property
+    def curvature(self) -> Array:
+        """Gauss-Newton second derivatives: (EC50, EC50), (EC50, Hill), (Hill, Hill); shape (3, K)."""
+        return self.values[5:8]
+
+
+def project(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projection:
+    """Plateaus by linear regression on the logistic, and derivatives with the plateaus following."""
+    weight, y, total = batch.weight, batch.mean, batch.total_weight
+    # The side of the logistic that is small where the doses are keeps its digits.
+    side = np.where(2 * log_ec50 > batch.low + batch.high, 1.0, -1.0)
+    slope = side * np.exp(log_hill)
+    logit = np.clip(slope * (batch.log_dose - log_ec50) + side * batch.shift, -_MAX_LOGIT, _MAX_LOGIT)
+    v = 1.0 / (1.0 + np.exp(-logit))
+    by_logit = v * (1.0 - v)
+    mean_v = (weight * v).sum(axis=0) / total
+    v -= mean_v
+    wv = weight * v
+    sxx = (wv * v).sum(axis=0)
+    sxx_safe = np.where(sxx > _TINY, sxx, 1.0)
+    beta = np.where(sxx > _TINY, (wv * y).sum(axis=0) / sxx_safe, 0.0)
+    residual = y - beta * v
+    w_residual = weight * residual
+    by_ec50 = _project_out(-slope * by_logit, weight, wv, v, sxx_safe, total)
+    by_hill = _project_out(logit * by_logit, weight, wv, v, sxx_safe, total)
+    w_ec50 = weight * by_ec50
+    near, far = -beta * mean_v, beta * (1.0 - mean_v)
+    is_rising = side > 0
+    values = np.empty((8, batch.n_curves))
+    values[0] = (w_residual * residual).sum(axis=0)
+    values[1] = np.where(is_rising, near, far)
+    values[2] = np.where(is_rising, far, near)
+    values[3] = -beta * (w_residual * by_ec50).sum(axis=0)
+    values[4] = -beta * (w_residual * by_hill).sum(axis=0)
+    values[5] = beta**2 * (w_ec50 * by_ec50).sum(axis=0)
+    values[6] = beta**2 * (w_ec50 * by_hill).sum(axis=0)
+    values[7] = beta**2 * (weight * by_hill**2).sum(axis=0)
+    return Projection(values)
+
+
+def _project_out(column: Array, weight: Array, wv: Array, v: Array, sxx: Array, total: Array) -> Array:
+    column = column - (weight * column).sum(axis=0) / total
+    column -= (wv * column).sum(axis=0) / sxx * v
+    return column
+
+
+def log_logistic(dose: Array, ec50: float, hill: float, lower: float, upper: float) -> Array:
+    """The four-parameter log-logistic at doses of zero and above.
+
+    f(x) = lower + (upper − lower) / (1 + exp(hill·(ln x − ln ec50))).
+
+    Source: Ritz et al. 2015, doi:10.1371/journal.pone.0146021, equation 2 (LL.4).
+    """
+    with np.errstate(divide="ignore", over="ignore"):
+        logit = hill * (np.log(np.asarray(dose, dtype=np.float64)) - np.log(ec50))
+        return lower + (upper - lower) / (1.0 + np.exp(logit))
+
+
+def covariance(batch: CurveBatch, ec50: Array, hill: Array, at_zero: Array, at_infinity: Array, rss: Array) -> Array:
+    """Covariance of (plateau at zero, plateau at infinity, Hill, EC50) by the delta method, shape (K, 4, 4).
+
+    From the observed information (all second derivatives), as `drc` has it, where that is positive definite; from
+    the expected information elsewhere; NaN where neither can be inverted. `rss` includes the replicates' spread.
+    """
+    slope = hill
+    u = np.where(batch.shift < 0, 0.0, batch.log_dose - np.log(ec50))
+    logit = np.clip(slope * u + batch.shift, -_MAX_LOGIT, _MAX_LOGIT)
+    c = 1.0 / (1.0 + np.exp(-logit))
+    q = c * (1.0 - c)
+    qq = q * (1.0 - 2.0 * c)
+    span = at_infinity - at_zero
+    residual = batch.mean - (at_zero + span * c)
+    steep = -slope / ec50
+    jacobian = np.stack([1.0 - c, c, span * q * u, span * q * steep])
+    expected = np.einsum("imk,jmk->kij", jacobian, batch.weight * jacobian)
+    second = np.zeros((4, 4, *c.shape))
+    second[0, 2], second[1, 2] = -q * u, q * u
+    second[0, 3], second[1, 3] = -q * steep, q * steep
+    second[2, 2] = span * qq * u**2
+    second[2, 3] = span * (qq * u * steep - q / ec50)
+    second[3, 3] = span * (qq * steep**2 - q * steep / ec50)
+    bent = np.einsum("ijmk,mk->kij", second, batch.weight * residual)
+    bent = bent + np.swapaxes(np.triu(bent, 1), 1, 2)
+    sigma2 = rss / np.maximum(batch.n_points - 4, 1)
+    observed = _inverse(expected - bent)
+    fallback = np.isnan(observed[:, 0, 0])
+    if fallback.any():
+        observed[fallback] = _inverse(expected[fallback])
+    return observed * sigma2[:, None, None]
+
+
+def _inverse(information: Array) -> Array:
+    """Inverses of those matrices that are positive definite to working precision; NaN for the others."""
+    diagonal = np.einsum("kii->ki", information)
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = information / (scale[:, :, None] * scale[:, None, :])
+    usable = (diagonal > 0).all(axis=1) & np.isfinite(scaled).all(axis=(1, 2))
+    values = np.full(scaled.shape, np.nan)
+    if usable.any():
+        eigenvalues = np.linalg.eigvalsh(scaled[usable])
+        usable[usable] = eigenvalues[:, 0] > 1e-12
+    if usable.any():
+        values[usable] = np.linalg.inv(scaled[usable])
+    return values / (scale[:, :, None] * scale[:, None, :])

@@ -1,0 +1,167 @@
+"""Least-squares search for many curves at once: a grid over (EC50, Hill), then Levenberg-Marquardt from two starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellos_nb.analysis.curves import Array, CurveBatch, IntArray
+from cellos_nb.analysis.logistic import project
+
+DECADES_OUTSIDE = 3.0
+"""How far beyond the doses an EC50 is sought; the response to doses inside hardly changes further out."""
+HILL_RANGE = (0.01, 60.0)
+"""Sizes of the Hill slope that are sought. Below, the curve is a straight line in log dose; above, a step."""
+_HILLS = np.r_[0.03, np.geomspace(0.1, 12.0, 15), 30.0]
+_OUTSIDE = np.log(10.0) * np.array([0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, DECADES_OUTSIDE])
+_MAX_NODES = 160
+_MAX_STEPS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The residuals on a grid of EC50s, each with its best Hill slope; arrays are (E, K), padded with infinity."""
+
+    log_ec50: Array
+    rss: Array
+    log_hill: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """The least-squares fit of each curve; all shapes (K,)."""
+
+    log_ec50: Array
+    log_hill: Array
+    rss: Array
+    """Of the dose means; the replicates' own spread is left out."""
+
+
+def scan(batch: CurveBatch) -> Grid:
+    """Residuals of every curve over the grid, design by design."""
+    parts: list[tuple[IntArray, Array, Array, Array]] = []
+    for members in batch.designs():
+        some = batch.take(members)
+        nodes = _nodes(some.log_dose[(some.weight[:, 0] > 0) & (some.shift[:, 0] == 0), 0])
+        parts.append((members, nodes, *_scan_design(some, nodes)))
+    n_nodes = max((nodes.size for _, nodes, _, _ in parts), default=0)
+    shape = (n_nodes, batch.n_curves)
+    log_ec50, rss, log_hill = np.full(shape, np.inf), np.full(shape, np.inf), np.zeros(shape)
+    for members, nodes, some_rss, some_hill in parts:
+        log_ec50[: nodes.size, members] = nodes[:, None]
+        rss[: nodes.size, members] = some_rss
+        log_hill[: nodes.size, members] = some_hill
+    return Grid(log_ec50, rss, log_hill)
+
+
+def _nodes(log_doses: Array) -> Array:
+    """EC50s to try: a few in each gap between doses, where the residuals may have a minimum of their own."""
+    gaps = np.diff(log_doses)
+    pieces = np.maximum(3, np.ceil(gaps / 0.35)).astype(np.intp)
+    inside = np.concatenate(
+        [
+            np.linspace(start, start + gap, n, endpoint=False)
+            for start, gap, n in zip(log_doses[:-1], gaps, pieces, strict=True)
+        ]
+        + [log_doses[-1:]]
+    )
+    if inside.size > _MAX_NODES:
+        inside = np.interp(np.linspace(0, inside.size - 1, _MAX_NODES), np.arange(inside.size), inside)
+    return np.concatenate([log_doses[0] - _OUTSIDE[::-1], inside, log_doses[-1] + _OUTSIDE])
+
+
+def _scan_design(batch: CurveBatch, nodes: Array) -> tuple[Array, Array]:
+    """For curves with the same doses: lowest rss over the Hill grid and its log Hill, both (E, K)."""
+    logit = _HILLS[None, :, None] * (batch.log_dose[:, 0] - nodes[:, None, None]) + batch.shift[:, 0]
+    # Mirrored where the EC50 is high, so that the small end of the logistic keeps its digits.
+    logit *= np.where(nodes > np.median(nodes), 1.0, -1.0)[:, None, None]
+    basis = 1.0 / (1.0 + np.exp(-np.clip(logit, -200.0, 200.0)))
+    basis = basis.reshape(-1, batch.log_dose.shape[0])
+    used = batch.weight[:, 0] > 0
+    basis -= basis[:, used].mean(axis=1, keepdims=True)
+    basis /= np.maximum(np.abs(basis[:, used]).max(axis=1, keepdims=True), 1e-280)
+    same = bool((batch.weight == batch.weight[:, :1]).all())
+    weight = batch.weight[:, :1] if same else batch.weight
+    sv = basis @ weight
+    sxx = basis**2 @ weight - sv**2 / batch.total_weight[: weight.shape[1]]
+    sxy = basis @ (batch.weight * batch.mean)
+    explained = np.where(sxx > 1e-12, sxy**2 / np.maximum(sxx, 1e-12), 0.0)
+    explained = explained.reshape(nodes.size, _HILLS.size, batch.n_curves)
+    best = explained.argmax(axis=1)
+    rss = batch.ss_between - np.take_along_axis(explained, best[:, None], axis=1)[:, 0]
+    return np.maximum(rss, 0.0), np.log(_HILLS)[best]
+
+
+def minimise(batch: CurveBatch, grid: Grid) -> Optimum:
+    """The least-squares fit of each curve, from the two lowest separate minima of its grid."""
+    columns = np.arange(batch.n_curves)
+    padded = np.pad(grid.rss, ((1, 1), (0, 0)), constant_values=np.inf)
+    is_minimum = (grid.rss <= padded[:-2]) & (grid.rss <= padded[2:]) & np.isfinite(grid.rss)
+    ranked = np.where(is_minimum, grid.rss, np.inf)
+    first = ranked.argmin(axis=0)
+    ranked[first, columns] = np.inf
+    second = ranked.argmin(axis=0)
+    has_second = np.isfinite(ranked[second, columns])
+    which = np.r_[columns, columns[has_second]]
+    rows = np.r_[first, second[has_second]]
+    found = _descend(batch.take(which), grid.log_ec50[rows, which], grid.log_hill[rows, which])
+    n = batch.n_curves
+    best = np.arange(n)
+    other = np.arange(n, which.size)
+    best[has_second] = np.where(found.rss[other] < found.rss[:n][has_second], other, best[has_second])
+    return Optimum(found.log_ec50[best], found.log_hill[best], found.rss[best])
+
+
+def _descend(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Optimum:
+    """Levenberg-Marquardt on (log EC50, log Hill) within their bounds; curves leave as they converge."""
+    at = np.stack([log_ec50, log_hill])
+    bounds = box(batch)
+    here = project(batch, *at).values
+    damping = np.full(batch.n_curves, 1e-2)
+    out, which = np.vstack([at, here[:1]]), np.arange(batch.n_curves)
+    for _ in range(_MAX_STEPS):
+        step, gain = _step(at, here, damping, bounds)
+        target = np.clip(at + step, bounds[0], bounds[1])
+        there = project(batch, *target).values
+        is_better = there[0] < here[0]
+        at = np.where(is_better, target, at)
+        here = np.where(is_better, there, here)
+        is_done = (gain <= 1e-12 * (here[0] + batch.ss_within)) & (damping <= 1.0) | (damping > 1e9)
+        damping = np.where(is_better, damping * 0.1, damping * 10.0)
+        if not is_done.any():
+            continue
+        out[:, which[is_done]] = np.vstack([at, here[:1]])[:, is_done]
+        on = ~is_done
+        if not on.any():
+            return Optimum(*out)
+        which, batch, bounds = which[on], batch.take(on), bounds[:, :, on]
+        at, here, damping = at[:, on], here[:, on], damping[on]
+    out[:, which] = np.vstack([at, here[:1]])
+    return Optimum(*out)
+
+
+def box(batch: CurveBatch) -> Array:
+    """Lower and upper bounds of log EC50 and log Hill, shape (2, 2, K)."""
+    lowest, steepest = np.log(HILL_RANGE)
+    same = np.ones(batch.n_curves)
+    return np.array(
+        [[batch.low - _OUTSIDE[-1], lowest * same], [batch.high + _OUTSIDE[-1], steepest * same]], dtype=np.float64
+    )
+
+
+def _step(at: Array, here: Array, damping: Array, bounds: Array) -> tuple[Array, Array]:
+    """The damped Gauss-Newton step (2, K) and the fall of the rss that it promises (K,).
+
+    A parameter at a bound that it pushes against stays out of the step, so that the other one converges.
+    """
+    gradient, (h11, h12, h22) = here[3:5], here[5:8]
+    is_stuck = ((at <= bounds[0]) & (gradient > 0)) | ((at >= bounds[1]) & (gradient < 0))
+    g1, g2 = np.where(is_stuck, 0.0, gradient)
+    h12 = np.where(is_stuck.any(axis=0), 0.0, h12)
+    d11, d22 = h11 * (1 + damping) + 1e-300, h22 * (1 + damping) + 1e-300
+    determinant = np.maximum(d11 * d22 - h12**2, 1e-14 * d11 * d22) + 1e-300
+    step = np.stack([(h12 * g2 - d22 * g1) / determinant, (h12 * g1 - d11 * g2) / determinant])
+    # No more than half a decade of EC50 or a factor of three of Hill at once: beyond, the linearisation is void.
+    step = np.clip(step, -1.15, 1.15)
+    return step, -(step * np.stack([g1, g2])).sum(axis=0)
