@@ -76,6 +76,10 @@ class LeaseError(CellosError):
     """Another dispatcher holds this database, or took it over."""
 
 
+class StoppedError(CellosError):
+    """A person stopped the work; what was done is kept, and resuming goes on from there."""
+
+
 class MachineError(CellosError):
     """A device refused, failed or cannot be reached."""
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
+from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
+from cellos_nb.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +66,51 @@ class History:
 
         rows = [row for result in self.results for row in _rows(result)]
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> History:
+        """The history whose `frame` this is, as read back from a file; wall-clock times are not in it.
+
+        Raises:
+            InputError: columns are missing; the message names them.
+        """
+        missing = [column for column in COLUMNS if column not in frame.columns]
+        if missing:
+            raise InputError(f"history: the columns {', '.join(missing)} are missing; expected {', '.join(COLUMNS)}.")
+        plain = frame.astype(object).where(frame.notna(), None)
+        return cls(tuple(_result(group) for _, group in plain.groupby("experiment", sort=False)))
+
+
+def _result(group: pd.DataFrame) -> ExperimentResult:
+    rows = group.to_dict("records")
+    head = rows[0]
+    reason = None
+    if head["planner"] is not None:
+        reason = ProposalReason(
+            head["planner"], head["predicted_mean"], head["predicted_sd"], head["acquisition"], head["intent"]
+        )
+    proposal = ExperimentProposal(
+        head["cell_line"], head["compound"], head["dose_um"], head["assay"], head["experiment"], reason
+    )
+    flags = [tuple(QCFlag(flag) for flag in (row["qc_flags"] or "").split()) for row in rows]
+    wells = tuple(
+        WellResult(row["plate"], row["well"], int(row["replicate"]), row["signal"], row["value"], well_flags)
+        for row, well_flags in zip(rows, flags, strict=True)
+        if row["well"] is not None
+    )
+    return ExperimentResult(
+        proposal=proposal,
+        status=ResultStatus(head["status"]),
+        measurement=head["measurement"],
+        standard_error=head["standard_error"],
+        degrees_of_freedom=int(head["degrees_of_freedom"]),
+        viability=head["viability"],
+        wells=wells,
+        qc_flags=tuple(dict.fromkeys(flag for well_flags in flags for flag in well_flags)),
+        error=head["error"],
+        iteration=int(head["iteration"]),
+        cost_usd=float(sum(row["cost_usd"] for row in rows)),
+    )
 
 
 def _rows(result: ExperimentResult) -> Iterator[tuple[Any, ...]]:

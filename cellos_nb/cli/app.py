@@ -1,0 +1,52 @@
+"""All commands, in the order in which `cellos --help` lists them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+from cellos_nb.cli import campaigns, demo, doctor, outputs
+
+app = typer.Typer(
+    name="cellos",
+    help="Autonomous cell-biology experiments: plan, plate, run, learn, record.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from importlib.metadata import version
+
+        typer.echo(f"cellos {version('cellos-nb')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")] = False,
+    version: Annotated[  # noqa: ARG001  # acts in its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Autonomous cell-biology experiments: plan, plate, run, learn, record."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if not verbose:
+        # A notebook that fails is reported in our words; papermill's own log would say it again.
+        logging.getLogger("papermill").setLevel(logging.CRITICAL)
+
+
+app.command()(demo.demo)
+app.command()(campaigns.plan)
+app.command()(campaigns.run)
+app.command()(campaigns.resume)
+app.command()(campaigns.status)
+app.command("list")(campaigns.list_campaigns)
+app.command()(outputs.export)
+app.command()(outputs.record)
+app.command()(doctor.doctor)

@@ -1,0 +1,100 @@
+"""Commands that plan, run and list campaigns."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from cellos_nb.cli.options import AsJson, CampaignId, ConfigFile, Database
+from cellos_nb.cli.tables import print_facts, print_json, print_table
+
+
+def plan(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Check a campaign and show what it will need; nothing is stored and nothing moves."""
+    from cellos_nb.domain.campaign import CampaignConfig
+    from cellos_nb.domain.summary import question
+    from cellos_nb.execution.preflight import check_campaign
+    from cellos_nb.hardware.registry import open_machine
+
+    campaign = CampaignConfig.from_yaml(config)
+    preflight = check_campaign(campaign, open_machine(campaign.machine, ledger=None).describe())
+    if as_json:
+        print_json({"campaign": campaign.to_dict(), "needs": asdict(preflight)})
+        return
+    print_facts((("campaign", campaign.name), ("question", question(campaign)), *preflight.rows()))
+
+
+def run(
+    config: ConfigFile,
+    db: Database = None,
+    name: Annotated[str | None, typer.Option("--name", help="Run it under another name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a campaign to its end. Stopped or killed, `cellos resume` continues it."""
+    from cellos_nb.cli.progress import IterationBars
+    from cellos_nb.domain.campaign import CampaignConfig
+    from cellos_nb.lab import Lab
+
+    campaign = CampaignConfig.from_yaml(config)
+    if name is not None:
+        campaign = CampaignConfig.from_dict({**campaign.to_dict(), "name": name})
+    with Lab.open(db) as lab, IterationBars() as bars:
+        done = lab.run(campaign, on_event=bars)
+        _print_summary(done.summary(), as_json=as_json)
+
+
+def resume(campaign: CampaignId, db: Database = None, as_json: AsJson = False) -> None:
+    """Continue a campaign where it stood; no step that moved liquid is repeated."""
+    from cellos_nb.cli.progress import IterationBars
+    from cellos_nb.lab import Lab
+
+    with Lab.open(db) as lab, IterationBars() as bars:
+        done = lab.resume(campaign, on_event=bars)
+        _print_summary(done.summary(), as_json=as_json)
+
+
+def status(
+    campaign: Annotated[str | None, typer.Argument(help="The campaign; the newest when left out.")] = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where a campaign stands."""
+    from cellos_nb.errors import CampaignError
+    from cellos_nb.lab import Lab
+
+    with Lab.open(db, must_exist=True) as lab:
+        campaigns = lab.campaigns()
+        if campaign is None and not campaigns:
+            raise CampaignError("There is no campaign yet. Start one with `cellos run CAMPAIGN.yaml` or `cellos demo`.")
+        chosen = lab.campaign(campaign) if campaign is not None else campaigns[-1]
+        _print_summary(chosen.summary(), as_json=as_json)
+
+
+def list_campaigns(db: Database = None, as_json: AsJson = False) -> None:
+    """List all campaigns, oldest first."""
+    from cellos_nb.lab import Lab
+
+    with Lab.open(db, must_exist=True) as lab:
+        summaries = [campaign.summary() for campaign in lab.campaigns()]
+    rows = [
+        {
+            "campaign": summary.campaign_id,
+            "status": summary.status,
+            "iterations": summary.n_iterations,
+            "experiments": summary.n_experiments,
+            "best": summary.best.score.value if summary.best else None,
+            "compound": summary.best.compound if summary.best else None,
+            "dose_um": summary.best.dose_um if summary.best else None,
+        }
+        for summary in summaries
+    ]
+    print_table(rows, as_json=as_json, empty="There is no campaign yet. Start one with `cellos demo`.")
+
+
+def _print_summary(summary: Any, *, as_json: bool) -> None:
+    if as_json:
+        print_json({**asdict(summary), "experiments_per_s": summary.experiments_per_s})
+        return
+    print_facts(summary.rows())

@@ -1,0 +1,42 @@
+"""Commands that write what a person keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellos_nb.cli.options import CampaignId, Database, Records
+
+
+def export(
+    campaign: CampaignId,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write one row per well as CSV.")] = None,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="Write one row per well as Parquet.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write every result, whole, as JSON.")] = None,
+    db: Database = None,
+) -> None:
+    """Write a campaign's history into files of your choice."""
+    from cellos_nb.errors import InputError
+    from cellos_nb.lab import Lab
+    from cellos_nb.records.exports import write_csv, write_json, write_parquet
+
+    asked = [(write, path) for write, path in ((write_csv, csv), (write_parquet, parquet), (write_json, json)) if path]
+    if not asked:
+        raise InputError("Nothing to write: give --csv, --parquet or --json with a file name.")
+    with Lab.open(db, must_exist=True) as lab:
+        history = lab.campaign(campaign).results
+    for write, path in asked:
+        write(history, path)
+        typer.echo(f"wrote {path}")
+
+
+def record(campaign: CampaignId, records: Records = Path("records"), db: Database = None) -> None:
+    """Write a campaign's record: executed notebook, page, history, figures, configuration and manifest."""
+    from cellos_nb.lab import Lab
+    from cellos_nb.records.record import write_record
+
+    with Lab.open(db, must_exist=True) as lab:
+        folder = write_record(lab, campaign, records)
+    typer.echo(f"wrote {folder}")

@@ -1,0 +1,107 @@
+"""A campaign in a few numbers, as the command line, the panels and the record show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.objective import Estimate, ScoredCondition, best_condition, score_conditions
+from cellos_nb.units import format_dose, format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSummary:
+    """What a campaign did and found."""
+
+    campaign_id: str
+    question: str
+    status: str
+    stop_reason: str
+    n_iterations: int
+    n_experiments: int
+    n_wells: int
+    n_learnable: int
+    """Experiments that passed quality control."""
+    duration_s: float
+    """Wall-clock time of the iterations themselves."""
+    cost_usd: float
+    best: ScoredCondition | None
+
+    @property
+    def experiments_per_s(self) -> float:
+        """Experiments per second of wall-clock time; 0 for a campaign that has not run."""
+        return self.n_experiments / self.duration_s if self.duration_s > 0 else 0.0
+
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """Label and value of each line, ready to print."""
+        head = (
+            ("campaign", self.campaign_id),
+            ("question", self.question),
+            ("status", f"{self.status} ({self.stop_reason})" if self.stop_reason else self.status),
+            ("iterations", str(self.n_iterations)),
+            ("experiments", f"{self.n_experiments} in {self.n_wells} wells ({self.n_learnable} passed QC)"),
+            ("duration", format_duration(self.duration_s)),
+            ("experiments per second", f"{self.experiments_per_s:.4g}"),
+            ("cost", f"{self.cost_usd:,.2f} USD"),
+        )
+        return (*head, *_best_rows(self.best))
+
+
+def summarise(
+    campaign_id: str, config: CampaignConfig, history: History, *, status: str, stop_reason: str, duration_s: float
+) -> CampaignSummary:
+    """The summary of a campaign's history."""
+    results = history.results
+    return CampaignSummary(
+        campaign_id=campaign_id,
+        question=question(config),
+        status=status,
+        stop_reason=stop_reason,
+        n_iterations=max((result.iteration for result in results), default=0),
+        n_experiments=len(results),
+        n_wells=sum(len(result.wells) for result in results),
+        n_learnable=len(history.learnable),
+        duration_s=duration_s,
+        cost_usd=sum(result.cost_usd for result in results),
+        best=best_condition(score_conditions(config, history)),
+    )
+
+
+def question(config: CampaignConfig) -> str:
+    """The campaign's question in one sentence."""
+    low, high = config.dose_range_um
+    panel = f"{len(config.compounds)} compounds from {format_dose(low)} to {format_dose(high)}"
+    measured = {"viability": "viability", "reporter": "reporter signal", "imaging": "cell count"}[config.assay.name]
+    if config.objective.goal == "selectivity":
+        spared = ", ".join(line for line in config.cell_lines if line != config.target_line)
+        return f"Which of {panel} lowers the {measured} of {config.target_line} and spares {spared}?"
+    extreme = "highest" if config.objective.goal == "maximise" else "lowest"
+    return f"Which of {panel} gives the {extreme} {measured} in any of {', '.join(config.cell_lines)}?"
+
+
+def format_estimate(estimate: Estimate) -> str:
+    """A value with its 95 % interval.
+
+    >>> format_estimate(Estimate(0.25, None, 0))
+    '0.250 (interval unknown: too few wells)'
+    """
+    interval = estimate.interval
+    if interval is None:
+        return f"{estimate.value:.3f} (interval unknown: too few wells)"
+    return f"{estimate.value:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
+
+
+def _best_rows(best: ScoredCondition | None) -> tuple[tuple[str, str], ...]:
+    if best is None:
+        return (("best result", "none yet"),)
+    rows = (
+        ("best: cell line", best.cell_line),
+        ("best: compound", best.compound),
+        ("best: dose", format_dose(best.dose_um)),
+        ("best: measurement", f"{format_estimate(best.measurement)}, fraction of vehicle"),
+    )
+    if not best.others:
+        return rows
+    spared = ", ".join(f"{line} {estimate.value:.3f}" for line, estimate in best.others)
+    return (*rows, ("best: spared lines", spared), ("best: selectivity", format_estimate(best.score)))

@@ -1,0 +1,201 @@
+"""Lab: the object a notebook holds (store, machines, planner), and Campaign, what it gives back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
+from cellos_nb.domain.settings import MachineSettings
+from cellos_nb.domain.summary import CampaignSummary, summarise
+from cellos_nb.execution.events import Event
+from cellos_nb.execution.lease import dispatcher
+from cellos_nb.execution.preflight import Preflight, check_campaign
+from cellos_nb.hardware.interface import HardwareInterface
+from cellos_nb.hardware.registry import open_machine
+from cellos_nb.loop import Loop, OnEvent, run_campaign
+from cellos_nb.planner.registry import make_planner
+from cellos_nb.store.records import CampaignStatus
+from cellos_nb.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+URL_VARIABLE = "CELLOS_DATABASE_URL"
+DEFAULT_URL = "lab.db"
+
+
+def default_url() -> str:
+    """The database that is meant when none is named: the environment's, or `lab.db` in the working folder."""
+    return os.environ.get(URL_VARIABLE) or DEFAULT_URL
+
+
+class Campaign:
+    """One campaign as its store holds it; reading it never needs the machine, and any process may."""
+
+    def __init__(self, store: Store, campaign_id: str) -> None:
+        self.campaign_id = campaign_id
+        self._store = store
+        self.config: CampaignConfig = store.campaign(campaign_id).config
+
+    def __repr__(self) -> str:
+        return f"Campaign({self.campaign_id!r}, {self.status})"
+
+    @property
+    def status(self) -> str:
+        """Where the campaign stands: running, paused, finished, failed or cancelled."""
+        return str(self._store.campaign(self.campaign_id).status)
+
+    @property
+    def results(self) -> History:
+        """Everything concluded so far, in order, quarantined and failed experiments included."""
+        return self._store.history(self.campaign_id)
+
+    def history(self) -> pd.DataFrame:
+        """One row per well, in the order of the experiments; columns as in `cellos_nb.domain.history.COLUMNS`."""
+        return self.results.frame()
+
+    def scores(self) -> tuple[ScoredCondition, ...]:
+        """Every condition that answers the question, in the order of its completion."""
+        return score_conditions(self.config, self.results)
+
+    def best(self) -> ScoredCondition | None:
+        """The best condition measured, with its interval; None before there is one."""
+        return best_condition(self.scores())
+
+    def summary(self) -> CampaignSummary:
+        """The campaign in a few numbers."""
+        record = self._store.campaign(self.campaign_id)
+        return summarise(
+            self.campaign_id,
+            self.config,
+            self.results,
+            status=str(record.status),
+            stop_reason=record.stop_reason or "",
+            duration_s=sum(lap.duration_s or 0.0 for lap in self._store.iterations(self.campaign_id)),
+        )
+
+
+class Lab:
+    """A database, the machines that its campaigns run on, and what was run.
+
+    Use it as a context manager, or call `close`. One process at a time runs campaigns of a database; others may read.
+    """
+
+    def __init__(self, store: Store, machine: HardwareInterface | None = None) -> None:
+        """A lab on an open store; `machine` runs every campaign in place of what the campaigns name."""
+        self.store = store
+        self._own_machine = machine
+        self._machines: dict[str, HardwareInterface] = {}
+
+    @classmethod
+    def open(
+        cls, url: str | Path | None = None, machine: HardwareInterface | None = None, *, must_exist: bool = False
+    ) -> Self:
+        """Opens a lab, making its database when there is none, unless it `must_exist`.
+
+        `url` is a file name or a database URL; `CELLOS_DATABASE_URL` or `lab.db` when left out.
+
+        Raises:
+            StoreError: the database cannot be opened; the message says why and what to do.
+        """
+        return cls(Store.open(url if url is not None else default_url(), create=not must_exist), machine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops the machines that this lab opened and closes the database. May be called twice."""
+        for machine in self._machines.values():
+            machine.stop()
+        self._machines.clear()
+        self.store.close()
+
+    @property
+    def machine(self) -> HardwareInterface:
+        """The machine for experiments outside a campaign: the lab's own, or the simulated biology."""
+        return self.machine_for(MachineSettings())
+
+    def machine_for(self, settings: MachineSettings, seed: int = 0) -> HardwareInterface:
+        """The machine of a campaign, opened once and kept open.
+
+        What a simulated machine did is kept in a ledger beside the database, as a real one remembers: after a crash it
+        can say what became of every step.
+
+        Raises:
+            ConfigError: no such kind, or its files cannot be read.
+            MachineError: another process holds it.
+        """
+        if self._own_machine is not None:
+            return self._own_machine
+        text = f"{settings.model_dump_json()}/{seed}"
+        if text not in self._machines:
+            digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+            path = self.store.path
+            ledger = path.with_name(f"{path.name}.machines") / f"{settings.kind}-{digest}.jsonl"
+            self._machines[text] = open_machine(settings, ledger=ledger, seed=seed)
+        return self._machines[text]
+
+    def check(self, config: CampaignConfig) -> Preflight:
+        """What a campaign will need, without touching a device.
+
+        Raises:
+            InputError: the machine cannot run the campaign; the message has the key, the value and what is possible.
+        """
+        return check_campaign(config, self.machine_for(config.machine, config.seed).describe())
+
+    def run(self, config: CampaignConfig, on_event: OnEvent | None = None) -> Campaign:
+        """Runs a new campaign to its end and returns it.
+
+        Raises:
+            InputError: the campaign cannot be run as configured; nothing was stored.
+            LeaseError: another process is running campaigns of this database.
+        """
+        self.check(config)
+        return self.resume(self.store.add_campaign(config), on_event)
+
+    def resume(self, campaign_id: str, on_event: OnEvent | None = None) -> Campaign:
+        """Continues a campaign where it stood, whatever ended it; a finished one is returned as it is.
+
+        Raises:
+            CampaignError: there is no such campaign.
+            LeaseError: another process is running campaigns of this database.
+        """
+        campaign = self.campaign(campaign_id)
+        if campaign.status == CampaignStatus.FINISHED:
+            return campaign
+        config = campaign.config
+        loop = Loop(
+            store=self.store,
+            machine=self.machine_for(config.machine, config.seed),
+            planner=make_planner(config.planner),
+            on_event=on_event or _ignore,
+        )
+        with dispatcher(self.store):
+            self.store.set_campaign_status(campaign_id, CampaignStatus.RUNNING)
+            reason = run_campaign(loop, campaign_id)
+            self.store.set_campaign_status(campaign_id, CampaignStatus.FINISHED, reason)
+        return campaign
+
+    def campaign(self, campaign_id: str) -> Campaign:
+        """A campaign by its id.
+
+        Raises:
+            CampaignError: there is none; the message lists those there are.
+        """
+        return Campaign(self.store, campaign_id)
+
+    def campaigns(self) -> tuple[Campaign, ...]:
+        """All campaigns, oldest first."""
+        return tuple(Campaign(self.store, record.campaign_id) for record in self.store.campaigns())
+
+
+def _ignore(event: Event) -> None:
+    """For a caller that does not follow what happens."""

@@ -1,0 +1,106 @@
+"""A record as a folder of files: what is read back needs no database and no machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import COLUMNS, History
+from cellos_nb.domain.summary import CampaignSummary, summarise
+from cellos_nb.errors import InputError
+from cellos_nb.records.exports import csv_text
+
+# What `exports.csv_text` does to cells that a spreadsheet would run.
+_ESCAPED_FORMULA = r"^'([=+\-@\t\r])"
+CONFIG, HISTORY, RUN, MANIFEST = "campaign.yaml", "history.csv", "run.json", "manifest.json"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a record says of the run beside its configuration and its results."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    campaign_id: str
+    status: str
+    stop_reason: str
+    duration_s: float
+    machine: str
+    data_source: str
+    """Citation of the measurements or parameters that a simulated machine answered from; empty for a real one."""
+    seed: int
+    versions: dict[str, str]
+    """Of Python and of the packages that shape the numbers."""
+
+
+@dataclass(frozen=True)
+class RecordedCampaign:
+    """A campaign as its record holds it."""
+
+    config: CampaignConfig
+    history: History
+    run: RunFacts
+
+    @property
+    def summary(self) -> CampaignSummary:
+        """The campaign in a few numbers."""
+        return summarise(
+            self.run.campaign_id,
+            self.config,
+            self.history,
+            status=self.run.status,
+            stop_reason=self.run.stop_reason,
+            duration_s=self.run.duration_s,
+        )
+
+
+def read_csv(path: Path) -> History:
+    """The history in a `history.csv`.
+
+    Raises:
+        InputError: the file is missing or is no history.
+    """
+    try:
+        frame = pd.read_csv(
+            path, dtype=dict(COLUMNS), float_precision="round_trip", keep_default_na=False, na_values=[""]
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a history: {error}.") from error
+    for column in frame.select_dtypes("string"):
+        frame[column] = frame[column].str.replace(_ESCAPED_FORMULA, r"\1", regex=True)
+    return History.from_frame(frame)
+
+
+def write_sources(campaign: RecordedCampaign, folder: Path) -> None:
+    """Writes the three files that everything else in a record is made from."""
+    (folder / CONFIG).write_text(campaign.config.to_yaml(), encoding="utf-8")
+    (folder / HISTORY).write_text(csv_text(campaign.history), encoding="utf-8", newline="")
+    write_json(asdict(campaign.run), folder / RUN)
+
+
+def read_record(folder: str | Path) -> RecordedCampaign:
+    """The campaign in a record's folder.
+
+    Raises:
+        InputError: the folder is no record, or a file of it cannot be read.
+    """
+    folder = Path(folder)
+    missing = [name for name in (CONFIG, HISTORY, RUN) if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder}: is no record of a campaign; {', '.join(missing)} is missing.")
+    try:
+        run = TypeAdapter(RunFacts).validate_json((folder / RUN).read_bytes())
+    except ValidationError as error:
+        raise InputError(f"{folder / RUN}: is damaged: {error.errors()[0]['msg']}.") from error
+    return RecordedCampaign(CampaignConfig.from_yaml(folder / CONFIG), read_csv(folder / HISTORY), run)
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Writes indented JSON with sorted keys and a closing newline."""
+    path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

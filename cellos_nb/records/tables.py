@@ -1,0 +1,90 @@
+"""The tables of a record, as data frames; names from users are escaped where they are shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.objective import Estimate, score_conditions
+from cellos_nb.domain.summary import question
+from cellos_nb.records.folder import RecordedCampaign
+from cellos_nb.units import format_dose
+
+
+def asked(record: RecordedCampaign) -> pd.DataFrame:
+    """The configuration in the words of the bench."""
+    config = record.config
+    low, high = config.dose_range_um
+    positive = config.controls.positive
+    controls = f"{config.controls.vehicle} vehicle wells for each cell line"
+    if positive:
+        controls += f", {positive.wells} of {positive.compound} at {format_dose(positive.dose_um)}"
+    rows = {
+        "question": question(config),
+        "cell lines": ", ".join(config.cell_lines),
+        "compounds": ", ".join(config.compound_names),
+        "doses": f"{config.n_doses} from {format_dose(low)} to {format_dose(high)}, evenly spaced in log dose",
+        "assay": config.assay.name,
+        "plate": f"{config.plate_format} wells, {config.replicates} for each experiment; {controls}",
+        "batch": f"{config.batch_size} experiments in an iteration, at most {config.max_iterations} iterations",
+        "planner": f"{config.planner.kind}, {config.planner.acquisition}",
+        "machine": record.run.machine,
+        "source of the data": record.run.data_source or "measured",
+        "seed": str(config.seed),
+    }
+    return _labelled(rows)
+
+
+def found(record: RecordedCampaign) -> pd.DataFrame:
+    """The summary."""
+    return _labelled(dict(record.summary.rows()))
+
+
+def best_conditions(config: CampaignConfig, history: History, n: int) -> pd.DataFrame:
+    """The `n` best conditions, best first, with 95 % intervals."""
+    ranked = sorted(score_conditions(config, history), key=lambda condition: -condition.score.value)[:n]
+    is_selective = config.objective.goal == "selectivity"
+    rows = []
+    for condition in ranked:
+        row = {
+            "compound": condition.compound,
+            "dose": format_dose(condition.dose_um),
+            "cell line": condition.cell_line,
+            "measurement": _short(condition.measurement),
+        }
+        if is_selective:
+            row |= {line: f"{estimate.value:.3f}" for line, estimate in condition.others}
+            row["selectivity"] = _short(condition.score)
+        rows.append(row | {"iteration": str(condition.iteration)})
+    return pd.DataFrame(rows)
+
+
+def quality(history: History) -> pd.DataFrame:
+    """How many experiments ended how, and which doubts were raised."""
+    counts = Counter(str(result.status) for result in history)
+    flags = Counter(str(flag) for result in history for flag in result.qc_flags)
+    rows = {f"experiments {status}": str(n) for status, n in sorted(counts.items())}
+    rows |= {f"experiments flagged {flag}": str(n) for flag, n in sorted(flags.items())}
+    return _labelled(rows)
+
+
+def show(frame: pd.DataFrame) -> None:
+    """Displays a table in a notebook: all rows, no index where it only counts, text escaped."""
+    from IPython.display import HTML, display
+
+    has_labels = not isinstance(frame.index, pd.RangeIndex)
+    with pd.option_context("display.max_colwidth", None):
+        text = frame.to_html(escape=True, index=has_labels, header=not has_labels, border=0, justify="left")
+    display(HTML(text.replace("<td>", '<td style="text-align:left;white-space:normal">')))
+
+
+def _labelled(rows: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({"": list(rows.values())}, index=list(rows))
+
+
+def _short(estimate: Estimate) -> str:
+    interval = estimate.interval
+    return f"{estimate.value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")

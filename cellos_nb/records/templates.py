@@ -1,0 +1,100 @@
+"""The notebook templates and how they are run headlessly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cellos_nb.errors import CellosError, InputError, OutputError
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
+
+log = logging.getLogger(__name__)
+
+# In a wheel the templates lie inside the package, in a checkout beside it.
+_FOLDERS = (Path(__file__).parents[1] / "templates", Path(__file__).parents[2] / "templates")
+
+_SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
+
+
+class TemplateError(CellosError):
+    """A template notebook failed; the executed notebook shows where."""
+
+
+def template_path(name: str) -> Path:
+    """The file of a template.
+
+    Raises:
+        InputError: no template by that name; the message lists those there are.
+    """
+    for folder in _FOLDERS:
+        path = folder / f"{name}.ipynb"
+        if path.is_file():
+            return path
+    known = sorted({path.stem for folder in _FOLDERS for path in folder.glob("*.ipynb")})
+    raise InputError(f"{name}: there is no such template; possible: {', '.join(known)}.")
+
+
+def run_template(name: str, output: Path, parameters: dict[str, Any], *, timeout_s: int = 600) -> None:
+    """Executes a template into `output`, in the folder of `output`; a failed run leaves the notebook that shows it.
+
+    Raises:
+        InputError: a parameter that the template does not have.
+        TemplateError: a cell failed or took longer than `timeout_s`.
+        OutputError: the notebook cannot be written.
+    """
+    import papermill
+
+    source = template_path(name)
+    known = papermill.inspect_notebook(str(source))
+    unknown = [key for key in parameters if key not in known]
+    if unknown:
+        raise InputError(f"{name}: unknown parameter {', '.join(unknown)}; possible: {', '.join(known)}.")
+    log.info("running template %s into %s", name, output)
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(output),
+            parameters=parameters,
+            cwd=str(output.parent),
+            kernel_name="python3",
+            progress_bar=False,
+            execution_timeout=timeout_s,
+            log_output=False,
+            config=_kernel_config(),
+        )
+    except papermill.PapermillExecutionError as error:
+        raise TemplateError(f"{name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from error
+    except TimeoutError as error:
+        raise TemplateError(
+            f"{name}: a cell took longer than {timeout_s} s; the notebook {output} shows it."
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written: {error.strerror or error}.") from error
+
+
+def _kernel_config() -> Config:
+    """Sockets in the file system where there are such: nobody else on the machine can listen to them."""
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc" if os.name == "posix" else "tcp"}})
+
+
+def export_html(notebook: Path, output: Path) -> None:
+    """Writes a notebook as one HTML page that needs no network: outputs and text, code left to the notebook."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="lab", exclude_input=True, exclude_output_prompt=True)
+    body, _ = exporter.from_filename(str(notebook))
+    # The exporter's scripts fetch formula, diagram and widget libraries, none of which a record has.
+    output.write_text(_SCRIPT.sub("", body), encoding="utf-8")
+
+
+def python_version() -> str:
+    """The running Python as `3.11.7`."""
+    return ".".join(map(str, sys.version_info[:3]))
