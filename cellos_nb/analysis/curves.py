@@ -50,7 +50,7 @@ class CurveBatch:
     @property
     def n_curves(self) -> int:
         """K."""
-        return self.weight.shape[1]
+        return int(self.weight.shape[1])
 
     @property
     def total_weight(self) -> Array:
@@ -129,8 +129,9 @@ def pool_replicates(curve: IntArray, dose: Array, response: Array, n_curves: int
     doses, weight, mean = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     place = (row[kept], column[of_curve[kept]])
     doses[place], weight[place], mean[place] = dose[starts][kept], counts[kept], means[kept]
-    ss_within = np.bincount(curve, weights=within, minlength=n_curves)[fitted]
-    return PooledCurves(_batch(doses, weight, mean, ss_within, n_points[fitted]), fitted, n_points, n_doses)
+    ss_within: Array = np.zeros(n_curves)
+    np.add.at(ss_within, curve, within)
+    return PooledCurves(_batch(doses, weight, mean, ss_within[fitted], n_points[fitted]), fitted, n_points, n_doses)
 
 
 def _batch(doses: Array, weight: Array, mean: Array, ss_within: Array, n_points: IntArray) -> CurveBatch:

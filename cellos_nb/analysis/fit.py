@@ -145,7 +145,7 @@ def fit_dose_responses(
     doses, responses = _numbers(frame[dose], dose), _numbers(frame[response], response)
     _check(doses, responses)
     groups = frame.groupby(keys, sort=False, dropna=False, observed=True)
-    curve = groups.ngroup().to_numpy()
+    curve = np.asarray(groups.ngroup(), dtype=np.intp)
     n_curves = int(curve.max(initial=-1)) + 1
     _, first = np.unique(curve, return_index=True)
     table = frame[keys].iloc[first].reset_index(drop=True)
@@ -176,7 +176,9 @@ def _check(doses: Array, responses: Array) -> None:
     infinite = np.isinf(responses)
     if infinite.any():
         at = int(infinite.argmax())
-        raise AnalysisError(f"response: {responses[at]:g} at position {at}; give a finite number, or NaN where missing.")
+        raise AnalysisError(
+            f"response: {responses[at]:g} at position {at}; give a finite number, or NaN where missing."
+        )
 
 
 def _fit(curve: IntArray, dose: Array, response: Array, n_curves: int) -> dict[str, Any]:
@@ -198,7 +200,7 @@ def _fit_batch(batch: CurveBatch) -> tuple[Array, Any]:
     best = project(batch, optimum.log_ec50, optimum.log_hill)
     ec50, size = np.exp(optimum.log_ec50), np.exp(optimum.log_hill)
     rss = optimum.rss + batch.ss_within
-    spread = covariance(batch, ec50, size, best.at_zero, best.at_infinity, rss)
+    spread = covariance(batch, ec50=ec50, hill=size, at_zero=best.at_zero, at_infinity=best.at_infinity, rss=rss)
     error_zero, error_infinity, error_hill, error_ec50 = np.sqrt(np.diagonal(spread, axis1=1, axis2=2)).T
     interval = ec50_intervals(batch, grid, optimum, error_ec50 / ec50)
     falls = best.at_zero >= best.at_infinity

@@ -27,17 +27,20 @@ class Projection:
     @property
     def rss(self) -> Array:
         """Residual sum of squares of the dose means."""
-        return self.values[0]
+        row: Array = self.values[0]
+        return row
 
     @property
     def at_zero(self) -> Array:
         """Plateau at dose zero, less the curve's centre."""
-        return self.values[1]
+        row: Array = self.values[1]
+        return row
 
     @property
     def at_infinity(self) -> Array:
         """Plateau at infinite dose, less the curve's centre."""
-        return self.values[2]
+        row: Array = self.values[2]
+        return row
 
     @property
     def gradient(self) -> Array:
@@ -67,8 +70,8 @@ def project(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projection:
     beta = np.where(sxx > _TINY, (wv * y).sum(axis=0) / sxx_safe, 0.0)
     residual = y - beta * v
     w_residual = weight * residual
-    by_ec50 = _project_out(-slope * by_logit, weight, wv, v, sxx_safe, total)
-    by_hill = _project_out(logit * by_logit, weight, wv, v, sxx_safe, total)
+    by_ec50 = _project_out(-slope * by_logit, (weight, wv, v), sxx_safe, total)
+    by_hill = _project_out(logit * by_logit, (weight, wv, v), sxx_safe, total)
     w_ec50 = weight * by_ec50
     near, far = -beta * mean_v, beta * (1.0 - mean_v)
     is_rising = side > 0
@@ -84,7 +87,9 @@ def project(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projection:
     return Projection(values)
 
 
-def _project_out(column: Array, weight: Array, wv: Array, v: Array, sxx: Array, total: Array) -> Array:
+def _project_out(column: Array, regression: tuple[Array, Array, Array], sxx: Array, total: Array) -> Array:
+    """What a column has beyond a constant and the logistic; regression is (weight, weight * v, v)."""
+    weight, wv, v = regression
     column = column - (weight * column).sum(axis=0) / total
     column -= (wv * column).sum(axis=0) / sxx * v
     return column
@@ -99,10 +104,11 @@ def log_logistic(dose: Array, ec50: float, hill: float, lower: float, upper: flo
     """
     with np.errstate(divide="ignore", over="ignore"):
         logit = hill * (np.log(np.asarray(dose, dtype=np.float64)) - np.log(ec50))
-        return lower + (upper - lower) / (1.0 + np.exp(logit))
+        response: Array = lower + (upper - lower) / (1.0 + np.exp(logit))
+    return response
 
 
-def covariance(batch: CurveBatch, ec50: Array, hill: Array, at_zero: Array, at_infinity: Array, rss: Array) -> Array:
+def covariance(batch: CurveBatch, *, ec50: Array, hill: Array, at_zero: Array, at_infinity: Array, rss: Array) -> Array:
     """Covariance of (plateau at zero, plateau at infinity, Hill, EC50) by the delta method, shape (K, 4, 4).
 
     From the observed information (all second derivatives), as `drc` has it, where that is positive definite; from
@@ -132,7 +138,8 @@ def covariance(batch: CurveBatch, ec50: Array, hill: Array, at_zero: Array, at_i
     fallback = np.isnan(observed[:, 0, 0])
     if fallback.any():
         observed[fallback] = _inverse(expected[fallback])
-    return observed * sigma2[:, None, None]
+    scaled: Array = observed * sigma2[:, None, None]
+    return scaled
 
 
 def _inverse(information: Array) -> Array:
@@ -147,4 +154,5 @@ def _inverse(information: Array) -> Array:
         usable[usable] = eigenvalues[:, 0] > 1e-12
     if usable.any():
         values[usable] = np.linalg.inv(scaled[usable])
-    return values / (scale[:, :, None] * scale[:, None, :])
+    values /= scale[:, :, None] * scale[:, None, :]
+    return values

@@ -36,11 +36,11 @@ def ec50_intervals(batch: CurveBatch, grid: Grid, optimum: Optimum, log_se: Arra
     rise = stdtrit(freedom, 0.5 + CONFIDENCE / 2) ** 2 * (optimum.rss + batch.ss_within) / freedom
     # Curves without any scatter have an interval without width; keep it above the rounding error.
     rise = np.maximum(rise, 1e-13 * batch.ss_between) + 1e-300
-    ends = [_end(batch, grid, optimum, rise, log_se, outward) for outward in (-1.0, 1.0)]
+    ends = [_end(batch, grid, optimum, rise, log_se=log_se, outward=outward) for outward in (-1.0, 1.0)]
     return ends[0], ends[1]
 
 
-def _end(batch: CurveBatch, grid: Grid, optimum: Optimum, rise: Array, log_se: Array, outward: float) -> Array:
+def _end(batch: CurveBatch, grid: Grid, optimum: Optimum, rise: Array, *, log_se: Array, outward: float) -> Array:
     """One end of every interval: step outward until rejected, then close in."""
     bounds = box(batch)
     limit = bounds[1 if outward > 0 else 0][0]

@@ -25,9 +25,9 @@ HOOK_LEVEL = 0.01
 def judge(batch: CurveBatch, optimum: Optimum, interval: tuple[Array, Array]) -> NDArray[np.object_]:
     """The verdict on each curve.
 
-    `hook`: the response turns back, beyond noise, by more than a quarter of its range. `flat`: no better than a constant.
-    `incomplete`: a plateau is not shown, because the EC50 lies outside the doses or its interval has no end on one side.
-    `fitted`: none of these.
+    `hook`: the response turns back, beyond noise, by more than a quarter of its range. `flat`: no better than a
+    constant. `incomplete`: a plateau is not shown, because the EC50 lies outside the doses or its interval has no end
+    on one side. `fitted`: none of these.
     """
     low, high = interval
     outside = (optimum.log_ec50 > batch.high) | (optimum.log_ec50 < batch.low)
