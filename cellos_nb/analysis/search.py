@@ -13,8 +13,10 @@ DECADES_OUTSIDE = 3.0
 """How far beyond the doses an EC50 is sought; the response to doses inside hardly changes further out."""
 HILL_RANGE = (0.01, 60.0)
 """Sizes of the Hill slope that are sought. Below, the curve is a straight line in log dose; above, a step."""
-_HILLS = np.r_[0.03, np.geomspace(0.1, 12.0, 15), 30.0]
+_HILLS = np.r_[0.03, np.geomspace(0.1, 12.0, 14), 20.0, 45.0]
 _OUTSIDE = np.log(10.0) * np.array([0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, DECADES_OUTSIDE])
+_BESIDE = 0.03
+"""Distance in natural log dose from a dose at which the steepest curves take any value there."""
 _MAX_NODES = 160
 _MAX_STEPS = 80
 
@@ -56,7 +58,7 @@ def scan(batch: CurveBatch) -> Grid:
 
 
 def _nodes(log_doses: Array) -> Array:
-    """EC50s to try: a few in each gap between doses, where the residuals may have a minimum of their own."""
+    """EC50s to try: a few in each gap between doses, and close by each dose, where a steep curve may pass through."""
     gaps = np.diff(log_doses)
     pieces = np.maximum(3, np.ceil(gaps / 0.35)).astype(np.intp)
     inside = np.concatenate(
@@ -64,8 +66,9 @@ def _nodes(log_doses: Array) -> Array:
             np.linspace(start, start + gap, n, endpoint=False)
             for start, gap, n in zip(log_doses[:-1], gaps, pieces, strict=True)
         ]
-        + [log_doses[-1:]]
+        + [log_doses[-1:], log_doses - _BESIDE, log_doses + _BESIDE]
     )
+    inside.sort()
     if inside.size > _MAX_NODES:
         inside = np.interp(np.linspace(0, inside.size - 1, _MAX_NODES), np.arange(inside.size), inside)
     return np.concatenate([log_doses[0] - _OUTSIDE[::-1], inside, log_doses[-1] + _OUTSIDE])
@@ -163,5 +166,5 @@ def _step(at: Array, here: Array, damping: Array, bounds: Array) -> tuple[Array,
     determinant = np.maximum(d11 * d22 - h12**2, 1e-14 * d11 * d22) + 1e-300
     step = np.stack([(h12 * g2 - d22 * g1) / determinant, (h12 * g1 - d11 * g2) / determinant])
     # No more than half a decade of EC50 or a factor of three of Hill at once: beyond, the linearisation is void.
-    step = np.clip(step, -1.15, 1.15)
+    step *= np.minimum(1.0, 1.15 / np.maximum(np.abs(step).max(axis=0), 1.15))
     return step, -(step * np.stack([g1, g2])).sum(axis=0)
