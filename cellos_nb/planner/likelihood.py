@@ -1,0 +1,133 @@
+"""How well every curve of a library explains what was measured, for each compound on each cell line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellos_nb.planner.curves import Array, CurveLibrary
+
+Index = NDArray[np.int64]
+
+_CHUNK = 3_000_000
+"""Numbers held at once while curves are compared with observations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """Smooth departures from a curve along log dose, as a Gaussian process of finite rank."""
+
+    nodes: Array
+    """log10 µM."""
+    sd: float
+    length: float
+
+    def features(self, log10_doses: Array) -> Array:
+        """Shape (n, n_nodes); the covariance between doses is the product of their features."""
+        between = np.exp(-0.5 * ((self.nodes[:, None] - self.nodes[None]) / self.length) ** 2)
+        root = np.linalg.cholesky(between + 1e-6 * np.eye(len(self.nodes)))
+        inside = np.clip(log10_doses, self.nodes[0], self.nodes[-1])
+        to_nodes = np.exp(-0.5 * ((inside[:, None] - self.nodes[None]) / self.length) ** 2)
+        features: Array = self.sd * np.linalg.solve(root, to_nodes.T).T
+        return features
+
+    @classmethod
+    def over(cls, log10_range: tuple[float, float], sd: float, length: float) -> Residual:
+        """The process over a range of doses; nodes stand closer than the length scale."""
+        low, high = log10_range
+        n = max(int(np.ceil((high - low) / (0.7 * length))) + 1, 2)
+        return cls(np.linspace(low, high, n) if high > low else np.array([low - 0.5, low + 0.5]), sd, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Measured wells, sorted by group; a group is one compound on one cell line."""
+
+    group: Index
+    """Group of every observation, ascending."""
+    log10_dose: Array
+    response: Array
+    variance: Array
+    """Of the response where known, else 0; the noise that is estimated comes on top."""
+
+    def starts(self) -> Index:
+        """Where each group begins; one more than there are groups."""
+        n_groups = int(self.group[-1]) + 1 if len(self.group) else 0
+        return np.searchsorted(self.group, np.arange(n_groups + 1)).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPosterior:
+    """What the observations of one compound on one cell line say."""
+
+    log_likelihood: Array
+    """Shape (n_curves,)."""
+    gain: Array
+    """Shape (n_nodes, n): the residual's coefficients are `gain @ (observed - curve)` on average."""
+    root: Array
+    """Shape (n_nodes, n_nodes): a root of their remaining covariance."""
+    misfit: Array
+    """Shape (n, n_curves): observed minus curve."""
+
+
+class Likelihood:
+    """Compares a library with observations, for any noise."""
+
+    def __init__(self, library: CurveLibrary, residual: Residual, observed: Observations) -> None:
+        self.observed = observed
+        self._doses, self._which = np.unique(observed.log10_dose, return_inverse=True)
+        self._curves = library.responses(self._doses)
+        self._features = residual.features(observed.log10_dose)
+        self._starts = observed.starts()
+        self.n_groups = len(self._starts) - 1
+
+    def log_likelihoods(self, noise_sd: float) -> Array:
+        """Shape (n_groups, n_curves)."""
+        result = np.zeros((self.n_groups, len(self._curves)))
+        for groups, rows in self._batches():
+            inverse, log_root = self._whitener(rows, noise_sd)
+            white = inverse @ self._misfit(rows)
+            constant = log_root + 0.5 * rows.shape[1] * np.log(2 * np.pi)
+            result[groups] = -0.5 * np.einsum("bnm,bnm->bm", white, white) - constant[:, None]
+        return result
+
+    def posteriors(self, noise_sd: float) -> list[GroupPosterior]:
+        """One for every group."""
+        likelihoods = self.log_likelihoods(noise_sd)
+        found: dict[int, GroupPosterior] = {}
+        for groups, rows in self._batches():
+            inverse, _ = self._whitener(rows, noise_sd)
+            half = inverse @ self._features[rows]
+            gains = np.swapaxes(half, 1, 2) @ inverse
+            remaining = np.eye(half.shape[2]) - np.swapaxes(half, 1, 2) @ half
+            roots = np.linalg.cholesky(remaining + 1e-9 * np.eye(half.shape[2]))
+            misfits = self._misfit(rows)
+            for i, group in enumerate(groups.tolist()):
+                found[group] = GroupPosterior(likelihoods[group], gains[i], roots[i], misfits[i])
+        return [found[group] for group in range(self.n_groups)]
+
+    def _batches(self) -> Iterator[tuple[Index, Index]]:
+        """Groups of equal size together: their numbers, and the rows of each, shape (n_groups, size)."""
+        sizes = np.diff(self._starts)
+        for size in np.unique(sizes).tolist():
+            groups = np.flatnonzero(sizes == size)
+            step = max(1, _CHUNK // (size * len(self._curves)))
+            for first in range(0, len(groups), step):
+                part = groups[first : first + step].astype(np.int64)
+                yield part, self._starts[part][:, None] + np.arange(size)[None]
+
+    def _misfit(self, rows: Index) -> Array:
+        misfit: Array = self.observed.response[rows][:, :, None] - self._curves.T[self._which[rows]]
+        return misfit
+
+    def _whitener(self, rows: Index, noise_sd: float) -> tuple[Array, Array]:
+        """The inverse Cholesky root of each group's covariance, and half its log determinant."""
+        features = self._features[rows]
+        covariance = features @ np.swapaxes(features, 1, 2)
+        diagonal = np.arange(rows.shape[1])
+        covariance[:, diagonal, diagonal] += self.observed.variance[rows] + noise_sd**2
+        root = np.linalg.cholesky(covariance)
+        return np.linalg.inv(root), np.log(root[:, diagonal, diagonal]).sum(axis=1)
