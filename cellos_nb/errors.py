@@ -48,6 +48,10 @@ class CampaignError(InputError):
     """A campaign by that name does not exist, exists already, or is not in a state for this."""
 
 
+class ApprovalError(InputError):
+    """A real machine was asked to execute a workflow that nobody has approved for it."""
+
+
 class AnalysisError(InputError):
     """The numbers given do not allow the analysis asked for."""
 

@@ -1,0 +1,91 @@
+"""Control flags: pause and kill, set from any process, read between steps."""
+
+from __future__ import annotations
+
+import getpass
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import delete, insert, select
+
+from cellos_nb.errors import StoppedError
+from cellos_nb.store.schema import control_flags
+from cellos_nb.store.store import Store
+from cellos_nb.units import now_utc
+
+FlagName = Literal["paused", "killed"]
+
+POLL_S = 0.2
+"""How often a paused executor looks whether it may go on; another process cannot wake it."""
+GLANCE_S = 0.05
+"""How old an answer may be for a simulated step, which takes less time than the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag that is set."""
+
+    name: FlagName
+    reason: str
+    set_by: str
+    set_at: datetime
+
+
+class ControlFlags:
+    """The flags of one database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[str, Flag] = {}
+        self._seen_at = float("-inf")
+
+    def set(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
+        """Sets a flag; setting it again keeps the first reason."""
+        values = {"name": name, "reason": reason, "set_by": by or _person(), "set_at": now_utc()}
+        with self._store.write() as tx:
+            if tx.scalar(select(control_flags.c.name).where(control_flags.c.name == name)) is None:
+                tx.execute(insert(control_flags), values)
+        self._seen_at = float("-inf")
+
+    def clear(self, name: FlagName) -> None:
+        """Takes a flag back; does nothing when it is not set."""
+        with self._store.write() as tx:
+            tx.execute(delete(control_flags).where(control_flags.c.name == name))
+        self._seen_at = float("-inf")
+
+    def read(self, *, max_age_s: float = 0.0) -> dict[str, Flag]:
+        """The flags that are set, by name; from memory when that is not older than `max_age_s`."""
+        if time.monotonic() - self._seen_at > max_age_s:
+            with self._store.read() as tx:
+                rows = tx.execute(select(control_flags)).all()
+            self._seen = {row.name: Flag(row.name, row.reason, row.set_by, row.set_at) for row in rows}
+            self._seen_at = time.monotonic()
+        return self._seen
+
+    def wait_until_allowed(self, *, max_age_s: float = 0.0) -> None:
+        """Returns when work may go on: at once, or when a pause is over.
+
+        Raises:
+            StoppedError: the queue was killed.
+        """
+        flags = self.read(max_age_s=max_age_s)
+        while flags:
+            if "killed" in flags:
+                flag = flags["killed"]
+                why = f": {flag.reason}" if flag.reason else ""
+                raise StoppedError(
+                    f"{flag.set_by} stopped all work on this database at {flag.set_at:%Y-%m-%d %H:%M:%S} UTC{why}. "
+                    "Allow it again with `cellos resume-queue`, then resume."
+                )
+            threading.Event().wait(POLL_S)
+            flags = self.read()
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"  # a container without a user entry

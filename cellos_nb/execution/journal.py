@@ -1,0 +1,156 @@
+"""The journal: what was about to be done, and what came of it. The only truth about what happened to a plate."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from cellos_nb.domain import codec
+from cellos_nb.domain.reading import Reading
+from cellos_nb.execution.lease import Lease
+from cellos_nb.store.schema import readings, steps
+from cellos_nb.store.store import Store
+from cellos_nb.units import now_utc
+
+GROUP_S = 0.02
+GROUP_ENTRIES = 256
+
+
+class StepStatus(StrEnum):
+    """What is known of one attempt at a step; a step without entry is pending."""
+
+    STARTED = "started"
+    """The intent: committed before the device is called."""
+    DONE = "done"
+    REFUSED = "refused"
+    """The machine declined; nothing was sent."""
+    FAILED = "failed"
+    """It may have begun."""
+    INTERRUPTED = "interrupted"
+    """A harmless step cut short by a crash, to be repeated."""
+    IN_DOUBT = "in_doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One attempt at a step."""
+
+    token: str
+    step_uid: str
+    attempt: int
+    status: StepStatus
+    error: str | None = None
+
+
+def token_of(plate_id: str, step_uid: str, attempt: int) -> str:
+    """The name of one attempt, by plate and not by run: so that no copy of a run can dispense again.
+
+    >>> token_of("demo/i001-p1", "3-dose", 1)
+    'demo/i001-p1:3-dose:1'
+    """
+    return f"{plate_id}:{step_uid}:{attempt}"
+
+
+class Journal:
+    """Entries of one dispatcher on one machine.
+
+    Strict: every entry is on the disk before the call returns. Grouped: entries are kept in memory and stored together,
+    every 20 ms or 256 entries and at each run's end. What a crash then loses is what the machine remembers by token;
+    so it is for simulated machines that can reconcile, and only for them.
+    """
+
+    def __init__(self, store: Store, lease: Lease, machine: str, *, is_strict: bool) -> None:
+        self.is_strict = is_strict
+        self._store, self._lease, self._machine = store, lease, machine
+        self._new: dict[str, dict[str, Any]] = {}
+        self._changed: dict[str, dict[str, Any]] = {}
+        self._readings: list[dict[str, str]] = []
+        self._stored_at = time.monotonic()
+
+    def started(self, run_id: int, token: str, step_uid: str, attempt: int) -> None:
+        """Notes the intent. When strict, it is on the disk when this returns."""
+        self._new[token] = {
+            "token": token,
+            "run_id": run_id,
+            "step_uid": step_uid,
+            "attempt": attempt,
+            "status": StepStatus.STARTED.value,
+            "machine": self._machine,
+            "error": None,
+            "fencing": self._lease.fencing,
+            "started_at": now_utc(),
+            "finished_at": None,
+        }
+        self._noted()
+
+    def done(self, token: str, reading: Reading | None) -> None:
+        """Notes that a step was executed, with what it read."""
+        if reading is not None:
+            self._readings.append({"token": token, "reading": codec.to_json(reading)})
+        self._ended(token, StepStatus.DONE, None)
+
+    def ended(self, token: str, status: StepStatus, error: str) -> None:
+        """Notes that an attempt came to another end."""
+        self._ended(token, status, error)
+
+    def flush(self) -> None:
+        """Stores what is in memory; in the caller's transaction if there is one.
+
+        Raises:
+            LeaseError: another dispatcher took over; nothing was stored.
+        """
+        self._stored_at = time.monotonic()
+        with self._store.write(durable=self.is_strict) as tx:
+            self._lease.check(tx)
+            if self._new:
+                tx.execute(insert(steps), list(self._new.values()))
+            if self._changed:
+                tx.execute(_CHANGE, list(self._changed.values()))
+            if self._readings:
+                tx.execute(insert(readings), self._readings)
+        self._new, self._changed, self._readings = {}, {}, []
+
+    def entries(self, run_id: int) -> tuple[JournalEntry, ...]:
+        """What is stored about a run, in the order of the attempts."""
+        query = select(steps.c.token, steps.c.step_uid, steps.c.attempt, steps.c.status, steps.c.error)
+        with self._store.read() as tx:
+            rows = tx.execute(query.where(steps.c.run_id == run_id).order_by(steps.c.attempt)).all()
+        return tuple(JournalEntry(token, uid, n, StepStatus(status), error) for token, uid, n, status, error in rows)
+
+    def _ended(self, token: str, status: StepStatus, error: str | None) -> None:
+        end: dict[str, Any] = {"status": status.value, "error": error, "finished_at": now_utc()}
+        if token in self._new:
+            self._new[token] |= end
+        else:
+            self._changed[token] = {"of_token": token} | end
+        self._noted()
+
+    def _noted(self) -> None:
+        n = len(self._new) + len(self._changed)
+        if self.is_strict or n >= GROUP_ENTRIES or time.monotonic() - self._stored_at > GROUP_S:
+            self.flush()
+
+
+def reading_of(store: Store, run_id: int) -> Reading | None:
+    """The last reading of a run."""
+    query = (
+        select(readings.c.reading)
+        .join(steps, steps.c.token == readings.c.token)
+        .where(steps.c.run_id == run_id)
+        .order_by(steps.c.finished_at.desc())
+        .limit(1)
+    )
+    with store.read() as tx:
+        text = tx.execute(query).scalar()
+    return None if text is None else codec.from_json(Reading, text)
+
+
+_CHANGE = (
+    update(steps)
+    .where(steps.c.token == bindparam("of_token"))
+    .values(status=bindparam("status"), error=bindparam("error"), finished_at=bindparam("finished_at"))
+)

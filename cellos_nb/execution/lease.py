@@ -1,0 +1,234 @@
+"""The right to move devices: one dispatcher for each database, with a fencing token."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from cellos_nb.errors import LeaseError, StoreError
+from cellos_nb.execution.process import ProcessIdentity, this_process
+from cellos_nb.store.schema import lease
+from cellos_nb.store.store import Store
+from cellos_nb.units import now_utc
+
+log = logging.getLogger(__name__)
+
+TTL_S = 30.0
+"""A holder that was not heard of for so long has lost the lease."""
+LINGER_S = 1.0
+"""How long an unused lease is kept, so that many small batches do not take it anew each time."""
+PATIENCE_S = 3.0
+"""How long to wait for another process before giving up; covers its linger."""
+
+_FENCING = select(lease.c.fencing).where(lease.c.lease_id == 1)
+_REGISTERING = threading.Lock()
+
+
+class Lease:
+    """The lease of one open store. Threads of a process take turns; other processes are refused.
+
+    free ── held() ──► held ── last user leaves ──► lingering ──► free
+                        │ not heard of for 30 s, or its process is gone
+                        ▼
+                      taken over by another, with a higher fencing token
+    """
+
+    def __init__(self, store: Store, *, ttl_s: float = TTL_S, linger_s: float = LINGER_S) -> None:
+        self._store = weakref.ref(store)
+        self._ttl_s, self._linger_s = ttl_s, linger_s
+        self._turn = threading.RLock()
+        self._state = threading.Condition(threading.Lock())
+        self._users = 0
+        self._fencing: int | None = None
+        self._heard = 0.0
+        self._unused_since = 0.0
+
+    @property
+    def fencing(self) -> int:
+        """The token that marks every write of this holder.
+
+        Raises:
+            LeaseError: the lease is not held.
+        """
+        if self._fencing is None:
+            raise LeaseError("The lease is not held. Execute through an executor, which takes it.")
+        return self._fencing
+
+    @contextmanager
+    def held(self, *, patience_s: float = PATIENCE_S) -> Iterator[int]:
+        """Holds the lease for the block and gives its fencing token; may be nested.
+
+        Raises:
+            LeaseError: another live process holds it; names that process.
+        """
+        with self._turn:
+            self._enter(patience_s)
+            try:
+                yield self.fencing
+            finally:
+                with self._state:
+                    self._users -= 1
+                    self._unused_since = time.monotonic()
+
+    def check(self, tx: Connection) -> None:
+        """Refuses a write after another dispatcher took over. Called in every transaction of the journal.
+
+        Raises:
+            LeaseError: the lease was taken over.
+        """
+        if tx.scalar(_FENCING) != self.fencing:
+            self._fencing = None
+            raise LeaseError(
+                "Another dispatcher took over this database; this one stops. What it had recorded is kept. "
+                "See who holds it with `cellos status`."
+            )
+        self._heard = time.monotonic()
+
+    def confirm(self) -> None:
+        """Makes sure of the lease before a device is called; asks the database only when it was not heard of lately.
+
+        Raises:
+            LeaseError: the lease was taken over.
+        """
+        if time.monotonic() - self._heard > self._ttl_s / 2:
+            with self._open_store().write() as tx:
+                self.check(tx)
+                tx.execute(_mine(self.fencing), {"expires_at": now_utc() + timedelta(seconds=self._ttl_s)})
+
+    def release(self) -> None:
+        """Gives the lease back, for others to take at once; does nothing when it is not held."""
+        with self._state:
+            self._give_back()
+
+    def _enter(self, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        with self._state:
+            while self._fencing is None:
+                holder = self._acquire()
+                if holder is None:
+                    break
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise _held_by(holder)
+                self._state.wait(min(left, 0.1))
+            self._users += 1
+        self.confirm()
+
+    def _acquire(self) -> Row[Any] | None:
+        """Takes the lease when it is free; otherwise returns who holds it."""
+        me, now = this_process(), now_utc()
+        with self._open_store().write(durable=True) as tx:
+            row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
+            if row is not None and row.owner is not None and row.expires_at > now and not _is_dead(row):
+                return row
+            fencing = 1 if row is None else row.fencing + 1
+            values = {
+                "lease_id": 1,
+                "fencing": fencing,
+                "owner": uuid.uuid4().hex,
+                "host": me.host,
+                "pid": me.pid,
+                "process": me.process,
+                "acquired_at": now,
+                "expires_at": now + timedelta(seconds=self._ttl_s),
+            }
+            tx.execute(insert(lease) if row is None else update(lease).where(lease.c.lease_id == 1), values)
+        if row is not None and row.owner is not None:
+            log.warning("took over the lease of process %s on %s", row.pid, row.host)
+        self._fencing, self._heard = fencing, time.monotonic()
+        beat = threading.Thread(target=_beat, args=(weakref.ref(self), fencing), name="cellos-lease", daemon=True)
+        beat.start()
+        return None
+
+    def _give_back(self) -> None:
+        store, fencing = self._store(), self._fencing
+        self._fencing = None
+        self._state.notify_all()
+        if store is None or fencing is None:
+            return
+        with store.write() as tx:
+            tx.execute(_mine(fencing), {"owner": None})
+
+    def _renew(self, fencing: int) -> float:
+        """One heart-beat; returns the seconds until the next, 0 to end."""
+        with self._state:
+            store = self._store()
+            if self._fencing != fencing or store is None:
+                return 0.0
+            unused_s = time.monotonic() - self._unused_since
+            if self._users == 0 and unused_s >= self._linger_s:
+                self._give_back()
+                return 0.0
+        if time.monotonic() - self._heard > self._ttl_s / 3:
+            with store.write() as tx:
+                done = tx.execute(_mine(fencing), {"expires_at": now_utc() + timedelta(seconds=self._ttl_s)})
+            if done.rowcount == 1:
+                self._heard = time.monotonic()
+        return min(self._linger_s, self._ttl_s / 3)
+
+    def _open_store(self) -> Store:
+        store = self._store()
+        if store is None:
+            raise LeaseError("The store of this lease was closed.")
+        return store
+
+
+_LEASES: weakref.WeakKeyDictionary[Store, Lease] = weakref.WeakKeyDictionary()
+
+
+def lease_of(store: Store) -> Lease:
+    """The one lease of an open store."""
+    with _REGISTERING:
+        if store not in _LEASES:
+            _LEASES[store] = Lease(store)
+        return _LEASES[store]
+
+
+@contextmanager
+def dispatcher(store: Store) -> Iterator[None]:
+    """For the block, this process is the one that executes the work of this database; may be nested.
+
+    Raises:
+        LeaseError: another live process is; names it.
+    """
+    with lease_of(store).held():
+        yield
+
+
+def _beat(held: weakref.ref[Lease], fencing: int) -> None:
+    """Renews a lease until it is given back, lost, or its store is gone; never keeps the store alive."""
+    pause, wait_s = threading.Event(), LINGER_S
+    while wait_s > 0 and not pause.wait(wait_s):
+        one = held()
+        if one is None:
+            return
+        try:
+            wait_s = one._renew(fencing)  # noqa: SLF001 — the other half of the class, outside so that it holds no self
+        except StoreError as error:
+            # The next beat tries again; the journal's own check decides whether the lease is still ours.
+            log.warning("heart-beat failed: %s", error)
+        del one
+
+
+def _mine(fencing: int) -> Any:
+    return update(lease).where(lease.c.lease_id == 1, lease.c.fencing == fencing)
+
+
+def _is_dead(row: Row[Any]) -> bool:
+    return ProcessIdentity(row.host, row.pid, row.process).is_provably_dead()
+
+
+def _held_by(row: Row[Any]) -> LeaseError:
+    return LeaseError(
+        f"Process {row.pid} on {row.host} runs this database since {row.acquired_at:%Y-%m-%d %H:%M:%S} UTC. "
+        "Wait until it is done, stop it, or use another --db."
+    )

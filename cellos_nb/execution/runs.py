@@ -1,0 +1,161 @@
+"""Runs: one execution of one workflow, frozen as text when it was submitted."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, func, insert, select, update
+
+from cellos_nb.domain.reading import Reading
+from cellos_nb.errors import CampaignError, InputError, StoreCorruptError
+from cellos_nb.execution.queue import JobQueue, JobStatus
+from cellos_nb.store.schema import actions, execution_logs, runs
+from cellos_nb.store.store import Store
+from cellos_nb.units import now_utc
+from cellos_nb.workflow.workflow import Workflow
+
+log = logging.getLogger(__name__)
+
+KIND = "workflow"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run as it stands."""
+
+    run_id: int
+    plate_id: str
+    batch_id: str | None
+    status: JobStatus
+    error: str | None
+    n_wells: int
+    cost_usd: float
+    started_at: datetime | None
+    finished_at: datetime | None
+    reading: Reading | None = None
+    """The last reading, when it is at hand without asking the store."""
+
+
+def add_run(
+    store: Store,
+    workflow: Workflow,
+    *,
+    batch_id: str | None = None,
+    cost_usd: float = 0.0,
+    priority: int = 0,
+    not_before: datetime | None = None,
+) -> int:
+    """Queues a workflow under its plate as idempotency key, and returns the run's number.
+
+    Raises:
+        CampaignError: that plate was submitted before with another workflow.
+    """
+    text = workflow.canonical_json()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    key = workflow.plate_id
+    with store.write() as tx:
+        found = tx.execute(select(runs.c.run_id, runs.c.workflow_sha256).where(runs.c.plate_id == key)).first()
+        if found is not None:
+            if found.workflow_sha256 != digest:
+                raise CampaignError(
+                    f"{key}: this plate was submitted before with another workflow. "
+                    "A plate is prepared once; give the new workflow a plate of its own."
+                )
+            return int(found.run_id)
+        run_id = JobQueue(store).submit(
+            KIND, {"plate_id": key}, idempotency_key=key, priority=priority, not_before=not_before
+        )
+        values = {
+            "run_id": run_id,
+            "plate_id": key,
+            "batch_id": batch_id,
+            "workflow": text,
+            "workflow_sha256": digest,
+            "n_wells": len(workflow.layout.with_cells),
+            "cost_usd": cost_usd,
+        }
+        tx.execute(insert(runs), values)
+    return run_id
+
+
+def load_workflow(store: Store, run_id: int) -> Workflow:
+    """The workflow of a run, as it was submitted.
+
+    Raises:
+        StoreCorruptError: the stored text is not what was submitted.
+    """
+    with store.read() as tx:
+        row = tx.execute(
+            select(runs.c.plate_id, runs.c.workflow, runs.c.workflow_sha256).where(runs.c.run_id == run_id)
+        ).one()
+    if hashlib.sha256(row.workflow.encode()).hexdigest() != row.workflow_sha256:
+        raise StoreCorruptError(f"{row.plate_id}: its stored workflow was altered after it was submitted. Discard it.")
+    try:
+        return Workflow.from_json(row.workflow)
+    except ValidationError as error:
+        raise StoreCorruptError(
+            f"{row.plate_id}: its stored workflow cannot be read by this release ({error.error_count()} problems). "
+            "Finish it with the release that submitted it, or discard the plate."
+        ) from error
+
+
+def run_records(store: Store, *, batch_id: str | None = None) -> tuple[RunRecord, ...]:
+    """Runs in the order submitted: of one batch, or all."""
+    query = _RUNS.order_by(runs.c.run_id)
+    if batch_id is not None:
+        query = query.where(runs.c.batch_id == batch_id)
+    with store.read() as tx:
+        return tuple(_record(row) for row in tx.execute(query))
+
+
+def run_record(store: Store, run_id: int) -> RunRecord:
+    """One run by its number."""
+    with store.read() as tx:
+        return _record(tx.execute(_RUNS.where(runs.c.run_id == run_id)).one())
+
+
+def run_of_plate(store: Store, plate_id: str) -> RunRecord:
+    """The run of one plate.
+
+    Raises:
+        InputError: no such plate was submitted.
+    """
+    with store.read() as tx:
+        row = tx.execute(_RUNS.where(runs.c.plate_id == plate_id)).first()
+    if row is None:
+        raise InputError(f"{plate_id}: no such plate was submitted to {store.path}. List them with `cellos queue`.")
+    return _record(row)
+
+
+def note_run(tx: Connection, run_id: int, machine: str, started_at: datetime, finished_at: datetime) -> None:
+    """Notes where and when a run was executed; the first start counts."""
+    values = {
+        "machine": machine,
+        "started_at": func.coalesce(runs.c.started_at, started_at),
+        "finished_at": finished_at,
+    }
+    tx.execute(update(runs).where(runs.c.run_id == run_id).values(values))
+
+
+def write_log(tx: Connection, level: int, message: str, run_id: int | None = None) -> None:
+    """Keeps a message with the database, where it outlives every process, and passes it on to `logging`."""
+    values = {"at": now_utc(), "level": logging.getLevelName(level), "message": message, "run_id": run_id}
+    tx.execute(insert(execution_logs), values)
+    log.log(level, "%s", message, extra={"run_id": run_id})
+
+
+_RUNS = select(
+    *(runs.c.run_id, runs.c.plate_id, runs.c.batch_id, actions.c.status, actions.c.last_error),
+    *(runs.c.n_wells, runs.c.cost_usd, runs.c.started_at, runs.c.finished_at),
+).join(actions, actions.c.action_id == runs.c.run_id)
+
+
+def _record(row: Sequence[Any]) -> RunRecord:
+    run_id, plate_id, batch_id, status, *rest = row
+    return RunRecord(run_id, plate_id, batch_id, JobStatus(status), *rest)

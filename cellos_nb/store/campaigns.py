@@ -1,0 +1,242 @@
+"""Queries over campaigns, their iterations and proposals."""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+
+from cellos_nb.domain import codec
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
+from cellos_nb.errors import CampaignError, ConfigError, ProposalError, StoreCorruptError
+from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord, slug
+from cellos_nb.store.schema import campaigns, iterations, proposals, results
+from cellos_nb.units import now_utc
+
+AD_HOC = "ad-hoc"
+"""Where batches outside any campaign are counted; no campaign gets this identifier."""
+
+PROPOSAL_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
+    proposals.c[name]
+    for name in (
+        *("cell_line", "compound", "dose_um", "assay", "proposal_id"),
+        *("planner", "predicted_mean", "predicted_sd", "acquisition", "intent"),
+    )
+)
+"""What a proposal is made from: its own fields in their order, then those of its reason."""
+
+
+def add_campaign(tx: Connection, config: CampaignConfig) -> str:
+    """Stores a campaign and gives it an identifier: its name in plain letters, numbered when that is taken."""
+    stem = slug(config.name)
+    taken = set(tx.execute(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id.startswith(stem))).scalars())
+    taken.add(AD_HOC)
+    campaign_id, n = stem, 1
+    while campaign_id in taken:
+        n += 1
+        campaign_id = f"{stem}-{n}"
+    now = now_utc()
+    tx.execute(
+        insert(campaigns),
+        {
+            "campaign_id": campaign_id,
+            "name": config.name,
+            "config": config.to_json(),
+            "status": CampaignStatus.RUNNING,
+            "created_at": now,
+            "changed_at": now,
+        },
+    )
+    return campaign_id
+
+
+def campaign_records(tx: Connection, campaign_id: str | None = None) -> tuple[CampaignRecord, ...]:
+    """Campaigns in the order in which they were begun.
+
+    Raises:
+        CampaignError: there is none with that identifier.
+    """
+    n_iterations = (
+        select(func.count()).where(iterations.c.campaign_id == campaigns.c.campaign_id).correlate(campaigns)
+    ).scalar_subquery()
+    n_experiments = (
+        select(func.count())
+        .select_from(iterations.join(results, results.c.batch_id == iterations.c.batch_id))
+        .where(iterations.c.campaign_id == campaigns.c.campaign_id)
+        .correlate(campaigns)
+    ).scalar_subquery()
+    query = select(campaigns, n_iterations.label("n_iterations"), n_experiments.label("n_experiments"))
+    if campaign_id is not None:
+        query = query.where(campaigns.c.campaign_id == campaign_id)
+    rows = tx.execute(query.order_by(campaigns.c.created_at, campaigns.c.campaign_id)).all()
+    if not rows and campaign_id is not None:
+        raise unknown_campaign(tx, campaign_id)
+    return tuple(_record(row) for row in rows)
+
+
+def set_status(tx: Connection, campaign_id: str, status: CampaignStatus, reason: str | None) -> None:
+    """Notes where a campaign stands and why.
+
+    Raises:
+        CampaignError: there is none with that identifier.
+    """
+    change = update(campaigns).where(campaigns.c.campaign_id == campaign_id)
+    done = tx.execute(change, {"status": status, "stop_reason": reason, "changed_at": now_utc()})
+    if done.rowcount == 0:
+        raise unknown_campaign(tx, campaign_id)
+
+
+def unknown_campaign(tx: Connection, campaign_id: str) -> CampaignError:
+    """The error that names the campaigns there are, the closest first."""
+    known = list(tx.execute(select(campaigns.c.campaign_id).order_by(campaigns.c.created_at.desc())).scalars())
+    if not known:
+        return CampaignError(
+            f"{campaign_id}: no such campaign; this database holds none yet. Start one, or check --db."
+        )
+    close = difflib.get_close_matches(campaign_id, known, n=1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    more = ", …" if len(known) > 10 else ""
+    return CampaignError(f"{campaign_id}: no such campaign; there are {', '.join(known[:10])}{more}.{meant}")
+
+
+def add_batch(
+    tx: Connection, batch_id: str, campaign_id: str | None, iteration: int, asked: Sequence[ExperimentProposal]
+) -> None:
+    """Stores what was asked for. The same again changes nothing.
+
+    Raises:
+        CampaignError: no such campaign, or that iteration was stored with other proposals.
+        ProposalError: a proposal has no identifier, or one that stands twice.
+    """
+    found = tx.execute(select(iterations.c.campaign_id).where(iterations.c.batch_id == batch_id)).first()
+    if found is not None:
+        stored = batch_proposals(tx, batch_id)
+        if [(p.proposal_id, p.condition) for p in stored] != [(p.proposal_id, p.condition) for p in asked]:
+            raise CampaignError(
+                f"{batch_id}: was stored with other proposals. "
+                "A batch does not change once it was asked for; give the new one the next number."
+            )
+        return
+    known = campaign_id is None or tx.scalar(
+        select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)
+    )
+    if not known:
+        raise unknown_campaign(tx, str(campaign_id))
+    _check_identifiers(tx, campaign_id, asked)
+    tx.execute(
+        insert(iterations),
+        {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": iteration, "created_at": now_utc()},
+    )
+    if asked:
+        tx.execute(
+            insert(proposals),
+            [_proposal_row(batch_id, campaign_id, position, p) for position, p in enumerate(asked)],
+        )
+
+
+def add_ad_hoc_batch(tx: Connection, asked: Sequence[ExperimentProposal]) -> tuple[str, tuple[ExperimentProposal, ...]]:
+    """Stores a batch outside any campaign; returns its new identifier and the proposals, those without a name named.
+
+    Raises:
+        ProposalError: an identifier stands twice.
+    """
+    n = 1 + (tx.scalar(select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id.is_(None))) or 0)
+    batch_id = f"{AD_HOC}/b{n:06d}"
+    named = tuple(p if p.proposal_id else replace(p, proposal_id=f"e{k:03d}") for k, p in enumerate(asked, start=1))
+    add_batch(tx, batch_id, None, n, named)
+    return batch_id, named
+
+
+def batch_proposals(tx: Connection, batch_id: str) -> tuple[ExperimentProposal, ...]:
+    """What one batch asked for, in order."""
+    query = select(*PROPOSAL_COLUMNS).where(proposals.c.batch_id == batch_id).order_by(proposals.c.position)
+    return tuple(proposal_of(row) for row in tx.execute(query))
+
+
+def iteration_records(tx: Connection, campaign_id: str) -> tuple[IterationRecord, ...]:
+    """The iterations of a campaign, in order, with what they asked for.
+
+    Raises:
+        CampaignError: there is none with that identifier.
+    """
+    laps = tx.execute(
+        select(iterations).where(iterations.c.campaign_id == campaign_id).order_by(iterations.c.iteration)
+    ).all()
+    if not laps and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
+        raise unknown_campaign(tx, campaign_id)
+    asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
+    query = select(proposals.c.batch_id, *PROPOSAL_COLUMNS).where(proposals.c.campaign_id == campaign_id)
+    for batch_id, *values in tx.execute(query.order_by(proposals.c.position)):
+        asked[batch_id].append(proposal_of(values))
+    return tuple(
+        IterationRecord(lap.batch_id, lap.iteration, tuple(asked[lap.batch_id]), lap.created_at, lap.concluded_at)
+        for lap in laps
+    )
+
+
+def proposal_of(values: Sequence[Any]) -> ExperimentProposal:
+    """A proposal from the values of `PROPOSAL_COLUMNS`."""
+    cell_line, compound, dose_um, assay, proposal_id, *why = values
+    return ExperimentProposal(
+        cell_line, compound, dose_um, assay, proposal_id, ProposalReason(*why) if why[0] else None
+    )
+
+
+def _proposal_row(
+    batch_id: str, campaign_id: str | None, position: int, proposal: ExperimentProposal
+) -> dict[str, Any]:
+    reason = proposal.reason
+    return {
+        "batch_id": batch_id,
+        "proposal_id": proposal.proposal_id,
+        "position": position,
+        "campaign_id": campaign_id,
+        "cell_line": proposal.cell_line,
+        "compound": proposal.compound,
+        "dose_um": proposal.dose_um,
+        "assay": proposal.assay,
+        "planner": reason.planner if reason else None,
+        "predicted_mean": reason.predicted_mean if reason else None,
+        "predicted_sd": reason.predicted_sd if reason else None,
+        "acquisition": reason.acquisition if reason else None,
+        "intent": reason.intent if reason else None,
+    }
+
+
+def _check_identifiers(tx: Connection, campaign_id: str | None, asked: Sequence[ExperimentProposal]) -> None:
+    identifiers = [proposal.proposal_id for proposal in asked]
+    if not all(identifiers):
+        raise ProposalError("proposal_id: a proposal has none; give each one that is unique within its campaign.")
+    if len(set(identifiers)) < len(identifiers):
+        twice = next(name for name in identifiers if identifiers.count(name) > 1)
+        raise ProposalError(f"proposal_id: {twice} stands twice in one batch; name each proposal once.")
+    if campaign_id is None:
+        return
+    used = select(proposals.c.proposal_id).where(proposals.c.campaign_id == campaign_id)
+    for start in range(0, len(identifiers), 500):  # SQLite binds a limited number of values
+        again = tx.scalar(used.where(proposals.c.proposal_id.in_(identifiers[start : start + 500])).limit(1))
+        if again:
+            raise ProposalError(f"proposal_id: {again} was used before in campaign {campaign_id}; give a new one.")
+
+
+def _record(row: Row[Any]) -> CampaignRecord:
+    try:
+        config = codec.from_json(CampaignConfig, row.config)
+    except (ConfigError, ValidationError) as error:
+        raise StoreCorruptError(f"{row.campaign_id}: its stored configuration is damaged ({error}).") from error
+    return CampaignRecord(
+        campaign_id=row.campaign_id,
+        config=config,
+        status=CampaignStatus(row.status),
+        stop_reason=row.stop_reason,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        n_iterations=row.n_iterations,
+        n_experiments=row.n_experiments,
+    )

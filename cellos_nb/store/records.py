@@ -1,0 +1,74 @@
+"""What the store says about campaigns and iterations."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.proposal import ExperimentProposal
+
+
+class CampaignStatus(StrEnum):
+    """Where a campaign stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRecord:
+    """One campaign as it stands."""
+
+    campaign_id: str
+    config: CampaignConfig
+    status: CampaignStatus
+    stop_reason: str | None
+    """Why it has this status, in words."""
+    created_at: datetime
+    changed_at: datetime
+    """When the status last changed."""
+    n_iterations: int
+    """Iterations proposed, the running one among them."""
+    n_experiments: int
+    """Experiments concluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class IterationRecord:
+    """One lap of a campaign."""
+
+    batch_id: str
+    iteration: int
+    """Counted from 1."""
+    proposals: tuple[ExperimentProposal, ...]
+    """In the order asked."""
+    created_at: datetime
+    concluded_at: datetime | None
+    """When the last of its results was stored; None before."""
+
+    @property
+    def is_concluded(self) -> bool:
+        """Whether every proposal has its result."""
+        return self.concluded_at is not None
+
+    @property
+    def duration_s(self) -> float | None:
+        """Wall-clock seconds from proposal to conclusion, pauses included; None before."""
+        return None if self.concluded_at is None else (self.concluded_at - self.created_at).total_seconds()
+
+
+def slug(name: str) -> str:
+    """A campaign's name as an identifier that is safe in a path: lower-case letters, digits and dashes.
+
+    >>> slug("Sarcoma: LMS → selectivity (β)"), slug("…")
+    ('sarcoma-lms-selectivity', 'campaign')
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-") or "campaign"

@@ -1,0 +1,223 @@
+"""The tables: what a database of this software holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment, timezone-aware UTC in Python, on SQLite text that sorts as time does."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Writes UTC; a moment without timezone is refused, since nobody could say when it was."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no timezone; the store keeps UTC.")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Reads UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("campaign_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("config", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("stop_reason", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+)
+
+iterations = Table(
+    "iterations",
+    metadata,
+    Column("batch_id", Text, primary_key=True),
+    Column("campaign_id", Text, ForeignKey("campaigns.campaign_id")),  # null: a batch outside any campaign
+    Column("iteration", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("concluded_at", UtcTime),
+    UniqueConstraint("campaign_id", "iteration"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("batch_id", Text, ForeignKey("iterations.batch_id"), primary_key=True),
+    Column("proposal_id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("campaign_id", Text),  # stands here so that the next line can hold
+    Column("cell_line", Text, nullable=False),
+    Column("compound", Text, nullable=False),
+    Column("dose_um", Float, nullable=False),
+    Column("assay", Text, nullable=False),
+    # the planner's reason
+    Column("planner", Text),
+    Column("predicted_mean", Float),
+    Column("predicted_sd", Float),
+    Column("acquisition", Float),
+    Column("intent", Text),
+    UniqueConstraint("campaign_id", "proposal_id"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("batch_id", Text, primary_key=True),
+    Column("proposal_id", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("measurement", Float),
+    Column("standard_error", Float),
+    Column("degrees_of_freedom", Integer, nullable=False),
+    Column("viability", Float),
+    Column("wells", Text, nullable=False),
+    Column("qc_flags", Text, nullable=False),
+    Column("error", Text),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("cost_usd", Float, nullable=False),
+    ForeignKeyConstraint(["batch_id", "proposal_id"], ["proposals.batch_id", "proposals.proposal_id"]),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("action_id", Integer, primary_key=True),
+    Column("idempotency_key", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("not_before", UtcTime),
+    Column("attempts", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("last_error", Text),
+    Column("fencing", Integer),  # of the dispatcher that claimed it
+    Column("created_at", UtcTime, nullable=False),
+    Column("claimed_at", UtcTime),
+    Column("finished_at", UtcTime),
+)
+# Only what waits stands in this index, so that a claim costs the same after a million finished actions.
+Index(
+    "ix_actions_waiting",
+    actions.c.priority.desc(),
+    actions.c.action_id,
+    sqlite_where=text("status = 'queued'"),
+    postgresql_where=text("status = 'queued'"),
+)
+Index("ix_actions_status", actions.c.status)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Integer, ForeignKey("actions.action_id"), primary_key=True),
+    Column("plate_id", Text, nullable=False, unique=True),
+    Column("batch_id", Text, ForeignKey("iterations.batch_id"), index=True),
+    Column("workflow", Text, nullable=False),
+    Column("workflow_sha256", Text, nullable=False),
+    Column("n_wells", Integer, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    Column("machine", Text),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("run_id", Integer, ForeignKey("runs.run_id"), nullable=False, index=True),
+    Column("step_uid", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("error", Text),
+    Column("fencing", Integer, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("token", Text, ForeignKey("steps.token"), primary_key=True),
+    Column("reading", Text, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("lease_id", Integer, primary_key=True, autoincrement=False),
+    Column("fencing", Integer, nullable=False),
+    Column("owner", Text),  # null: nobody holds it
+    Column("host", Text),
+    Column("pid", Integer),
+    Column("process", Text),
+    Column("acquired_at", UtcTime),
+    Column("expires_at", UtcTime),
+)
+
+control_flags = Table(
+    "control_flags",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", UtcTime, nullable=False),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("approval_id", Integer, primary_key=True),
+    Column("workflow_sha256", Text, nullable=False, index=True),
+    Column("machine", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("approved_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+execution_logs = Table(
+    "execution_logs",
+    metadata,
+    Column("log_id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("run_id", Integer, ForeignKey("runs.run_id"), index=True),
+    Column("artifact_ref", Text),
+    Column("artifact_sha256", Text),
+)

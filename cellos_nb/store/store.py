@@ -1,0 +1,161 @@
+"""Store: what every other room sees of the database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.errors import StoreError
+from cellos_nb.store import campaigns, results
+from cellos_nb.store.database import BUSY_TIMEOUT_S, Database
+from cellos_nb.store.migrate import REVISIONS, bring_up_to_date
+from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord
+
+
+class Store:
+    """One open database. Every change is stored whole or not at all; threads may share it.
+
+    Raises:
+        StoreError: from every method; one line that says what to do.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url_or_path: str | Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
+        """Opens a database, creating it or bringing it up to date as needed.
+
+        Args:
+            url_or_path: `lab.db` or `sqlite:///lab.db`.
+            create: whether a file that does not exist is created.
+            busy_timeout_s: how long to wait for another process's transaction.
+
+        Raises:
+            StoreVersionError: a newer release wrote it.
+            StoreCorruptError: it is damaged or no database of this software.
+            StoreWriteError: full disk, read-only folder, or locked for too long.
+        """
+        database = Database(url_or_path, busy_timeout_s=busy_timeout_s)
+        if not create and not database.path.exists():
+            raise StoreError(f"{database.path}: there is no such database. Check --db, or run a campaign to create it.")
+        try:
+            bring_up_to_date(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the database; may be called twice."""
+        self._database.close()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    @property
+    def description(self) -> str:
+        """What it is, for a person: file, engine and form."""
+        return f"{self.path} (SQLite {sqlite3.sqlite_version}, form {REVISIONS[-1]})"
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A connection for reading one consistent state; inside `write`, that transaction's own."""
+        return self._database.read()
+
+    def write(self, *, durable: bool = False) -> AbstractContextManager[Connection]:
+        """A transaction; nested ones join it. `durable`: return only when the disk has it."""
+        return self._database.write(durable=durable)
+
+    def add_campaign(self, config: CampaignConfig) -> str:
+        """Stores a campaign as running and returns its identifier: its name as `a-name`, or `a-name-2` when taken."""
+        with self.write() as tx:
+            return campaigns.add_campaign(tx, config)
+
+    def campaign(self, campaign_id: str) -> CampaignRecord:
+        """One campaign.
+
+        Raises:
+            CampaignError: there is none with that identifier; names those there are.
+        """
+        with self.read() as tx:
+            return campaigns.campaign_records(tx, campaign_id)[0]
+
+    def campaigns(self) -> tuple[CampaignRecord, ...]:
+        """All campaigns in the order in which they were begun."""
+        with self.read() as tx:
+            return campaigns.campaign_records(tx)
+
+    def set_campaign_status(self, campaign_id: str, status: CampaignStatus | str, reason: str | None = None) -> None:
+        """Notes where a campaign stands and why.
+
+        Raises:
+            CampaignError: there is none with that identifier.
+            ValueError: there is no such status.
+        """
+        with self.write() as tx:
+            campaigns.set_status(tx, campaign_id, CampaignStatus(status), reason)
+
+    def add_iteration(self, campaign_id: str, iteration: int, proposals: Sequence[ExperimentProposal]) -> None:
+        """Stores what one iteration asks for, before anything is done about it. The same again changes nothing.
+
+        Raises:
+            CampaignError: no such campaign, or the iteration was stored with other proposals.
+            ProposalError: a proposal has no identifier, or one that was used before.
+        """
+        with self.write() as tx:
+            campaigns.add_batch(tx, campaign_batch_id(campaign_id, iteration), campaign_id, iteration, proposals)
+
+    def iterations(self, campaign_id: str) -> tuple[IterationRecord, ...]:
+        """The iterations of a campaign, in order.
+
+        Raises:
+            CampaignError: there is none with that identifier.
+        """
+        with self.read() as tx:
+            return campaigns.iteration_records(tx, campaign_id)
+
+    def add_results(self, campaign_id: str, iteration: int, concluded: Sequence[ExperimentResult]) -> None:
+        """Stores results and, in the same transaction, whether the iteration is concluded.
+
+        A result that is there already stays as it is.
+
+        Raises:
+            CampaignError: no such iteration, or a result that answers none of its proposals.
+        """
+        with self.write() as tx:
+            results.add_results(tx, campaign_batch_id(campaign_id, iteration), concluded)
+
+    def history(self, campaign_id: str) -> History:
+        """All results of a campaign by iteration, then in the order asked.
+
+        Raises:
+            CampaignError: there is none with that identifier.
+        """
+        with self.read() as tx:
+            return results.history(tx, campaign_id)
+
+
+def campaign_batch_id(campaign_id: str, iteration: int) -> str:
+    """The identifier of one iteration's batch; its plates are `<batch>-p1`, `-p2`, …
+
+    >>> campaign_batch_id("sarcoma", 3)
+    'sarcoma/i003'
+    """
+    return f"{campaign_id}/i{iteration:03d}"
