@@ -51,6 +51,7 @@ class Lease:
         self._fencing: int | None = None
         self._heard = 0.0
         self._unused_since = 0.0
+        store.on_close(self.release)
 
     @property
     def fencing(self) -> int:

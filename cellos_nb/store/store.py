@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
@@ -30,6 +30,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._on_close: list[Callable[[], None]] = []
 
     @classmethod
     def open(cls, url_or_path: str | Path, *, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
@@ -63,7 +64,13 @@ class Store:
 
     def close(self) -> None:
         """Closes the database; may be called twice."""
+        while self._on_close:
+            self._on_close.pop()()
         self._database.close()
+
+    def on_close(self, call: Callable[[], None]) -> None:
+        """Has something done before the database is closed, while it can still be written."""
+        self._on_close.append(call)
 
     @property
     def path(self) -> Path:
