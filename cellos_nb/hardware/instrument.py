@@ -15,8 +15,10 @@ from cellos_nb.hardware.timeline import Timeline
 class Instrument(Protocol):
     """Looks at what the wells of a plate really hold, and at what happened to them."""
 
-    is_normalised: bool
-    """Whether it answers in fractions of its own vehicle control."""
+    @property
+    def is_normalised(self) -> bool:
+        """Whether it answers in fractions of its own vehicle control."""
+        ...
 
     def describe(self, machine: Capabilities) -> Capabilities:
         """The capabilities of a liquid-moving machine, narrowed to what this instrument knows."""

@@ -1,0 +1,218 @@
+"""The parameters of simulated biology: a YAML with a source for every value, read and checked."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.settings import Name, PositiveFloat, Settings
+from cellos_nb.domain.yaml_lines import read_yaml
+from cellos_nb.errors import ConfigError
+
+NO_SOURCE = "not given"
+
+
+class _Positive(Settings):
+    value: PositiveFloat
+    source: str = NO_SOURCE
+
+
+class _Share(Settings):
+    value: Annotated[float, Field(ge=0, le=1)]
+    source: str = NO_SOURCE
+
+
+class _NotNegative(Settings):
+    value: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    source: str = NO_SOURCE
+
+
+def _bare(value: Any) -> Any:
+    """Lets a bare number stand for a value without a source, in a user's own file."""
+    return value if isinstance(value, dict) else {"value": value}
+
+
+Positive = Annotated[_Positive, BeforeValidator(_bare)]
+Share = Annotated[_Share, BeforeValidator(_bare)]
+NotNegative = Annotated[_NotNegative, BeforeValidator(_bare)]
+
+
+class GrowthParameters(Settings):
+    """How cells multiply between seeding and reading."""
+
+    lag_start_h: NotNegative
+    """Hours after seeding until growth begins."""
+    lag_end_h: NotNegative
+    """Hours after seeding until growth is at full speed; linear in between."""
+    edge_slowdown: Share
+    """What a rim well loses of its growth rate."""
+    contact_slowdown: Share
+    """What a confluent well loses of its growth rate, beside the limit of the line."""
+    baseline_death_per_h: NotNegative
+    batch_cv: NotNegative
+    """Of the growth rate, from one batch of cells (one plate) to the next."""
+    attachment_h: Positive
+    """Hours until all adherent cells have settled and can be imaged."""
+
+
+class DeathParameters(Settings):
+    """How treated cells die."""
+
+    commitment_h: NotNegative
+    """Hours of exposure before attrition begins."""
+    instant_fraction: Share
+    """Part of a compound's full effect that shows at once."""
+    potency_cv: NotNegative
+    """Of the IC50, from well to well."""
+
+
+class NoiseParameters(Settings):
+    """Coefficients of variation and mishaps of measuring."""
+
+    plate_cv: NotNegative
+    day_cv: NotNegative
+    operator_cv: NotNegative
+    well_cv: NotNegative
+    viability_cv: NotNegative
+    stain_cv: NotNegative
+    focus_cv: NotNegative
+    cell_count_cv: NotNegative
+    edge_evaporation: Share
+    """What a rim well loses of its signal."""
+    outlier_fraction: Share
+    outlier_scale: NotNegative
+    """Of the Student-t factor on log signal."""
+    outlier_degrees_of_freedom: Positive
+    failure_fraction: Share
+    """Of wells whose signal is multiplied by a factor anywhere between the next two, evenly in its logarithm."""
+    failure_lowest_factor: Positive
+    failure_highest_factor: Positive
+
+
+class SignalParameters(Settings):
+    """How many counts a cell gives."""
+
+    background_rlu: NotNegative
+    reporter_rlu_per_cell: Positive
+    """Of a cell that is not induced."""
+    induction_h: Positive
+    """Time constant of the reporter."""
+    field_area_cm2: Positive
+    """One imaged site."""
+    background_rfu: NotNegative
+    nucleus_rfu: Positive
+    """DAPI, for each cell in the field, living or dead."""
+    live_cell_rfu: Positive
+    """GFP."""
+    dead_cell_rfu: Positive
+    """RFP."""
+    dead_retained: Share
+    """Dead cells that still lie in the well."""
+
+
+class CellLine(Settings):
+    """One cell line."""
+
+    name: Name
+    doubling_time_h: Positive
+    confluence_limit: Share
+    """Of the confluent density: where growth ends."""
+    confluent_density_per_cm2: Positive
+    rlu_per_cell: Positive
+    is_adherent: bool = True
+
+
+class Induction(Settings):
+    """A compound's effect on the reporter, below the doses that kill."""
+
+    ec50_um: Positive
+    hill: Positive
+    fold: Positive
+    """Of the uninduced signal per cell, at most."""
+
+
+class CompoundEffect(Settings):
+    """One compound: where and how deep its curve goes, and how fast."""
+
+    name: Name
+    mechanism: str = ""
+    ic50_um: Positive
+    """Dose of the half-maximal effect on viability as a fraction of vehicle."""
+    hill: Positive
+    emax: Share
+    """Cells that the highest doses kill in the end."""
+    death_h: Positive
+    """Time constant of attrition after commitment."""
+    line_log10_shift: dict[str, Annotated[float, Field(ge=-6, le=6)]] = Field(default_factory=dict)
+    """For each line that differs: log10 of its IC50 over `ic50_um`."""
+    shift_source: str = NO_SOURCE
+    induction: Induction | None = None
+
+
+class BiologyParameters(Settings):
+    """Everything that the biological machine knows."""
+
+    sources: dict[str, str] = Field(default_factory=dict)
+    """What each source's short name stands for."""
+    growth: GrowthParameters
+    death: DeathParameters
+    noise: NoiseParameters
+    signals: SignalParameters
+    cell_lines: Annotated[tuple[CellLine, ...], Field(min_length=1)]
+    compounds: Annotated[tuple[CompoundEffect, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for key, items in (("cell_lines", self.cell_lines), ("compounds", self.compounds)):
+            names = [item.name for item in items]
+            twice = next((i for i, name in enumerate(names) if name in names[:i]), None)
+            if twice is not None:
+                raise ValueError(f"{key}.{twice}.name|{names[twice]} stands twice; keep one")
+        lines = [line.name for line in self.cell_lines]
+        for i, compound in enumerate(self.compounds):
+            unknown = next((name for name in compound.line_log10_shift if name not in lines), None)
+            if unknown is not None:
+                raise ValueError(
+                    f"compounds.{i}.line_log10_shift|{unknown} is none of the cell lines: {', '.join(lines)}"
+                )
+        if self.growth.lag_end_h.value <= self.growth.lag_start_h.value:
+            raise ValueError("growth.lag_end_h|must be later than lag_start_h")
+        if self.noise.failure_highest_factor.value < self.noise.failure_lowest_factor.value:
+            raise ValueError("noise.failure_highest_factor|must not be below failure_lowest_factor")
+        for i, line in enumerate(self.cell_lines):
+            if line.confluence_limit.value == 0:
+                raise ValueError(f"cell_lines.{i}.confluence_limit|0 leaves no room for a cell; give up to 1")
+        return self
+
+
+def load_parameters(path: str | Path | None = None) -> BiologyParameters:
+    """The parameters in a YAML file of one's own, or the shipped ones without a path.
+
+    What it leaves out of growth, death, noise and signals is taken from the shipped ones.
+
+    Raises:
+        ConfigError: the file cannot be read, or a value is refused; names the line, the value and what is possible.
+    """
+    if path is None:
+        return _shipped()
+    document = read_yaml(path)
+    content = dict(document.content)
+    shipped = _shipped().model_dump()
+    for key in ("growth", "death", "noise", "signals"):
+        own = content.get(key, {})
+        content[key] = {**shipped[key], **own} if isinstance(own, dict) else own
+    try:
+        return BiologyParameters.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(describe_all(error, BiologyParameters, document))) from None
+
+
+@cache
+def _shipped() -> BiologyParameters:
+    with resources.as_file(resources.files("cellos_nb.hardware") / "parameters" / "biology.yaml") as path:
+        return BiologyParameters.model_validate(read_yaml(path).content)

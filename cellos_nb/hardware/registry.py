@@ -1,0 +1,81 @@
+"""Machines by name: those that come with the package, and those that plug-ins bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from cellos_nb.domain.settings import MachineSettings
+from cellos_nb.errors import ConfigError
+from cellos_nb.hardware.interface import HardwareInterface
+
+ENTRY_POINTS = "cellos_nb.machines"
+"""A plug-in's entry point in this group names a function `(settings, ledger, seed) -> HardwareInterface`."""
+
+Factory = Callable[[MachineSettings, Path | None, int], HardwareInterface]
+
+
+def open_machine(settings: MachineSettings, ledger: Path | None = None, seed: int = 0) -> HardwareInterface:
+    """The machine that a configuration asks for, ready for steps.
+
+    Args:
+        settings: kind and files.
+        ledger: where a simulated machine keeps its memory; in this process alone when None.
+        seed: behind the noise of simulated machines.
+
+    Raises:
+        ConfigError: no machine of that kind is installed, or its parameters are refused.
+        ScreenError: the screen to replay is refused.
+        MachineError: the machine cannot be reached, or its ledger is held by another one.
+    """
+    factory = _BUILT_IN.get(settings.kind) or _plugged_in(settings.kind)
+    if factory is None:
+        raise ConfigError(f"machine.kind: no machine '{settings.kind}' is installed; possible: {', '.join(kinds())}.")
+    return factory(settings, ledger, seed)
+
+
+def kinds() -> tuple[str, ...]:
+    """All kinds that `open_machine` knows: the built-in ones, then those of plug-ins."""
+    return tuple(dict.fromkeys((*_BUILT_IN, *sorted(entry.name for entry in entry_points(group=ENTRY_POINTS)))))
+
+
+def _virtual(settings: MachineSettings, ledger: Path | None, seed: int) -> HardwareInterface:
+    from cellos_nb.hardware.virtual import VirtualMachine
+
+    _refuse_files(settings, screen=settings.screen, parameters=settings.parameters)
+    del seed  # a machine without biology has no noise
+    return VirtualMachine(ledger)
+
+
+def _biology(settings: MachineSettings, ledger: Path | None, seed: int) -> HardwareInterface:
+    from cellos_nb.hardware.biology import BiologicalVirtualMachine
+
+    _refuse_files(settings, screen=settings.screen)
+    return BiologicalVirtualMachine(settings.parameters, ledger, seed=seed)
+
+
+def _replay(settings: MachineSettings, ledger: Path | None, seed: int) -> HardwareInterface:
+    from cellos_nb.hardware.replay import ReplayMachine
+
+    _refuse_files(settings, parameters=settings.parameters)
+    return ReplayMachine(settings.screen, ledger, seed=seed)
+
+
+def _refuse_files(settings: MachineSettings, **files: str | None) -> None:
+    for key, file in files.items():
+        if file is not None:
+            raise ConfigError(f"machine.{key}: a machine of kind '{settings.kind}' reads no {key} file. Leave it out.")
+
+
+_BUILT_IN: dict[str, Factory] = {"virtual": _virtual, "biology": _biology, "replay": _replay}
+
+
+def _plugged_in(kind: str) -> Factory | None:
+    for entry in entry_points(group=ENTRY_POINTS, name=kind):
+        try:
+            factory: Factory = entry.load()
+        except Exception as error:
+            raise ConfigError(f"machine.kind: the plug-in {entry.value} cannot be loaded ({error}).") from error
+        return factory
+    return None
