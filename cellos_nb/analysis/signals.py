@@ -15,6 +15,8 @@ from cellos_nb.errors import AnalysisError
 _ROLES = {WellRole.SAMPLE: 0, WellRole.VEHICLE: 1, WellRole.POSITIVE: 2}
 MIN_CLIPPED = 3
 """Wells at exactly the same highest number, among otherwise differing ones, that betray a detector at its limit."""
+_MOSTLY_DISTINCT = 0.8
+"""Share of distinct numbers below which the signal is too coarsely rounded to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def read_signal(wells: PlateWells, reading: Reading, channel: str) -> Signal | N
     at = np.array([position.get(well.well, n_wells) for well in wells.assignments], dtype=np.intp)
     raw = np.append(raw, np.nan)[at]
     is_counted = reading.is_normalised or sites[0].unit == "cells"
-    return Signal(raw, np.isposinf(raw) if is_counted else np.isposinf(raw) | _is_clipped(raw))
+    return Signal(raw, np.isposinf(raw) if is_counted else np.isposinf(raw) | _is_clipped(wells, raw))
 
 
 def _mean_over_sites(values: Array) -> Array:
@@ -104,12 +106,33 @@ def _mean_over_sites(values: Array) -> Array:
     return mean
 
 
-def _is_clipped(raw: Array) -> NDArray[np.bool_]:
-    """Wells that share the highest number, when they are too many for chance and too few for a constant signal."""
+def _is_clipped(wells: PlateWells, raw: Array) -> NDArray[np.bool_]:
+    """Wells that share the highest number, when they are too many for chance on a plate that shows noise elsewhere."""
+    none = np.zeros(raw.shape, dtype=np.bool_)
     finite = raw[np.isfinite(raw)]
     if finite.size < 2 * MIN_CLIPPED:
-        return np.zeros(raw.shape, dtype=np.bool_)
+        return none
     at_top: NDArray[np.bool_] = raw == finite.max()
-    n_top = int(at_top.sum())
-    is_clip = n_top >= MIN_CLIPPED and np.unique(finite).size - 1 >= (finite.size - n_top) / 2 and n_top < finite.size
-    return at_top if is_clip else np.zeros(raw.shape, dtype=np.bool_)
+    below = np.isfinite(raw) & ~at_top
+    n_below = int(below.sum())
+    is_clip = (
+        int(at_top.sum()) >= MIN_CLIPPED
+        and np.unique(raw[below]).size > _MOSTLY_DISTINCT * n_below
+        and _has_noise(wells, raw, below)
+    )
+    return at_top if is_clip else none
+
+
+def _has_noise(wells: PlateWells, raw: Array, below: NDArray[np.bool_]) -> bool:
+    """Whether replicates below the limit differ; where they do not, equal numbers are the machine's way."""
+    first: dict[tuple[str | None, int, int], float] = {}
+    keys = zip(
+        (well.proposal_id for well in wells.assignments),
+        wells.role.tolist(),
+        wells.line.tolist(),
+        strict=True,
+    )
+    for key, value, is_below in zip(keys, raw.tolist(), below.tolist(), strict=True):
+        if is_below and first.setdefault(key, value) != value:
+            return True
+    return False

@@ -12,10 +12,10 @@ from cellos_nb.analysis.search import Optimum
 
 Verdict = Literal["fitted", "incomplete", "flat", "hook", "too_few"]
 
-FLAT_LEVEL = 0.05
+FLAT_LEVEL = 0.01
 """A curve is flat unless its fit beats a constant at this level of the F(3, n - 4) test. On simulated flat curves of
-5 to 33 points it calls 1 to 6 % curved: the level is nominal, because EC50 and Hill mean nothing where there is no
-effect."""
+5 to 33 points it calls 0.1 to 1 % curved, as a screen of thousands needs. The level is nominal, because EC50 and Hill
+mean nothing where there is no effect."""
 HOOK_SHARE = 0.25
 """A response that turns back by more than this share of its range is no single sigmoid."""
 HOOK_MIN_DOSES = 7
