@@ -67,8 +67,8 @@ class DeathParameters(Settings):
     """Hours of exposure before attrition begins."""
     instant_fraction: Share
     """Part of a compound's full effect that shows at once."""
-    potency_cv: NotNegative
-    """Of the IC50, from well to well."""
+    response_cv: NotNegative
+    """Of the cells that a well ends with, from well to well under equal treatment."""
 
 
 class NoiseParameters(Settings):

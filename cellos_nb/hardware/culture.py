@@ -120,7 +120,7 @@ class _Wells:
         self.vigour: Floats = float(lognormal(random, growth.batch_cv.value)) * (
             1.0 - growth.edge_slowdown.value * rim(n)
         )
-        self.potency = lognormal(random, death.potency_cv.value, n)
+        self.response = lognormal(random, death.response_cv.value, n)
         self.well: NDArray[np.intp] = np.empty(0, np.intp)
         """Treated wells, one entry for each compound in them, and …"""
         self.compound: Ints = np.empty(0, np.int32)
@@ -152,7 +152,7 @@ class _Wells:
         first = np.where(np.isnan(first), clock_h, first)
         self.first_exposed[compound, well] = first
         begin = clock_h - first
-        ic50 = model.ic50_um[compound, self.line[well]] * self.potency[well]
+        ic50 = model.ic50_um[compound, self.line[well]]
         effect = model.emax[compound] * logistic(self.dose_um, ic50, model.hill[compound])
         left = 1.0 - effect * self._progress(begin + hours, compound)
         left_before = 1.0 - effect * self._progress(begin, compound)
@@ -209,8 +209,8 @@ class _Wells:
         age = np.where(np.isfinite(self.seeded_at), clock_h - self.seeded_at, 0.0)
         settled = np.minimum(age / self.growth.attachment_h.value, 1.0)
         attached = np.where(self.model.is_adherent[self.line], settled, 1.0) * has_cells
-        live = self.untreated * survival
-        return Culture(self.line, live, self.untreated - live, attached, self.induced)
+        cells = self.untreated * self.response
+        return Culture(self.line, cells * survival, cells * (1.0 - survival), attached, self.induced)
 
 
 def rim(n_wells: int) -> Floats:
