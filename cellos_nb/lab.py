@@ -12,15 +12,18 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.domain.summary import CampaignSummary, summarise
-from cellos_nb.execution.events import Event
+from cellos_nb.errors import InDoubtError, StoppedError
+from cellos_nb.execution.events import OnEvent, ignore
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.preflight import Preflight, check_campaign
+from cellos_nb.execution.runs import load_workflow, run_records
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.registry import open_machine
-from cellos_nb.loop import Loop, OnEvent, run_campaign
+from cellos_nb.loop import Loop, run_campaign
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
+from cellos_nb.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +69,12 @@ class Campaign:
     def best(self) -> ScoredCondition | None:
         """The best condition measured, with its interval; None before there is one."""
         return best_condition(self.scores())
+
+    def workflows(self) -> tuple[Workflow, ...]:
+        """The workflow of each plate, as it was frozen before its first step, in the order of submission."""
+        laps = self._store.iterations(self.campaign_id)
+        runs = [run for lap in laps for run in run_records(self._store, batch_id=lap.batch_id)]
+        return tuple(load_workflow(self._store, run.run_id) for run in runs)
 
     def summary(self) -> CampaignSummary:
         """The campaign in a few numbers."""
@@ -166,7 +175,9 @@ class Lab:
 
         Raises:
             CampaignError: there is no such campaign.
+            InDoubtError: a plate is held until a person decides; the campaign is paused.
             LeaseError: another process is running campaigns of this database.
+            StoppedError: a person killed the queue; the campaign is paused.
         """
         campaign = self.campaign(campaign_id)
         if campaign.status == CampaignStatus.FINISHED:
@@ -176,11 +187,15 @@ class Lab:
             store=self.store,
             machine=self.machine_for(config.machine, config.seed),
             planner=make_planner(config.planner),
-            on_event=on_event or _ignore,
+            on_event=on_event or ignore,
         )
         with dispatcher(self.store):
             self.store.set_campaign_status(campaign_id, CampaignStatus.RUNNING)
-            reason = run_campaign(loop, campaign_id)
+            try:
+                reason = run_campaign(loop, campaign_id)
+            except (InDoubtError, StoppedError) as error:
+                self.store.set_campaign_status(campaign_id, CampaignStatus.PAUSED, str(error))
+                raise
             self.store.set_campaign_status(campaign_id, CampaignStatus.FINISHED, reason)
         return campaign
 
@@ -195,7 +210,3 @@ class Lab:
     def campaigns(self) -> tuple[Campaign, ...]:
         """All campaigns, oldest first."""
         return tuple(Campaign(self.store, record.campaign_id) for record in self.store.campaigns())
-
-
-def _ignore(event: Event) -> None:
-    """For a caller that does not follow what happens."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cellos_nb.domain.campaign import CampaignConfig
@@ -16,14 +16,12 @@ from cellos_nb.domain.objective import score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.execution.batch import Batch, forecast_cost, run_batch
-from cellos_nb.execution.events import Event
+from cellos_nb.execution.events import OnEvent
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.planner.interface import Planner
 from cellos_nb.store.store import Store
 
 log = logging.getLogger(__name__)
-
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
