@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from cellos_nb.analysis.conclude import conclude
 from cellos_nb.domain.machine import Capabilities
@@ -49,6 +49,19 @@ class Batch:
     """Behind the layouts and, on simulated machines, the noise."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is needed of a batch after it was compiled."""
+
+    batch_id: str
+    iteration: int
+    proposals: tuple[ExperimentProposal, ...]
+
+
+Runs = Mapping[int, Workflow | None]
+"""The runs of a batch by number, one for each plate, with the workflows that are at hand."""
+
+
 def run_batch(
     store: Store, machine: HardwareInterface, batch: Batch, on_event: OnEvent = ignore
 ) -> tuple[ExperimentResult, ...]:
@@ -65,11 +78,43 @@ def run_batch(
     with dispatcher(store):
         if not is_concluded(store, batch.batch_id):
             executor = WorkflowExecutor(store, machine)
-            workflows = submit_batch(store, executor, batch, machine.describe())
-            ended = executor.run(workflows.keys(), on_event) if workflows else {}
-            conclude_batch(store, batch, workflows, ended, on_event)
+            runs = submit_batch(store, executor, batch, machine.describe())
+            _bring_through(store, executor, batch, runs, on_event)
     with store.read() as tx:
         return results.batch_results(tx, batch.batch_id)
+
+
+def run_new_batch(
+    store: Store,
+    machine: HardwareInterface,
+    proposals: Sequence[ExperimentProposal],
+    *,
+    plan: PlatePlan,
+    seed: int,
+    on_event: OnEvent = ignore,
+) -> tuple[ExperimentResult, ...]:
+    """The results of a batch outside any campaign, on new plates. Raises as `run_batch` does."""
+    with dispatcher(store):
+        executor = WorkflowExecutor(store, machine)
+        batch, runs = submit_new_batch(store, executor, proposals, machine.describe(), plan=plan, seed=seed)
+        return _bring_through(store, executor, batch, runs, on_event)
+
+
+def finish_batch(
+    store: Store, machine: HardwareInterface, batch_id: str, on_event: OnEvent = ignore
+) -> tuple[ExperimentResult, ...]:
+    """The results of a batch that was submitted before; executes what was not. Raises as `run_batch` does.
+
+    Raises:
+        CampaignError: there is no such batch.
+    """
+    with store.read() as tx:
+        asked = Asked(batch_id, campaigns.batch_iteration(tx, batch_id), campaigns.batch_proposals(tx, batch_id))
+    with dispatcher(store):
+        if not is_concluded(store, batch_id):
+            _bring_through(store, WorkflowExecutor(store, machine), asked, submitted_runs(store, batch_id), on_event)
+    with store.read() as tx:
+        return results.batch_results(tx, batch_id)
 
 
 def forecast_cost(batch: Batch, capabilities: Capabilities) -> float:
@@ -77,64 +122,89 @@ def forecast_cost(batch: Batch, capabilities: Capabilities) -> float:
     return sum(estimate(workflow, capabilities).cost_usd for workflow in _compile(batch, capabilities))
 
 
-def submit_batch(
-    store: Store, executor: WorkflowExecutor, batch: Batch, capabilities: Capabilities
-) -> Mapping[int, Workflow | None]:
-    """Compiles a batch and queues a run for each plate; all of them or none. Returns the runs, with what is at hand.
+def submit_batch(store: Store, executor: WorkflowExecutor, batch: Batch, capabilities: Capabilities) -> Runs:
+    """Compiles a batch and queues a run for each plate; all of them or none.
 
-    A batch that was submitted before is not compiled again: its workflows are those in the store. A plate in doubt is
-    asked about again.
+    A batch that was submitted before is not compiled again: its workflows are those in the store.
     """
-    before = run_records(store, batch_id=batch.batch_id)
+    before = submitted_runs(store, batch.batch_id)
     if before:
-        for run in before:
-            if run.status is JobStatus.IN_DOUBT:
-                JobQueue(store).requeue(run.run_id)
-        return {run.run_id: None for run in before}
+        return before
     workflows = _compile(batch, capabilities)
-    costs = [estimate(workflow, capabilities).cost_usd for workflow in workflows]
     with store.write() as tx:
-        campaigns.add_batch(tx, batch.batch_id, batch.campaign_id, batch.iteration, batch.proposals)
-        return {
-            executor.submit(workflow, batch_id=batch.batch_id, cost_usd=cost): workflow
-            for workflow, cost in zip(workflows, costs, strict=True)
-        }
+        return _queue(tx, executor, batch, workflows, capabilities)
 
 
-def conclude_batch(
+def submit_new_batch(
     store: Store,
-    batch: Batch,
-    workflows: Mapping[int, Workflow | None],
-    ended: Mapping[int, RunRecord],
-    on_event: OnEvent = ignore,
-) -> None:
-    """Concludes the plates of a batch that have ended and stores their results, all in one transaction.
+    executor: WorkflowExecutor,
+    proposals: Sequence[ExperimentProposal],
+    capabilities: Capabilities,
+    *,
+    plan: PlatePlan,
+    seed: int,
+) -> tuple[Batch, Runs]:
+    """Compiles and queues proposals outside any campaign; those without an identifier are given one."""
+    named = tuple(p if p.proposal_id else replace(p, proposal_id=f"e{k:03d}") for k, p in enumerate(proposals, 1))
+    while True:
+        with store.read() as tx:
+            batch = Batch(campaigns.next_ad_hoc(tx), None, 0, named, plan, seed)
+        workflows = _compile(batch, capabilities)
+        with store.write() as tx:
+            # Another process may have taken the identifier while this one compiled.
+            if not campaigns.has_batch(tx, batch.batch_id):
+                return batch, _queue(tx, executor, batch, workflows, capabilities)
 
-    Args:
-        store: where the runs stand.
-        batch: what was asked for.
-        workflows: the runs, with workflows that are at hand.
-        ended: runs that this process executed, with their readings.
-        on_event: is told when the results are stored.
+
+def submitted_runs(store: Store, batch_id: str) -> Runs:
+    """The runs of a batch that was submitted; a plate in doubt is put back, to be asked about again."""
+    runs = run_records(store, batch_id=batch_id)
+    for run in runs:
+        if run.status is JobStatus.IN_DOUBT:
+            JobQueue(store).requeue(run.run_id)
+    return {run.run_id: None for run in runs}
+
+
+def _queue(
+    tx: Connection,
+    executor: WorkflowExecutor,
+    batch: Batch,
+    workflows: Sequence[Workflow],
+    capabilities: Capabilities,
+) -> Runs:
+    campaigns.add_batch(tx, batch.batch_id, batch.campaign_id, batch.iteration, batch.proposals)
+    return {
+        executor.submit(workflow, batch_id=batch.batch_id, cost_usd=estimate(workflow, capabilities).cost_usd): workflow
+        for workflow in workflows
+    }
+
+
+def _bring_through(
+    store: Store, executor: WorkflowExecutor, asked: Batch | Asked, runs: Runs, on_event: OnEvent
+) -> tuple[ExperimentResult, ...]:
+    """Executes the runs of a batch, concludes its plates and stores their results in one transaction.
 
     Raises:
         InDoubtError: a plate is held; the results of the others are stored.
     """
-    missing = workflows.keys() - ended.keys()
-    stored = {run.run_id: run for run in run_records(store, batch_id=batch.batch_id)} if missing else {}
-    plates = [ended.get(run_id) or stored[run_id] for run_id in workflows]
+    ended = executor.run(runs.keys(), on_event)
+    missing = runs.keys() - ended.keys()
+    stored = {run.run_id: run for run in run_records(store, batch_id=asked.batch_id)} if missing else {}
+    plates = [ended.get(run_id) or stored[run_id] for run_id in runs]
     concluded = [
         result
         for run in plates
         if run.status.is_final and run.status is not JobStatus.IN_DOUBT
-        for result in _conclude_plate(store, batch, run, workflows[run.run_id] or load_workflow(store, run.run_id))
+        for result in _conclude_plate(store, asked, run, runs[run.run_id] or load_workflow(store, run.run_id))
     ]
     with store.write() as tx:
-        results.add_results(tx, batch.batch_id, concluded)
+        results.add_results(tx, asked.batch_id, concluded)
     for run in plates:
         if run.status is JobStatus.IN_DOUBT:
             raise InDoubtError(run.error or f"{run.plate_id}: in doubt.")
-    on_event(ResultsStored(batch.batch_id, batch.iteration, len(concluded), now_utc()))
+    on_event(ResultsStored(asked.batch_id, asked.iteration, len(concluded), now_utc()))
+    place = {proposal.proposal_id: position for position, proposal in enumerate(asked.proposals)}
+    return tuple(sorted(concluded, key=lambda result: place[result.proposal.proposal_id]))
 
 
 def is_concluded(store: Store, batch_id: str) -> bool:
@@ -147,7 +217,9 @@ def _compile(batch: Batch, capabilities: Capabilities) -> tuple[Workflow, ...]:
     return compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
 
 
-def _conclude_plate(store: Store, batch: Batch, run: RunRecord, workflow: Workflow) -> tuple[ExperimentResult, ...]:
+def _conclude_plate(
+    store: Store, batch: Batch | Asked, run: RunRecord, workflow: Workflow
+) -> tuple[ExperimentResult, ...]:
     """What one plate says about its proposals."""
     here = {well.proposal_id for well in workflow.layout.wells}
     asked = tuple(proposal for proposal in batch.proposals if proposal.proposal_id in here)
@@ -169,7 +241,7 @@ def _conclude_plate(store: Store, batch: Batch, run: RunRecord, workflow: Workfl
     )
 
 
-def _failed(proposal: ExperimentProposal, batch: Batch, run: RunRecord) -> ExperimentResult:
+def _failed(proposal: ExperimentProposal, batch: Batch | Asked, run: RunRecord) -> ExperimentResult:
     return ExperimentResult(
         proposal,
         ResultStatus.FAILED,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -114,8 +113,7 @@ def add_batch(
         CampaignError: no such campaign, or that iteration was stored with other proposals.
         ProposalError: a proposal has no identifier, or one that stands twice.
     """
-    found = tx.execute(select(iterations.c.campaign_id).where(iterations.c.batch_id == batch_id)).first()
-    if found is not None:
+    if has_batch(tx, batch_id):
         stored = batch_proposals(tx, batch_id)
         if [(p.proposal_id, p.condition) for p in stored] != [(p.proposal_id, p.condition) for p in asked]:
             raise CampaignError(
@@ -129,9 +127,10 @@ def add_batch(
     if not known:
         raise unknown_campaign(tx, str(campaign_id))
     _check_identifiers(tx, campaign_id, asked)
+    number = iteration if campaign_id is not None else _next_ad_hoc(tx)
     tx.execute(
         insert(iterations),
-        {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": iteration, "created_at": now_utc()},
+        {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": number, "created_at": now_utc()},
     )
     if asked:
         tx.execute(
@@ -140,17 +139,27 @@ def add_batch(
         )
 
 
-def add_ad_hoc_batch(tx: Connection, asked: Sequence[ExperimentProposal]) -> tuple[str, tuple[ExperimentProposal, ...]]:
-    """Stores a batch outside any campaign; returns its new identifier and the proposals, those without a name named.
+def next_ad_hoc(tx: Connection) -> str:
+    """The identifier that the next batch outside any campaign will have, unless another one comes first."""
+    return f"{AD_HOC}/b{_next_ad_hoc(tx):06d}"
+
+
+def has_batch(tx: Connection, batch_id: str) -> bool:
+    """Whether a batch was stored."""
+    return tx.scalar(select(iterations.c.batch_id).where(iterations.c.batch_id == batch_id)) is not None
+
+
+def batch_iteration(tx: Connection, batch_id: str) -> int:
+    """The lap of its campaign that a batch is, counted from 1; 0 outside a campaign.
 
     Raises:
-        ProposalError: an identifier stands twice.
+        CampaignError: there is no such batch.
     """
-    n = 1 + (tx.scalar(select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id.is_(None))) or 0)
-    batch_id = f"{AD_HOC}/b{n:06d}"
-    named = tuple(p if p.proposal_id else replace(p, proposal_id=f"e{k:03d}") for k, p in enumerate(asked, start=1))
-    add_batch(tx, batch_id, None, n, named)
-    return batch_id, named
+    query = select(iterations.c.campaign_id, iterations.c.iteration).where(iterations.c.batch_id == batch_id)
+    row = tx.execute(query).first()
+    if row is None:
+        raise CampaignError(f"{batch_id}: no such batch in this database. Give one as it was returned, or check --db.")
+    return int(row.iteration) if row.campaign_id is not None else 0
 
 
 def batch_proposals(tx: Connection, batch_id: str) -> tuple[ExperimentProposal, ...]:
@@ -186,6 +195,10 @@ def proposal_of(values: Sequence[Any]) -> ExperimentProposal:
     return ExperimentProposal(
         cell_line, compound, dose_um, assay, proposal_id, ProposalReason(*why) if why[0] else None
     )
+
+
+def _next_ad_hoc(tx: Connection) -> int:
+    return 1 + (tx.scalar(select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id.is_(None))) or 0)
 
 
 def _proposal_row(
