@@ -11,6 +11,30 @@ from pydantic_core import ErrorDetails
 
 from cellos_nb.domain.yaml_lines import KeyPath, YamlDocument
 
+_CURES = {
+    "literal_error": "not possible; choose {expected}",
+    "greater_than": "too small; give a number above {gt:g}",
+    "greater_than_equal": "too small; give a number of at least {ge:g}",
+    "less_than": "too large; give a number below {lt:g}",
+    "less_than_equal": "too large; give a number of at most {le:g}",
+    "value_error": "not possible; {error}",
+    "tuple_type": "not possible; give a list",
+    "too_short": "not possible; give at least {min_length}",
+    "too_long": "not possible; give at most {max_length}",
+    "string_type": "not possible; give text; a name that reads as a number needs quotes",
+    "string_too_short": "not possible; give a name",
+    "string_too_long": "not possible; give at most {max_length} characters",
+    "string_pattern_mismatch": "not possible; give a name that is not blank",
+    "finite_number": "not possible; give a finite number",
+    "int_type": "not possible; give a whole number",
+    "int_parsing": "not possible; give a whole number",
+    "int_from_float": "not possible; give a whole number",
+    "float_type": "not possible; give a number",
+    "float_parsing": "not possible; give a number",
+    "model_type": "not possible; give 'key: value' lines or a name",
+}
+"""What is wrong and what to do, by pydantic's name for the problem."""
+
 
 def refusal(at: KeyPath, problem: str, document: YamlDocument | None) -> str:
     """One line: where, which key, what is wrong.
@@ -24,8 +48,15 @@ def refusal(at: KeyPath, problem: str, document: YamlDocument | None) -> str:
 
 def describe_all(error: ValidationError, model: type[BaseModel], document: YamlDocument | None) -> Iterator[str]:
     """One line for each problem that pydantic found, in the words of this project."""
-    for detail in error.errors(include_url=False):
-        at = tuple(part for part in detail["loc"] if not _is_union_branch(part))
+    details = error.errors(include_url=False)
+    places = [detail["loc"] for detail in details]
+    for detail in details:
+        loc = detail["loc"]
+        if detail["type"] == "too_short" and any(len(p) > len(loc) and p[: len(loc)] == loc for p in places):
+            # A list whose only entries were refused is empty to pydantic; the entries' own problems say it all.
+            continue
+        # The last part is always a key, whatever it is called.
+        at = (*(part for part in loc[:-1] if not _is_union_branch(part)), *loc[-1:])
         problem = _problem(detail, at, model)
         message = str(detail.get("ctx", {}).get("error", ""))
         if detail["type"] == "value_error" and "|" in message:
@@ -49,22 +80,16 @@ def _is_union_branch(part: str | int) -> bool:
 
 
 def _problem(detail: ErrorDetails, at: KeyPath, model: type[BaseModel]) -> str:
-    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         possible = sorted(_keys_at(at[:-1], model))
         close = difflib.get_close_matches(str(at[-1]), possible, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         return f"unknown key; {hint}Possible: {', '.join(possible)}"
     if kind == "missing":
-        return "is missing; every campaign needs it"
-    if kind == "literal_error":
-        return f"{value!r} is not possible; choose {context['expected']}"
-    if kind in {"greater_than", "greater_than_equal"}:
-        limit = f"above {context['gt']:g}" if "gt" in context else f"of at least {context['ge']:g}"
-        return f"{value!r} is too small; give a number {limit}"
-    if kind in {"less_than", "less_than_equal"}:
-        limit = f"below {context['lt']:g}" if "lt" in context else f"of at most {context['le']:g}"
-        return f"{value!r} is too large; give a number {limit}"
+        return "is missing; every campaign needs it" if len(at) == 1 else "is missing; give it"
+    if kind in _CURES:
+        return f"{value!r} is {_CURES[kind].format(**detail.get('ctx', {}))}"
     return f"{value!r} is not possible: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
 
 

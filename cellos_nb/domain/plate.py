@@ -10,7 +10,7 @@ from functools import cache
 
 from cellos_nb.errors import LayoutError
 
-_WELL = re.compile(r"^([A-Z]{1,2})([1-9][0-9]?)$")
+_WELL = re.compile(r"(A?[A-Z])([1-9][0-9]?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def well_position(name: str, n_wells: int) -> tuple[int, int]:
         LayoutError: the plate has no such well.
     """
     fmt = plate_format(n_wells)
-    match = _WELL.match(name)
+    match = _WELL.fullmatch(name)
     if match:
         letters, column = match.group(1), int(match.group(2)) - 1
         row = ord(letters) - 65 if len(letters) == 1 else 26 + ord(letters[1]) - 65
