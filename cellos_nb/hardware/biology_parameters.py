@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
@@ -124,7 +124,7 @@ class CellLine(Settings):
     """Of the confluent density: where growth ends."""
     confluent_density_per_cm2: Positive
     rlu_per_cell: Positive
-    is_adherent: bool = True
+    growth_form: Literal["adherent", "suspension"] = "adherent"
 
 
 class Induction(Settings):

@@ -35,7 +35,7 @@ class CellModel:
         self.rate_per_h: Floats = math.log(2) / np.array([line.doubling_time_h.value for line in lines])
         self.density_per_cm2: Floats = np.array([line.confluent_density_per_cm2.value for line in lines])
         self.limit: Floats = np.array([line.confluence_limit.value for line in lines])
-        self.is_adherent = np.array([line.is_adherent for line in lines])
+        self.is_adherent = np.array([line.growth_form == "adherent" for line in lines])
         self.rlu_per_cell: Floats = np.array([line.rlu_per_cell.value for line in lines])
         shift = [[compound.line_log10_shift.get(line.name, 0.0) for line in lines] for compound in compounds]
         self.ic50_um: Floats = np.array([c.ic50_um.value for c in compounds])[:, None] * 10 ** np.array(shift)
