@@ -9,6 +9,7 @@ from itertools import islice
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.domain.yaml_lines import KeyPath
 from cellos_nb.units import format_dose, format_duration
 from cellos_nb.workflow.compile import compile_plates
 from cellos_nb.workflow.estimate import estimate
@@ -88,7 +89,9 @@ def _check_names(config: CampaignConfig, machine: Capabilities) -> None:
                 f"{line!r} is unknown to the machine {machine.machine}; possible: {', '.join(machine.cell_lines)}",
             )
     positive = config.controls.positive
-    named = [(("compounds", index), name) for index, name in enumerate(config.compound_names)]
+    named: list[tuple[KeyPath, str]] = [
+        (("compounds", index), name) for index, name in enumerate(config.compound_names)
+    ]
     if positive:
         named.append((("controls", "positive", "compound"), positive.compound))
     for at, name in named:
@@ -115,7 +118,7 @@ def _check_doses(config: CampaignConfig, machine: Capabilities) -> None:
         return
     low, high = machine.dose_range_um
     positive = config.controls.positive
-    doses = [(("dose_range_um",), dose) for dose in config.dose_range_um]
+    doses: list[tuple[KeyPath, float]] = [(("dose_range_um",), dose) for dose in config.dose_range_um]
     if positive:
         doses.append((("controls", "positive", "dose_um"), positive.dose_um))
     for at, dose in doses:

@@ -6,10 +6,15 @@ import sys
 from pathlib import Path
 
 from cellos_nb.domain import codec
-from cellos_nb.domain.history import History
+from cellos_nb.domain.history import COLUMNS, History
 from cellos_nb.records.atomic import new_file
 
 STDOUT = Path("-")
+
+
+def text_columns() -> tuple[str, ...]:
+    """The columns of a history that hold text."""
+    return tuple(column for column, kind in COLUMNS.items() if kind == "string")
 
 
 def csv_text(history: History) -> str:
@@ -18,7 +23,7 @@ def csv_text(history: History) -> str:
     A text cell that a spreadsheet would take for a formula is preceded by an apostrophe, as OWASP advises.
     """
     frame = history.frame()
-    for column in frame.select_dtypes("string"):
+    for column in text_columns():
         is_formula = frame[column].str.match(r"[=+\-@\t\r]").fillna(value=False)
         frame[column] = frame[column].where(~is_formula, "'" + frame[column])
     # Without a float format, pandas writes the shortest digits that read back as the same number.

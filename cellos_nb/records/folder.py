@@ -14,7 +14,7 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import COLUMNS, History
 from cellos_nb.domain.summary import CampaignSummary, summarise
 from cellos_nb.errors import InputError
-from cellos_nb.records.exports import csv_text
+from cellos_nb.records.exports import csv_text, text_columns
 
 # What `exports.csv_text` does to cells that a spreadsheet would run.
 _ESCAPED_FORMULA = r"^'([=+\-@\t\r])"
@@ -72,7 +72,7 @@ def read_csv(path: Path) -> History:
         )
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a history: {error}.") from error
-    for column in frame.select_dtypes("string"):
+    for column in text_columns():
         frame[column] = frame[column].str.replace(_ESCAPED_FORMULA, r"\1", regex=True)
     return History.from_frame(frame)
 
