@@ -35,11 +35,13 @@ class CurveBatch:
     weight: Array
     """Number of replicates."""
     mean: Array
-    """Mean response less the curve's `centre`."""
+    """Mean response less the curve's `centre`, over its `scale`: of order 1 whatever the unit of the response."""
     centre: Array
     """Weighted mean response of each curve, shape (K,)."""
+    scale: Array
+    """Largest distance of a dose's mean response from the centre, shape (K,); 1 where they are all equal."""
     ss_within: Array
-    """Sum of squares of replicates about their means, shape (K,)."""
+    """Sum of squares of replicates about their means over the scale's square, shape (K,)."""
     n_points: IntArray
     """Points of each curve, shape (K,)."""
     low: Array
@@ -71,6 +73,7 @@ class CurveBatch:
             self.weight[:, which],
             self.mean[:, which],
             self.centre[which],
+            self.scale[which],
             self.ss_within[which],
             self.n_points[which],
             self.low[which],
@@ -138,13 +141,17 @@ def _batch(doses: Array, weight: Array, mean: Array, ss_within: Array, n_points:
     positive = doses > 0
     log_dose = np.log(np.where(positive, doses, 1.0))
     centre = (weight * mean).sum(axis=0) / np.maximum(weight.sum(axis=0), 1.0)
+    offset = np.where(weight > 0, mean - centre, 0.0)
+    largest = np.abs(offset).max(axis=0, initial=0.0)
+    scale = np.where(largest > 0, largest, 1.0)
     return CurveBatch(
         log_dose=log_dose,
         shift=np.where((weight > 0) & ~positive, _CONTROL_SHIFT, 0.0),
         weight=weight,
-        mean=np.where(weight > 0, mean - centre, 0.0),
+        mean=offset / scale,
         centre=centre,
-        ss_within=ss_within,
+        scale=scale,
+        ss_within=ss_within / scale / scale,
         n_points=n_points,
         low=np.where(positive, log_dose, np.inf).min(axis=0, initial=np.inf),
         high=np.where(positive, log_dose, -np.inf).max(axis=0, initial=-np.inf),

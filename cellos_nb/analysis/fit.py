@@ -20,7 +20,8 @@ from cellos_nb.errors import AnalysisError
 if TYPE_CHECKING:
     import pandas as pd
 
-_CHUNK = 512
+_CHUNK_ENTRIES = 6000
+"""Doses times curves worked on at once: few enough for the processor's cache, many enough for numpy."""
 COLUMNS = (
     "ec50",
     "ec50_se",
@@ -142,6 +143,9 @@ def fit_dose_responses(
         raise AnalysisError(
             f"{asked}: no such column to fit by; the table has {', '.join(map(str, frame.columns)) or 'none'}."
         )
+    taken = sorted(set(keys) & {*COLUMNS, "n", "n_doses", "verdict"})
+    if taken:
+        raise AnalysisError(f"by: {', '.join(taken)} would stand twice in the result; rename the column.")
     doses, responses = _numbers(frame[dose], dose), _numbers(frame[response], response)
     _check(doses, responses)
     groups = frame.groupby(keys, sort=False, dropna=False, observed=True)
@@ -186,7 +190,8 @@ def _fit(curve: IntArray, dose: Array, response: Array, n_curves: int) -> dict[s
     pooled = pool_replicates(curve, dose, response, n_curves)
     numbers = np.full((len(COLUMNS), n_curves), np.nan)
     verdict = np.full(n_curves, "too_few", dtype=object)
-    for part in chunks(pooled.fitted.size, _CHUNK):
+    size = max(_CHUNK_ENTRIES // max(pooled.batch.weight.shape[0], 1), 1)
+    for part in chunks(pooled.fitted.size, size):
         where = pooled.fitted[part]
         numbers[:, where], verdict[where] = _fit_batch(pooled.batch.take(part))
     columns: dict[str, Any] = dict(zip(COLUMNS, numbers, strict=True))
@@ -204,6 +209,7 @@ def _fit_batch(batch: CurveBatch) -> tuple[Array, Any]:
     error_zero, error_infinity, error_hill, error_ec50 = np.sqrt(np.diagonal(spread, axis1=1, axis2=2)).T
     interval = ec50_intervals(batch, grid, optimum, error_ec50 / ec50)
     falls = best.at_zero >= best.at_infinity
+    lower, upper = np.minimum(best.at_zero, best.at_infinity), np.maximum(best.at_zero, best.at_infinity)
     numbers = np.stack(
         [
             ec50,
@@ -212,11 +218,11 @@ def _fit_batch(batch: CurveBatch) -> tuple[Array, Any]:
             np.exp(interval[1]),
             np.where(falls, size, -size),
             error_hill,
-            np.where(falls, best.at_infinity, best.at_zero) + batch.centre,
-            np.where(falls, error_infinity, error_zero),
-            np.where(falls, best.at_zero, best.at_infinity) + batch.centre,
-            np.where(falls, error_zero, error_infinity),
-            rss,
+            lower * batch.scale + batch.centre,
+            np.where(falls, error_infinity, error_zero) * batch.scale,
+            upper * batch.scale + batch.centre,
+            np.where(falls, error_zero, error_infinity) * batch.scale,
+            rss * batch.scale**2,
         ]
     )
     return numbers, judge(batch, optimum, interval)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ _OUTSIDE = np.log(10.0) * np.array([0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, DE
 _BESIDE = 0.03
 """Distance in natural log dose from a dose at which the steepest curves take any value there."""
 _MAX_NODES = 160
+_MAX_SCANNED = 300
 _MAX_STEPS = 80
 
 
@@ -46,7 +47,9 @@ def scan(batch: CurveBatch) -> Grid:
     for members in batch.designs():
         some = batch.take(members)
         nodes = _nodes(some.log_dose[(some.weight[:, 0] > 0) & (some.shift[:, 0] == 0), 0])
-        parts.append((members, nodes, *_scan_design(some, nodes)))
+        coarse = _coarser(some)
+        rss, hill = _scan_design(coarse, nodes)
+        parts.append((members, nodes, rss + (some.ss_between - coarse.ss_between), hill))
     n_nodes = max((nodes.size for _, nodes, _, _ in parts), default=0)
     shape = (n_nodes, batch.n_curves)
     log_ec50, rss, log_hill = np.full(shape, np.inf), np.full(shape, np.inf), np.zeros(shape)
@@ -60,18 +63,32 @@ def scan(batch: CurveBatch) -> Grid:
 def _nodes(log_doses: Array) -> Array:
     """EC50s to try: a few in each gap between doses, and close by each dose, where a steep curve may pass through."""
     gaps = np.diff(log_doses)
-    pieces = np.maximum(3, np.ceil(gaps / 0.35)).astype(np.intp)
-    inside = np.concatenate(
-        [
-            np.linspace(start, start + gap, n, endpoint=False)
-            for start, gap, n in zip(log_doses[:-1], gaps, pieces, strict=True)
-        ]
-        + [log_doses[-1:], log_doses - _BESIDE, log_doses + _BESIDE]
-    )
-    inside.sort()
+    pieces = np.minimum(np.maximum(3, np.ceil(gaps / 0.35)), np.ceil(gaps / 0.1)).astype(np.intp)
+    step = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    between = np.repeat(log_doses[:-1], pieces) + step * np.repeat(gaps / pieces, pieces)
+    inside = np.concatenate([between, log_doses[-1:], log_doses - _BESIDE, log_doses + _BESIDE])
+    inside = inside[np.unique(np.round(inside / (0.6 * _BESIDE)), return_index=True)[1]]
     if inside.size > _MAX_NODES:
         inside = np.interp(np.linspace(0, inside.size - 1, _MAX_NODES), np.arange(inside.size), inside)
     return np.concatenate([log_doses[0] - _OUTSIDE[::-1], inside, log_doses[-1] + _OUTSIDE])
+
+
+def _coarser(batch: CurveBatch) -> CurveBatch:
+    """The same curves with neighbouring doses merged when there are very many: enough for a scan."""
+    n_doses = batch.weight.shape[0]
+    if n_doses <= _MAX_SCANNED:
+        return batch
+    # The untreated control, if any, is the first row and stays alone.
+    starts = np.unique(np.r_[0, np.linspace(1, n_doses, _MAX_SCANNED, endpoint=False).astype(np.intp)])
+    weight = np.add.reduceat(batch.weight, starts, axis=0)
+    safe = np.maximum(weight, 1.0)
+    return replace(
+        batch,
+        log_dose=np.add.reduceat(batch.weight * batch.log_dose, starts, axis=0) / safe,
+        shift=batch.shift[starts],
+        weight=weight,
+        mean=np.add.reduceat(batch.weight * batch.mean, starts, axis=0) / safe,
+    )
 
 
 def _scan_design(batch: CurveBatch, nodes: Array) -> tuple[Array, Array]:

@@ -47,8 +47,9 @@ def is_flat(batch: CurveBatch, optimum: Optimum) -> NDArray[np.bool_]:
     freedom = np.maximum(batch.n_points - 4, 1)
     rss = optimum.rss + batch.ss_within
     # Rounding alone is no effect.
-    scale = (batch.weight * (batch.mean + batch.centre) ** 2).sum(axis=0)
-    explained = np.where(batch.ss_between > 1e-20 * scale, batch.ss_between - optimum.rss, 0.0)
+    has_change = batch.scale > 1e-10 * np.abs(batch.centre)
+    has_change &= np.abs(batch.mean).max(axis=0) > 0
+    explained = np.where(has_change, batch.ss_between - optimum.rss, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(explained > 0, explained / 3 / (rss / freedom), 0.0)
     flat: NDArray[np.bool_] = fdtrc(3, freedom, ratio) > FLAT_LEVEL

@@ -76,6 +76,23 @@ def test_points_without_scatter_are_recovered_exactly():
     assert fit.verdict == "fitted"
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e-6, 1e150], ids=str)
+def test_the_unit_of_the_response_does_not_matter(unit):
+    response = _hill(0.2, 1.7, 0.15, 1.05) + _noise(0.03, 9, 9)
+    here, there = fit_dose_response(DOSES, response), fit_dose_response(DOSES, unit * response)
+    assert there.ec50_interval == pytest.approx(here.ec50_interval, rel=1e-4)
+    assert there.upper == pytest.approx(unit * here.upper, rel=1e-6)
+    assert there.verdict == here.verdict
+
+
+def test_thousands_of_distinct_doses_make_a_narrow_interval():
+    rng = np.random.default_rng(12)
+    dose = np.r_[0.0, np.geomspace(1e-3, 100, 3000)]
+    fit = fit_dose_response(dose, 1 / (1 + dose / 2.0) + 0.1 * rng.standard_normal(dose.size))
+    assert fit.verdict == "fitted"
+    assert 1.7 < fit.ec50_interval[0] < 2.0 < fit.ec50_interval[1] < 2.3
+
+
 def test_equal_responses_are_flat():
     fit = fit_dose_response(DOSES, np.full(9, 0.7))
     assert fit.verdict == "flat"
@@ -150,12 +167,18 @@ def test_an_empty_table_gives_an_empty_one():
     [
         pytest.param("cell", "'cell': no such column to fit by; the table has line, dose_um, value", id="by"),
         pytest.param([], "by: no such column", id="nothing"),
+        pytest.param("n", "'n': no such column", id="absent-and-taken"),
     ],
 )
 def test_a_table_without_the_columns_is_refused(by, message):
     frame = pd.DataFrame({"line": ["a"], "dose_um": [1.0], "value": [1.0]})
     with pytest.raises(AnalysisError, match=message):
         fit_dose_responses(frame, by)
+
+
+def test_a_column_that_the_result_has_itself_is_refused():
+    with pytest.raises(AnalysisError, match="by: hill would stand twice in the result; rename"):
+        fit_dose_responses(pd.DataFrame({"hill": ["a"], "dose_um": [1.0], "value": [1.0]}), "hill")
 
 
 @given(
