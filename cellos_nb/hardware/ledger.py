@@ -10,6 +10,7 @@ import base64
 import errno
 import json
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -95,6 +96,8 @@ class Ledger:
         except OSError as error:
             raise self._cannot("opened", error) from error
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise MachineError(f"{path}: a ledger is an ordinary file, not a device. Name another file.")
             _lock(self._file, path)
             self.heads = self._scan()
         except BaseException:

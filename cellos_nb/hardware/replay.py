@@ -20,7 +20,7 @@ from cellos_nb.hardware.virtual import VirtualMachine
 from cellos_nb.units import format_dose
 
 CHANNEL = "luminescence"
-STEP_KINDS = (StepKind.SEED, StepKind.DILUTE, StepKind.DOSE, StepKind.INCUBATE, StepKind.READ)
+STEP_KINDS = (StepKind.SEED, StepKind.DILUTE, StepKind.DOSE, StepKind.STAIN, StepKind.INCUBATE, StepKind.READ)
 
 
 class ReplayMachine(VirtualMachine):
@@ -100,7 +100,9 @@ class _ScreenReader:
             if compound not in self.screen.compounds:
                 raise MachineRefusedError(_unknown(step, "compound", compound, self.screen.compounds))
         for treatment in _treatments(step, contents):
-            self._check(step, treatment)
+            # A reagent that is added before reading dilutes the dose, but the cells have had it by then.
+            if step.kind is not StepKind.STAIN:
+                self._check(step, treatment)
 
     def check_readout(self, step: Step, readout: Readout, timeline: Timeline) -> None:
         """Refuses other signals than luminescence, and wells without cells."""
