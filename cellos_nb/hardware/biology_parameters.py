@@ -23,7 +23,7 @@ class _Positive(Settings):
 
 
 class _Share(Settings):
-    value: Annotated[float, Field(ge=0, le=1)]
+    value: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     source: str = NO_SOURCE
 
 
@@ -148,7 +148,7 @@ class CompoundEffect(Settings):
     """Cells that the highest doses kill in the end."""
     death_h: Positive
     """Time constant of attrition after commitment."""
-    line_log10_shift: dict[str, Annotated[float, Field(ge=-6, le=6)]] = Field(default_factory=dict)
+    line_log10_shift: dict[str, Annotated[float, Field(ge=-6, le=6, allow_inf_nan=False)]] = Field(default_factory=dict)
     """For each line that differs: log10 of its IC50 over `ic50_um`."""
     shift_source: str = NO_SOURCE
     induction: Induction | None = None
