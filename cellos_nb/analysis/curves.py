@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -159,5 +160,7 @@ def _batch(doses: Array, weight: Array, mean: Array, ss_within: Array, n_points:
 
 
 def chunks(n_curves: int, size: int) -> Sequence[slice]:
-    """Slices of at most `size` curves, so that the arrays of one slice stay in the processor's cache."""
-    return [slice(start, min(start + size, n_curves)) for start in range(0, n_curves, size)]
+    """Slices of nearly equal length and at most `size` curves, so that one slice stays in the processor's cache."""
+    n_slices = -(-n_curves // size)
+    edges = [round(index * n_curves / n_slices) for index in range(n_slices + 1)] if n_slices else [0]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
