@@ -13,7 +13,7 @@ from cellos_nb.domain.step import Readout, Step
 from cellos_nb.errors import MachineRefusedError
 from cellos_nb.hardware import chance
 from cellos_nb.hardware.biology_parameters import BiologyParameters, load_parameters
-from cellos_nb.hardware.contents import CELLS, COMPOUND, Contents, fixed_wells
+from cellos_nb.hardware.contents import CELLS, COMPOUND, STAIN, Contents, fixed_wells
 from cellos_nb.hardware.culture import CellModel, cultivate
 from cellos_nb.hardware.signals import CHANNELS, channels
 from cellos_nb.hardware.timeline import Timeline
@@ -92,13 +92,22 @@ class _CellReader:
             )
 
     def check_readout(self, step: Step, readout: Readout, timeline: Timeline) -> None:
-        """Refuses channels that the assay does not have."""
+        """Refuses channels that the assay does not have, and images of wells that nobody stained."""
         possible = CHANNELS[step.assay]
         unknown = next((name for name in readout.channels if name not in possible), None)
         if unknown is not None:
             raise MachineRefusedError(
-                f"Step {step.uid} on {timeline.plate_id}: the assay '{step.assay}' has no channel '{unknown}'; "
-                f"possible: {', '.join(possible)}."
+                f"Step {step.uid}: the assay '{step.assay}' has no channel '{unknown}'; possible: "
+                f"{', '.join(possible)}."
+            )
+        if step.assay != "imaging" or timeline.contents is None:
+            return
+        position = fixed_wells(timeline.n_wells)
+        stained = set(timeline.contents.of_kind(STAIN)[1].tolist())
+        dark = next((well for well in readout.wells if position[well] not in stained), None)
+        if dark is not None:
+            raise MachineRefusedError(
+                f"Step {step.uid}: well {dark} holds no stain, so its images would be dark. Stain it before imaging."
             )
 
     def measure(self, step: Step, readout: Readout, timeline: Timeline) -> tuple[Channel, ...]:

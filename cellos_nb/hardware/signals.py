@@ -45,7 +45,8 @@ def channels(
     if assay == "imaging":
         return _images(readout, positions, culture, parameters=model.parameters, mishaps=mishaps, random=random)
     signals = _whole_well(assay, culture, model, mishaps, random)
-    return tuple(Channel(name, "RLU", _listed(signals[name][positions])) for name in readout.channels)
+    unit = "RFU" if readout.mode == "fluorescence" else "RLU"
+    return tuple(Channel(name, unit, _listed(signals[name][positions])) for name in readout.channels)
 
 
 def _whole_well(

@@ -317,3 +317,11 @@ def test_a_channel_of_another_assay_is_refused():
     wrong = replace(read, readout=replace(read.readout, channels=("luminescence", "GFP")))
     with pytest.raises(MachineRefusedError, match="'viability' has no channel 'GFP'; possible: luminescence"):
         machine.preflight(wrong)
+
+
+def test_images_of_unstained_wells_are_refused():
+    plate = plate_of(Well("U2OS"), assay="imaging")
+    machine = BiologicalVirtualMachine()
+    machine.execute(plate.seed_step(), "seed")
+    with pytest.raises(MachineRefusedError, match="well B2 holds no stain, so its images would be dark"):
+        machine.preflight(plate.read_step())
