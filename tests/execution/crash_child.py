@@ -1,0 +1,125 @@
+"""A small campaign in a process that kills itself at a chosen point: around a commit, or after a device call.
+
+Wraps the database driver's commit and the machine's execute from outside; the product knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from ledger_machine import LedgerMachine
+from sqlalchemy.engine.default import DefaultDialect
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.execution.batch import Batch, run_batch
+from cellos_nb.store.records import CampaignStatus
+from cellos_nb.store.store import Store
+
+MACHINES = {
+    "grouped": {},
+    "strict": {"declares": False},
+    "forgetful": {"remembers": False},
+}
+"""Simulated with memory; asked to be journaled step by step; a bare pump that cannot say what it did."""
+
+
+@dataclass
+class Killer:
+    """Counts points and kills the process at one of them."""
+
+    at: int | None
+    points: count = field(default_factory=count)
+    passed: int = 0
+
+    def point(self):
+        number = next(self.points)
+        if number == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.passed = number + 1
+
+
+def config(n_plates):
+    return CampaignConfig(
+        name="Crash",
+        cell_lines=["U2OS"],
+        compounds=["drug"],
+        dose_range_um=(0.1, 10.0),
+        n_doses=10 * n_plates,
+        batch_size=3 * n_plates,
+        plate_format=6,
+        controls={"vehicle": 3},
+        stock_mm=10.0,
+    )
+
+
+def batch(campaign_id, n_plates):
+    one = config(n_plates)
+    doses = one.doses_um("drug")[: one.batch_size]
+    asked = tuple(
+        ExperimentProposal("U2OS", "drug", dose, proposal_id=f"i001-e{k:03d}") for k, dose in enumerate(doses, 1)
+    )
+    return Batch(f"{campaign_id}/i001", campaign_id, 1, asked, one.plate_plan(), seed=1)
+
+
+def machine_of(folder: Path, mode: str) -> LedgerMachine:
+    return LedgerMachine(folder / "ledger", **MACHINES[mode])
+
+
+def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None) -> int:
+    """Begins or continues the campaign; returns how many points there were to be killed at."""
+    killer = Killer(kill_at)
+    commit, machine = DefaultDialect.do_commit, machine_of(folder, mode)
+    execute = machine.execute
+
+    def commit_between_points(dialect, connection):
+        killer.point()
+        commit(dialect, connection)
+        killer.point()
+
+    def execute_and_die(step, token):
+        # Before the call nothing has happened since the last commit or the last call.
+        reading = execute(step, token)
+        killer.point()
+        return reading
+
+    DefaultDialect.do_commit, machine.execute = commit_between_points, execute_and_die
+    try:
+        with Store.open(folder / "lab.db") as store:
+            known = store.campaigns()
+            campaign_id = known[0].campaign_id if known else store.add_campaign(config(n_plates))
+            if known and known[0].status is CampaignStatus.FINISHED:
+                return killer.passed
+            asked = batch(campaign_id, n_plates)
+            store.add_iteration(campaign_id, 1, asked.proposals)
+            run_batch(store, machine, asked)
+            store.set_campaign_status(campaign_id, CampaignStatus.FINISHED, "done")
+    finally:
+        DefaultDialect.do_commit = commit
+    return killer.passed
+
+
+def serve():
+    """For every line `folder mode n_plates kill_at`, forks a process that runs the campaign; answers its exit code.
+
+    Forked from one that has imported everything, so that a real process with a real death costs milliseconds.
+    """
+    for line in sys.stdin:
+        folder, mode, n_plates, kill_at = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            campaign(Path(folder), mode, n_plates, kill_at)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

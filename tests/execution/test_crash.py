@@ -1,0 +1,113 @@
+"""SIGKILL around every commit and after every device call of a small campaign; the machine's own ledger is counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import crash_child
+import pytest
+from crash_child import campaign, machine_of
+
+from cellos_nb.errors import InDoubtError
+from cellos_nb.execution.queue import JobStatus
+from cellos_nb.execution.recovery import discard, mark_done
+from cellos_nb.execution.runs import run_records
+from cellos_nb.store.records import CampaignStatus
+from cellos_nb.store.store import Store
+
+PLATES = {"grouped": 2, "strict": 1, "forgetful": 1}
+
+
+@pytest.fixture(scope="module")
+def run_in_a_process():
+    """Runs the campaign in a process of its own, killed at the point given; returns its exit code."""
+    command = [sys.executable, crash_child.__file__]
+    single = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=single) as server:
+
+        def run(folder, mode, kill_at=None):
+            server.stdin.write(json.dumps([str(folder), mode, PLATES[mode], kill_at]) + "\n")
+            server.stdin.flush()
+            return int(server.stdout.readline())
+
+        yield run
+        server.stdin.close()
+
+
+def results_of(folder):
+    """What the campaign concluded, without the times, which no two runs share."""
+    with Store.open(folder / "lab.db") as store:
+        (record,) = store.campaigns()
+        history = store.history(record.campaign_id)
+        return record.status, [replace(result, started_at=None, finished_at=None) for result in history]
+
+
+def uninterrupted(folder, mode):
+    folder.mkdir()
+    n_points = campaign(folder, mode, PLATES[mode])
+    return n_points, results_of(folder), machine_of(folder, mode).effects()
+
+
+@pytest.mark.parametrize("mode", ["grouped", "strict"])
+def test_a_killed_campaign_continues_and_dispenses_everything_once(tmp_path, run_in_a_process, mode):
+    n_points, expected, effects = uninterrupted(tmp_path / "whole", mode)
+    assert expected[0] is CampaignStatus.FINISHED
+    assert set(effects.values()) == {1}
+    assert n_points > 20
+    for kill_at in range(n_points):
+        folder = tmp_path / str(kill_at)
+        folder.mkdir()
+        assert run_in_a_process(folder, mode, kill_at) == -signal.SIGKILL, kill_at
+        assert run_in_a_process(folder, mode) == 0, kill_at
+        assert machine_of(folder, mode).effects() == effects, kill_at
+        assert results_of(folder) == expected, kill_at
+
+
+def test_a_campaign_that_is_killed_again_and_again_ends_all_the_same(tmp_path, run_in_a_process):
+    _, expected, effects = uninterrupted(tmp_path / "whole", "strict")
+    folder = tmp_path / "often"
+    folder.mkdir()
+    n_kills = 0
+    # Each life gets just far enough to do one more step.
+    while run_in_a_process(folder, "strict", kill_at=13) == -signal.SIGKILL:
+        n_kills += 1
+        assert n_kills < 20
+    assert n_kills > 3
+    assert machine_of(folder, "strict").effects() == effects
+    assert results_of(folder) == expected
+
+
+def test_a_machine_that_cannot_tell_is_never_told_twice_and_a_person_decides(tmp_path, run_in_a_process):
+    n_points, expected, effects = uninterrupted(tmp_path / "whole", "forgetful")
+    ends = Counter()
+    for kill_at in range(n_points):
+        folder = tmp_path / str(kill_at)
+        folder.mkdir()
+        assert run_in_a_process(folder, "forgetful", kill_at) == -signal.SIGKILL, kill_at
+        machine, before = machine_of(folder, "forgetful"), machine_of(folder, "forgetful").effects()
+        try:
+            campaign(folder, "forgetful", 1)
+        except InDoubtError as error:
+            # A person looks at the plate: what the ledger shows was done, and otherwise the plate is not usable.
+            step = str(error).split("step ")[1].split()[0]
+            assert machine.effects() == before, kill_at
+            with Store.open(folder / "lab.db") as store:
+                (run,) = run_records(store)
+                assert run.status is JobStatus.IN_DOUBT
+                was_done = (run.plate_id, step) in before
+                decide = mark_done if was_done else discard
+                decide(store, run.plate_id, person="Ada")
+            campaign(folder, "forgetful", 1)
+            ends["marked done" if was_done else "discarded"] += 1
+        assert max(machine.effects().values(), default=0) <= 1, kill_at
+        if machine.effects() == effects:
+            assert results_of(folder) == expected, kill_at
+            ends["complete"] += 1
+    # Each dispense is in doubt from its intent to its end: one point before it takes effect, two after.
+    assert ends == {"discarded": len(effects), "marked done": 2 * len(effects), "complete": n_points - len(effects)}
