@@ -23,6 +23,9 @@ class HardwareInterface(Protocol):
     def preflight(self, step: Step) -> None:
         """Checks everything about a step that can be checked before it begins; nothing moves.
 
+        A caller asks about all steps that are left of a plate, in order, before it executes the first of them: a
+        machine that looks at contents takes the steps it was asked about as done when it is asked about the next.
+
         Raises:
             MachineRefusedError: the step cannot be executed; says what to change.
         """

@@ -50,6 +50,11 @@ class LedgerEntry:
     """By barcode: what all labware that the step touched holds afterwards."""
     reading: Reading | None = None
 
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """Barcodes of the labware that is no longer as it was before."""
+        return (self.plate_id,) if self.kind is StepKind.INCUBATE else tuple(self.contents)
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -229,6 +234,7 @@ def _encode(entry: LedgerEntry) -> bytes:
         "hours": entry.hours,
         "temperature_c": entry.temperature_c,
         "seed": entry.seed,
+        "touched": entry.touched,
         "labware": list(entry.contents),
     }
     reading = codec.to_json(entry.reading) if entry.reading is not None else "null"
@@ -239,8 +245,7 @@ def _encode(entry: LedgerEntry) -> bytes:
 
 def _head(line: bytes, offset: int) -> Head:
     head = json.loads(line[9 : line.index(b"\t")])
-    touched = head["labware"] if head["kind"] != StepKind.INCUBATE else [head["plate"]]
-    return Head(head["token"], head["digest"], tuple(touched), offset, len(line))
+    return Head(head["token"], head["digest"], tuple(head["touched"]), offset, len(line))
 
 
 def _decode(line: bytes) -> LedgerEntry:

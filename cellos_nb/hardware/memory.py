@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from cellos_nb.domain.reading import Reading
-from cellos_nb.domain.step import StepKind
 from cellos_nb.hardware.contents import Contents
 from cellos_nb.hardware.ledger import Head, Ledger, LedgerEntry
 from cellos_nb.hardware.timeline import Moment, Timeline
@@ -44,27 +44,29 @@ class Memory:
         if self._ledger is None or barcode not in self._pages:
             return None
         for head in self._pages[barcode]:
-            timeline = _continued(timeline, barcode, self._ledger.read(head))
+            timeline = continued(timeline, barcode, self._ledger.read(head))
         if timeline is not None:
             self._keep(barcode, timeline)
         return timeline
 
-    def record(self, entry: LedgerEntry) -> None:
+    def record(self, entry: LedgerEntry, after: Mapping[str, Timeline]) -> None:
         """Makes a step part of the past: first on disk, then here.
+
+        Args:
+            entry: the step.
+            after: the timelines of all labware that it touched, with the step in them.
 
         Raises:
             MachineError: the ledger cannot be written; nothing has changed.
         """
-        touched = (entry.plate_id,) if entry.kind is StepKind.INCUBATE else tuple(entry.contents)
-        before = {barcode: self.timeline(barcode) for barcode in touched}
         if self._ledger is not None:
             self._index(self._ledger.append(entry))
         else:
             self._digests[entry.token] = entry.digest
             if entry.reading is not None:
                 self._readings[entry.token] = entry.reading
-        for barcode in touched:
-            self._keep(barcode, _continued(before[barcode], barcode, entry))
+        for barcode, timeline in after.items():
+            self._keep(barcode, timeline)
 
     def _index(self, head: Head) -> None:
         self._digests[head.token] = head.digest
@@ -78,7 +80,8 @@ class Memory:
             self._timelines.popitem(last=False)
 
 
-def _continued(timeline: Timeline | None, barcode: str, entry: LedgerEntry) -> Timeline:
+def continued(timeline: Timeline | None, barcode: str, entry: LedgerEntry) -> Timeline:
+    """The timeline of a labware with one more step in it; of None for labware that was never touched."""
     contents = entry.contents.get(barcode)
     if contents is None:
         contents = timeline.contents if timeline else None

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from cellos_nb.domain import codec
 from cellos_nb.domain.machine import Capabilities, Outcome, OutcomeState
 from cellos_nb.domain.plate import PLATE_FORMATS
 from cellos_nb.domain.reading import Reading
-from cellos_nb.domain.step import Readout, Step, StepKind
+from cellos_nb.domain.step import Step, StepKind
 from cellos_nb.errors import ConfigError, MachineRefusedError
-from cellos_nb.hardware.checks import check_readout, check_same_labware, check_shape
 from cellos_nb.hardware.contents import Contents, WellContents
 from cellos_nb.hardware.instrument import Instrument, VolumeGauge
-from cellos_nb.hardware.ledger import Ledger, LedgerEntry
+from cellos_nb.hardware.ledger import Ledger
 from cellos_nb.hardware.memory import Memory
-from cellos_nb.hardware.timeline import Timeline
-from cellos_nb.hardware.transfers import TOLERANCE_UL, VolumeLimits, simulate
+from cellos_nb.hardware.rehearsal import Lookahead, Rehearsal, Rehearser
+from cellos_nb.hardware.transfers import TOLERANCE_UL, VolumeLimits
 
 ASSAYS = ("viability", "reporter", "imaging")
-
-
-@dataclass(frozen=True, slots=True)
-class _Rehearsal:
-    """What a step will do, found before it does it."""
-
-    contents: Mapping[str, Contents]
-    timeline: Timeline | None
-    readout: Readout | None
 
 
 class VirtualMachine:
@@ -72,7 +61,6 @@ class VirtualMachine:
                 f"volume above {TOLERANCE_UL:g} µL and a largest one above that."
             )
         self._instrument: Instrument = instrument or VolumeGauge()
-        self._limits = VolumeLimits(min_volume_ul, max_volume_ul)
         self._capabilities = self._instrument.describe(
             Capabilities(
                 machine=name,
@@ -91,7 +79,9 @@ class VirtualMachine:
         self._memory = Memory(self._ledger)
         self._is_stopped = False
         self._turn = threading.RLock()
-        self._rehearsed: tuple[Step, _Rehearsal] | None = None
+        limits = VolumeLimits(min_volume_ul, max_volume_ul)
+        self._rehearser = Rehearser(self._capabilities, limits, self._instrument)
+        self._lookahead = Lookahead()
 
     def describe(self) -> Capabilities:
         """What the machine can do."""
@@ -100,11 +90,18 @@ class VirtualMachine:
     def preflight(self, step: Step) -> None:
         """Rehearses the whole step on copies; nothing moves.
 
+        Steps of the plate that were asked about before and are not executed yet count as done: so a workflow that is
+        asked about from its first step to its last is rehearsed as it will be executed.
+
         Raises:
             MachineRefusedError: the step cannot be executed; says what to change.
         """
         with self._turn:
-            self._rehearse(step)
+            self._check_open(step)
+            coming = self._lookahead.before(step)
+            changed = {barcode: timeline for r in coming for barcode, timeline in r.after.items()}
+            rehearsal = self._rehearser.rehearse(step, lambda b: changed.get(b) or self._memory.timeline(b))
+            self._lookahead.expect([*coming, rehearsal])
 
     def execute(self, step: Step, token: str) -> Reading | None:
         """Executes one step, once for each token.
@@ -122,23 +119,12 @@ class VirtualMachine:
                         f"Step {step.uid}: the token {token} was used for another step. Give each step its own token."
                     )
                 return self._memory.reading(token)
-            rehearsal = self._rehearse(step)
-            entry = LedgerEntry(
-                token=token,
-                step_uid=step.uid,
-                plate_id=step.plate_id,
-                kind=step.kind,
-                digest=digest,
-                n_wells=step.labware_named("plate").n_wells,
-                hours=step.duration_h or 0.0 if step.kind is StepKind.INCUBATE else 0.0,
-                temperature_c=step.temperature_c,
-                seed=step.seed,
-                contents=rehearsal.contents,
-                reading=self._read(step, rehearsal),
-            )
-            self._memory.record(entry)
-            self._rehearsed = None
-            return entry.reading
+            self._check_open(step)
+            rehearsal = self._lookahead.next_is(step) or self._rehearser.rehearse(step, self._memory.timeline)
+            reading = self._read(rehearsal)
+            self._memory.record(replace(rehearsal.entry, token=token, digest=digest, reading=reading), rehearsal.after)
+            self._lookahead.executed(rehearsal)
+            return reading
 
     def reconcile(self, token: str) -> Outcome:
         """What became of a step: exact with a ledger; without one, a token of another process is unknown."""
@@ -184,35 +170,15 @@ class VirtualMachine:
         timeline = self._memory.timeline(barcode)
         return timeline.contents if timeline else None
 
-    def _rehearse(self, step: Step) -> _Rehearsal:
+    def _check_open(self, step: Step) -> None:
         if self._is_stopped:
             raise MachineRefusedError(f"Step {step.uid}: {self._capabilities.machine} was stopped. Open it again.")
-        if self._rehearsed is not None and self._rehearsed[0] is step:
-            return self._rehearsed[1]
-        check_shape(step, self._capabilities)
-        timelines = {item.barcode: self._memory.timeline(item.barcode) for item in step.labware}
-        known = {barcode: timeline for barcode, timeline in timelines.items() if timeline is not None}
-        check_same_labware(step, known)
-        timeline = known.get(step.plate_id)
-        contents: Mapping[str, Contents] = {}
-        readout = None
-        if step.kind.moves_liquid:
-            before = {barcode: t.contents for barcode, t in known.items() if t.contents is not None}
-            contents = simulate(step, before, self._limits)
-            if step.plate_id in contents:
-                self._instrument.check_contents(step, contents[step.plate_id])
-        elif step.kind in {StepKind.READ, StepKind.IMAGE}:
-            readout = check_readout(step, timeline)
-            if timeline is not None:
-                self._instrument.check_readout(step, readout, timeline)
-        rehearsal = _Rehearsal(contents, timeline, readout)
-        self._rehearsed = (step, rehearsal)
-        return rehearsal
 
-    def _read(self, step: Step, rehearsal: _Rehearsal) -> Reading | None:
-        if rehearsal.readout is None or rehearsal.timeline is None:
+    def _read(self, rehearsal: Rehearsal) -> Reading | None:
+        if rehearsal.readout is None or rehearsal.plate is None:
             return None
-        channels = self._instrument.measure(step, rehearsal.readout, rehearsal.timeline)
+        step = rehearsal.step
+        channels = self._instrument.measure(step, rehearsal.readout, rehearsal.plate)
         return Reading(
             plate_id=step.plate_id,
             step_uid=step.uid,

@@ -97,6 +97,54 @@ def test_preflight_changes_nothing(kind, plate):
         machine.execute(step, step.uid)
 
 
+def test_a_whole_workflow_is_checked_before_its_first_step(kind, plate):
+    machine = open_machine(MachineSettings(kind=kind))
+    before = state(machine, plate)
+    for step in plate.steps() + plate.steps():
+        machine.preflight(step)
+    assert state(machine, plate) == before
+    after_preflight = run(machine, plate)
+    assert after_preflight == run(open_machine(MachineSettings(kind=kind)), plate)
+
+
+def test_a_fault_at_the_end_of_a_workflow_shows_before_its_first_step(kind, plate):
+    machine = open_machine(MachineSettings(kind=kind))
+    *steps, read = plate.steps()
+    for step in steps:
+        machine.preflight(step)
+    with pytest.raises(MachineRefusedError, match="well H12 of test/i001-p1 is empty"):
+        machine.preflight(plate.read_step(wells=(*read.readout.wells, "H12")))
+    machine.preflight(read)
+
+
+def test_what_is_left_of_a_workflow_is_checked_from_where_the_plate_is(kind, plate):
+    machine = open_machine(MachineSettings(kind=kind))
+    machine.execute(plate.steps()[0], "seed")
+    for step in plate.steps()[1:]:
+        machine.preflight(step)
+    with pytest.raises(MachineRefusedError, match="should hold"):
+        machine.preflight(plate.seed_step())
+
+
+def test_a_plan_that_another_plate_has_upset_is_rehearsed_again(kind, plate):
+    machine = open_machine(MachineSettings(kind=kind))
+    neighbour = replace(plate, plate_id="test/i001-p2")
+    shared = Labware("stocks", f"{plate.plate_id}/stocks", 384, 1000.0, 2.5)
+    seed, dose = plate.seed_step(), plate.dose_step()
+    machine.preflight(seed)
+    machine.preflight(dose)
+    # The neighbour puts its own stock into the rack that this plate reckons with.
+    line, compound = CONDITIONS[kind]
+    other = replace(neighbour, wells={"A1": Well(line, compound, 1.111)})
+    machine.execute(other.seed_step(), "other seed")
+    theirs = other.dose_step()
+    labware = tuple(shared if item.name == "stocks" else item for item in theirs.labware)
+    machine.execute(replace(theirs, labware=labware), "other dose")
+    machine.execute(seed, "seed")
+    with pytest.raises(MachineRefusedError, match="stocks A1: should hold"):
+        machine.execute(dose, "dose")
+
+
 def test_a_token_is_executed_once(kind, plate):
     machine = open_machine(MachineSettings(kind=kind))
     for step in plate.steps():
