@@ -12,6 +12,7 @@ from cellos_nb.domain.reading import Reading
 from cellos_nb.domain.step import Step
 from cellos_nb.errors import ApprovalError, MachineError, MachineRefusedError, StepFailedError
 from cellos_nb.execution.approvals import require_approval
+from cellos_nb.execution.capable import check_step
 from cellos_nb.execution.control import GLANCE_S, ControlFlags
 from cellos_nb.execution.events import OnEvent, RunStarted, StepDone, StepFailed, StepStarted
 from cellos_nb.execution.journal import Journal, JournalEntry, StepStatus, token_of
@@ -93,16 +94,24 @@ class PlateRun:
         return any(entry.status is StepStatus.DONE for entry in self._before[step.uid])
 
     def _preflight(self, left: list[Step]) -> Halt | None:
-        """Asks about every step before the first device moves."""
+        """Checks what can be checked before the first device moves.
+
+        Every step against what the machine says it can do; the first one also by the machine itself. The later ones
+        rest on what the earlier leave behind, so the machine is asked about each when its turn comes, in `execute`.
+        """
+        capabilities = self._machine.describe()
+        step = None
         try:
-            require_approval(self._store, self._workflow, self._machine.describe())
+            require_approval(self._store, self._workflow, capabilities)
+            for step in left:
+                check_step(step, capabilities)
+            for step in left[:1]:
+                self._machine.preflight(step)
         except ApprovalError as error:
             return Halt(JobStatus.DEAD_LETTER, str(error))
-        for step in left:
-            try:
-                self._machine.preflight(step)
-            except MachineRefusedError as error:
-                return Halt(JobStatus.DEAD_LETTER, f"{self._workflow.plate_id}, step {step.uid}: {error}")
+        except MachineRefusedError as error:
+            where = f", step {step.uid}" if step else ""
+            return Halt(JobStatus.DEAD_LETTER, f"{self._workflow.plate_id}{where}: {error}")
         return None
 
     def _wait_until_allowed(self) -> Halt | None:

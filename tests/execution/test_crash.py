@@ -75,7 +75,7 @@ def test_a_campaign_that_is_killed_again_and_again_ends_all_the_same(tmp_path, r
     folder.mkdir()
     n_kills = 0
     # Each life gets just far enough to do one more step.
-    while run_in_a_process(folder, "strict", kill_at=13) == -signal.SIGKILL:
+    while run_in_a_process(folder, "strict", kill_at=12) == -signal.SIGKILL:
         n_kills += 1
         assert n_kills < 20
     assert n_kills > 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from plates import WET, plate
 from sqlalchemy import select
 
 from cellos_nb.domain.machine import Outcome, OutcomeState
+from cellos_nb.domain.step import StepKind
 from cellos_nb.errors import (
     CampaignError,
     InputError,
@@ -172,11 +174,30 @@ def test_a_dispense_that_failed_is_never_repeated(store, machine):
     assert ("demo/i001-p1", "3-dose") not in machine.effects()
 
 
-def test_nothing_moves_when_a_later_step_is_refused_beforehand(store, machine):
-    machine.trouble["preflight 3-dose"] = [MachineRefusedError("0.02 µL is too little")]
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        pytest.param({"step_kinds": (StepKind.SEED,)}, "2-attach: ledger cannot incubate; possible: seed", id="kind"),
+        pytest.param({"plate_formats": (384,)}, "1-seed: ledger holds no plate of 96 wells; possible: 384", id="plate"),
+        pytest.param({"assays": ("imaging",)}, "5-read: ledger does not measure viability", id="assay"),
+        pytest.param({"min_volume_ul": 1.0}, "3-dose: transfers of 0.5 µL to 0.5 µL are asked for, but", id="volume"),
+    ],
+)
+def test_nothing_moves_when_a_later_step_is_beyond_the_machine(store, machine, change, error):
+    can = replace(machine.describe(), **change)
+    machine.describe = lambda: can
     run = run_one(store, machine)
     assert run.status is JobStatus.DEAD_LETTER
-    assert run.error == "demo/i001-p1, step 3-dose: 0.02 µL is too little"
+    assert run.error.startswith(f"demo/i001-p1, step {error}")
+    assert journal(store) == []
+    assert not machine.effects()
+
+
+def test_nothing_is_journaled_when_the_machine_refuses_the_first_step_beforehand(store, machine):
+    machine.trouble["preflight 1-seed"] = [MachineRefusedError("the lid is open")]
+    run = run_one(store, machine)
+    assert run.status is JobStatus.DEAD_LETTER
+    assert run.error == "demo/i001-p1, step 1-seed: the lid is open"
     assert journal(store) == []
     assert not machine.effects()
 
