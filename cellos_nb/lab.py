@@ -148,7 +148,7 @@ class Lab:
         if text not in self._machines:
             digest = hashlib.sha256(text.encode()).hexdigest()[:8]
             path = self.store.path
-            ledger = path.with_name(f"{path.name}.machines") / f"{settings.kind}-{digest}.jsonl"
+            ledger = path.with_name(f"{path.name}.machines") / f"{settings.kind}-{digest}.ledger"
             self._machines[text] = open_machine(settings, ledger=ledger, seed=seed)
         return self._machines[text]
 

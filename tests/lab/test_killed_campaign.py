@@ -16,7 +16,7 @@ WET = ("seed", "dilute", "dose")
 
 def wet_steps(folder: Path) -> Counter[tuple[str, str]]:
     """How often each step that moves liquid was executed, by the machine's own ledger, kept outside the database."""
-    (ledger,) = folder.glob("lab.db.machines/*.jsonl")
+    (ledger,) = folder.glob("lab.db.machines/*.ledger")
     entries = read_ledger(ledger)
     return Counter((e.plate_id, e.step_uid) for e in entries if e.step_uid.partition("-")[2] in WET)
 
