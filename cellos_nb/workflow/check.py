@@ -34,8 +34,8 @@ def check_batch(proposals: Sequence[ExperimentProposal], plan: PlatePlan, machin
         raise CompileError("A plate needs at least 1 replicate, 1 vehicle control and a solvent fraction above 0.")
     if not is_positive(machine.min_volume_ul) or machine.max_volume_ul < machine.min_volume_ul:
         raise CompileError(
-            f"{machine.machine} says that it delivers {machine.min_volume_ul:g} to {machine.max_volume_ul:g} µL, which is "
-            "no range. Correct its description."
+            f"{machine.machine} says that it delivers {machine.min_volume_ul:g} to {machine.max_volume_ul:g} µL, which "
+            "is no range. Correct its description."
         )
     for name in dict.fromkeys(proposal.assay for proposal in proposals):
         _check_assay(name, machine)
@@ -101,8 +101,8 @@ def _unknown(where: str, kind: str, name: str, machine: Capabilities, known: Ite
 def _out_of_range(where: str, dose_um: float, machine: Capabilities) -> str:
     low, high = machine.dose_range_um or (0.0, float("inf"))
     return (
-        f"{where}: {format_dose(dose_um)} is outside what {machine.machine} can answer; possible: {format_dose(low)} to "
-        f"{format_dose(high)}."
+        f"{where}: {format_dose(dose_um)} is outside what {machine.machine} can answer; possible: {format_dose(low)} "
+        f"to {format_dose(high)}."
     )
 
 

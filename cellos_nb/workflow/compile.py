@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.plate import PlateLayout, plate_format
@@ -65,24 +66,23 @@ def compile_plates(
     return tuple(workflows)
 
 
+@dataclass(slots=True)
 class _Assembly:
     """Turns the drafts of one plate into its steps."""
 
-    def __init__(
-        self,
-        plate_id: str,
-        layout: PlateLayout,
-        assay: AssayDeclaration,
-        plan: PlatePlan,
-        machine: Capabilities,
-        seed: int,
-    ) -> None:
-        self.plate_id, self.layout, self.assay, self.plan = plate_id, layout, assay, plan
-        self.seed = seed
-        self.is_contactless = machine.min_volume_ul < CONTACTLESS_UL
-        capacity = plate_format(layout.n_wells).well_capacity_ul
-        self.plate = Labware("plate", plate_id, layout.n_wells, capacity)
-        self.deck = Deck(plate_id)
+    plate_id: str
+    layout: PlateLayout
+    assay: AssayDeclaration
+    plan: PlatePlan
+    machine: Capabilities
+    seed: int
+    plate: Labware = field(init=False)
+    deck: Deck = field(init=False)
+
+    def __post_init__(self) -> None:
+        capacity = plate_format(self.layout.n_wells).well_capacity_ul
+        self.plate = Labware("plate", self.plate_id, self.layout.n_wells, capacity)
+        self.deck = Deck(self.plate_id)
 
     def steps(self, drafts: PlateDrafts, at_hand: dict[str, float]) -> tuple[Step, ...]:
         """The steps in order; what is taken from stock is taken off `at_hand`."""
@@ -108,7 +108,8 @@ class _Assembly:
         fills, transfers = liquid or ((), None)
         labware, readout = [self.plate], None
         if transfers is not None:
-            named = dict.fromkeys((*transfers.source_labware, *transfers.destination_labware))
+            filled = (fill.labware for fill in fills)
+            named = dict.fromkeys((*filled, *transfers.source_labware, *transfers.destination_labware))
             labware += [self.deck.labware[name] for name in named if name != "plate"]
         if step.kind in {StepKind.READ, StepKind.IMAGE}:
             wells = tuple(well.well for well in self.layout.with_cells)
@@ -147,8 +148,8 @@ class _Assembly:
         if drawn + dead > available * (1 + 1e-9):
             raise StockError(
                 f"Plate {self.plate_id}: {compound} needs {format_volume(drawn + dead)} of its stock, of which "
-                f"{format_volume(dead)} cannot be drawn from the tube, but {format_volume(available)} of stock_volume_ul "
-                "are left. Provide more stock, or ask for fewer wells or lower doses of it."
+                f"{format_volume(dead)} cannot be drawn from the tube, but of its stock_volume_ul "
+                f"{format_volume(available)} are left. Provide more stock, or ask for fewer wells or lower doses of it."
             )
         at_hand[compound] = available - drawn
 
@@ -159,6 +160,7 @@ class _Assembly:
         """Tip policy of a step and whether it mixes: a tip that touches another well's liquid is used once."""
         if kind is StepKind.DILUTE:
             return TipPolicy.PER_TRANSFER, True
-        if kind is StepKind.DOSE and is_direct and not self.is_contactless:
+        is_contactless = self.machine.min_volume_ul < CONTACTLESS_UL
+        if kind is StepKind.DOSE and is_direct and not is_contactless:
             return TipPolicy.PER_TRANSFER, True
         return TipPolicy.PER_SOURCE, False

@@ -43,7 +43,7 @@ TUBES_50_ML = Rack(6, 50_000.0, 500.0)
 TUBES_1_5_ML = Rack(24, 1_500.0, 10.0)
 RACKS: dict[str, tuple[Rack, ...]] = {
     "cells": (TUBES_50_ML, Rack(24, 10_000.0, 300.0), Rack(96, 2_000.0, 20.0, 4)),
-    "medium": (TUBES_50_ML,),
+    "medium": (Rack(6, 50_000.0, 500.0, 2),),
     "vehicle": (TUBES_1_5_ML, TUBES_50_ML),
     "stocks": (TUBES_1_5_ML, Rack(96, 1_000.0, 10.0, 16)),
     "stains": (TUBES_1_5_ML, TUBES_50_ML),
@@ -118,8 +118,8 @@ class Draft:
         if n_parts > 1 and part < self.min_transfer_ul * (1 - 1e-9):
             raise PipettingError(
                 f"Well {wells[0]}: {format_volume(volume_ul)} cannot be split into transfers of "
-                f"{format_volume(self.min_transfer_ul)} to {format_volume(self.max_transfer_ul)}, which is all that the "
-                "machine delivers. Use a machine with a wider range, or another plate_format."
+                f"{format_volume(self.min_transfer_ul)} to {format_volume(self.max_transfer_ul)}, which is all "
+                "that the machine delivers. Use a machine with a wider range, or another plate_format."
             )
         self.sources += [source] * n
         self.labware += [labware] * n
@@ -169,7 +169,7 @@ class Deck:
             source.places = [rack.place(name, index + i) for i in range(len(sums))]
             index += len(sums)
             self.fills[source] = tuple(_fills(source, sums, rack))
-        self._use(rack, name, (place for source in sources for place in source.places))
+        self._use(rack, (place for source in sources for place in source.places))
         return rack
 
     def put_dilutions(self, rack: Rack, wells: Iterable[Source]) -> None:
@@ -177,9 +177,9 @@ class Deck:
         wells = list(wells)
         for index, well in enumerate(wells):
             well.places = [rack.place("dilutions", index)]
-        self._use(rack, "dilutions", (place for well in wells for place in well.places))
+        self._use(rack, (place for well in wells for place in well.places))
 
-    def _use(self, rack: Rack, name: str, places: Iterable[Place]) -> None:
+    def _use(self, rack: Rack, places: Iterable[Place]) -> None:
         for label in dict.fromkeys(place[0] for place in places):
             self.labware[label] = rack.labware(label, self.plate_id)
 
@@ -188,21 +188,21 @@ class Deck:
         needed = []
         for rack in racks:
             needed.append(sum(len(source.split(rack)) for source in sources))
-            too_large = max((max(source.draws, default=0.0) for source in sources)) > rack.capacity_ul - rack.dead_ul
+            too_large = max(max(source.draws, default=0.0) for source in sources) > rack.capacity_ul - rack.dead_ul
             if needed[-1] == len(sources) <= rack.n_places and not too_large:
                 return rack
         for rack, n in zip(racks, needed, strict=True):
             if n <= rack.n_places:
                 return rack
         raise PipettingError(
-            f"Plate {self.plate_id}: {len(sources)} liquids for '{name}', {format_volume(_total(sources))} in all, need "
-            f"more positions than the {max(rack.n_places for rack in racks)} there are. Put fewer different ones on one "
-            "plate: lower batch_size."
+            f"Plate {self.plate_id}: {len(sources)} liquids for '{name}', {format_volume(_total(sources))} in all, "
+            f"need more positions than the {max(rack.n_places for rack in racks)} there are. Put fewer different ones "
+            "on one plate: lower batch_size."
         )
 
 
 def collect(drafts: Iterable[Draft]) -> dict[Source, int]:
-    """Notes all draws with their sources, in order; gives every source with the index of the draft that uses it first."""
+    """Notes all draws with their sources, in order; gives for every source the draft that uses it first, by index."""
     first: dict[Source, int] = {}
     for index, draft in enumerate(drafts):
         for source, volume in zip(draft.sources, draft.volumes, strict=True):

@@ -1,7 +1,7 @@
 """The arithmetic of dilutions: from which concentration a mixture can be pipetted, and with the fewest dilutions.
 
-A mixture is made of a compound's source (dissolved in solvent), of pure solvent and of diluent. Its solvent fraction is
-given, so source and solvent together have a fixed volume, and each must be nothing or at least what the machine delivers.
+A mixture is made of a compound's source (dissolved in solvent), of pure solvent and of diluent. Its solvent fraction
+is given, so source and solvent together have a fixed volume, and each must be nothing or what the machine delivers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Mixture:
         return self.concentration_um / self.solvent_fraction
 
     def window_um(self, min_transfer_ul: float) -> tuple[float, float]:
-        """The source concentrations that leave room for solvent beside them; empty when the first exceeds the second."""
+        """The source concentrations that leave room for solvent beside them; none when the first exceeds the second."""
         amount = self.concentration_um * self.max_volume_ul
         most = self.solvent_fraction * self.max_volume_ul - min_transfer_ul
         return (amount / most if most > 0 else math.inf, amount / min_transfer_ul)
@@ -64,10 +64,10 @@ def is_same(a: float, b: float) -> bool:
 
 
 def choose_sources(stock_um: float, mixtures: Sequence[Mixture], min_transfer_ul: float) -> list[float]:
-    """For each mixture the concentration of the source to make it from: the stock, or one of as few dilutions as can be.
+    """For each mixture the concentration to make it from: the stock, or one of as few dilutions as possible.
 
-    Each mixture accepts an interval of concentrations; the fewest points that hit every interval are found greedily from
-    the highest lower end down, and each point is then moved to a round number that hits the same intervals.
+    Each mixture accepts an interval of concentrations; the fewest points that hit every interval are found greedily
+    from the highest lower end down, and each point is then moved to a round number that hits the same intervals.
 
     Args:
         stock_um: the stock, in µM; no mixture may need more.

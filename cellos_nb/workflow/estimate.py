@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -23,6 +23,7 @@ from cellos_nb.errors import ConfigError
 from cellos_nb.workflow.assays import ASSAYS
 from cellos_nb.workflow.workflow import Workflow
 
+K = TypeVar("K", int, str)
 Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 _REFERENCE_STOCK_UM = 10_000.0
@@ -144,17 +145,11 @@ def estimate(workflow: Workflow, capabilities: Capabilities, prices: Prices | No
 
 def count_tips(transfers: TransferList) -> int:
     """Tips that a transfer list uses up; equal parts of one transfer share a tip."""
-    ends = zip(transfers.source_labware, transfers.source_well, strict=True)
+    columns = [transfers.source_labware, transfers.source_well]
     if transfers.tip_policy is TipPolicy.PER_TRANSFER:
-        ends = zip(
-            transfers.source_labware,
-            transfers.source_well,
-            transfers.destination_labware,
-            transfers.destination_well,
-            strict=True,
-        )
-    n, last = 0, None
-    for end in ends:
+        columns += [transfers.destination_labware, transfers.destination_well]
+    n, last = 0, ()
+    for end in zip(*columns, strict=True):
         n += end != last
         last = end
     return n
@@ -204,8 +199,7 @@ def _line(item: str, quantity: float, unit: str, price_usd: float) -> CostLine:
     return CostLine(item, quantity, unit, quantity * price_usd)
 
 
-def _price(prices: dict[int, float] | dict[str, float], key: int | str) -> float:
-    price = dict[int | str, float](prices).get(key)
-    if price is None:
+def _price(prices: Mapping[K, float], key: K) -> float:
+    if key not in prices:
         raise ConfigError(f"prices: there is none for {key}; possible: {', '.join(map(str, prices))}. Add it.")
-    return price
+    return prices[key]

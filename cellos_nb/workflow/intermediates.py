@@ -124,8 +124,9 @@ class Series:
         if choice is None:
             raise PipettingError(
                 f"{self.compound}: {format_dose(made.concentration_um)} cannot be diluted from the "
-                f"{format_dose(self.stock_um)} stock in a well of {format_volume(rack.capacity_ul)}, because the "
-                f"machine delivers {format_volume(self.min_transfer_ul)} or more. Change the dose a little, or the stock."
+                f"{format_dose(self.stock_um)} stock in a well of {format_volume(rack.capacity_ul)}, because "
+                f"the machine delivers {format_volume(self.min_transfer_ul)} or more. Change the dose a little, or the "
+                "stock."
             )
         parent_um, volume = choice
         volume = min(round_up_ul(volume), rack.capacity_ul)

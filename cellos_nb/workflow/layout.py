@@ -72,8 +72,8 @@ def lay_out(proposals: Sequence[ExperimentProposal], plan: PlatePlan, seed: int)
     usable = usable_wells(plan)
     if needed > len(usable):
         raise LayoutError(
-            f"{len(proposals)} experiments × {plan.replicates} replicates and controls for {len(lines)} cell lines need "
-            f"{needed} wells, but {_plate_name(plan)} has {len(usable)}. Use fewer experiments on one plate."
+            f"{len(proposals)} experiments × {plan.replicates} replicates and controls for {len(lines)} cell lines "
+            f"need {needed} wells, but {_plate_name(plan)} has {len(usable)}. Use fewer experiments on one plate."
         )
     # Only methods whose results Python promises to keep between versions: random() and getrandbits().
     rng = random.Random(seed)  # noqa: S311  # a reproducible layout, no secret
