@@ -87,7 +87,7 @@ def _problem(detail: ErrorDetails, at: KeyPath, model: type[BaseModel]) -> str:
         hint = f"did you mean '{close[0]}'? " if close else ""
         return f"unknown key; {hint}Possible: {', '.join(possible)}"
     if kind == "missing":
-        return "is missing; it has no default" if len(at) == 1 else "is missing; give it"
+        return "is missing; it has no default"
     if kind in _CURES:
         return f"{value!r} is {_CURES[kind].format(**detail.get('ctx', {}))}"
     return f"{value!r} is not possible: {detail['msg'][:1].lower()}{detail['msg'][1:]}"

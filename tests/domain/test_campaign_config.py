@@ -221,7 +221,7 @@ def test_what_is_missing_is_named():
     with pytest.raises(ConfigError) as refused:
         CampaignConfig()
     assert str(refused.value).splitlines() == [
-        f"{key}: is missing; every campaign needs it." for key in ("name", "cell_lines", "compounds", "dose_range_um")
+        f"{key}: is missing; it has no default." for key in ("name", "cell_lines", "compounds", "dose_range_um")
     ]
 
 
