@@ -144,5 +144,6 @@ class Dosing:
             f"{where}: {format_dose(treatment.dose_um)} needs {format_volume(needed)} of the "
             f"{stock_um / UM_PER_MM:g} mM {treatment.compound} stock and {format_volume(allowed - needed)} of vehicle, "
             f"but {machine} delivers {minimum} or more and makes no dilutions. Choose a dose between "
-            f"{format_dose(low)} and {format_dose(stock_um * delivery.solvent_fraction - low)}, or another stock concentration."
+            f"{format_dose(low)} and {format_dose(stock_um * delivery.solvent_fraction - low)}, or another stock "
+            "concentration."
         )

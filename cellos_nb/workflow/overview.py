@@ -43,7 +43,7 @@ class Condition:
 
 
 def conditions(layout: PlateLayout) -> tuple[Condition, ...]:
-    """The conditions of a plate: controls by cell line, then samples by proposal, then medium."""
+    """The conditions of a plate: controls, samples, medium; each by cell line, compound and dose."""
     wells: dict[tuple[WellRole, str | None, str | None], list[WellAssignment]] = {}
     for well in layout.wells:
         wells.setdefault((well.role, well.proposal_id, well.cell_line), []).append(well)
@@ -51,8 +51,11 @@ def conditions(layout: PlateLayout) -> tuple[Condition, ...]:
     order = {WellRole.VEHICLE: 0, WellRole.POSITIVE: 1, WellRole.SAMPLE: 2, WellRole.MEDIUM: 3}
     marks = {WellRole.VEHICLE: "V", WellRole.POSITIVE: "P"}
     found, n_samples = [], 0
-    for role, proposal_id, line in sorted(wells, key=lambda key: (order[key[0]], key[1] or "", key[2] or "")):
-        group = wells[role, proposal_id, line]
+    groups = sorted(
+        wells.items(),
+        key=lambda item: (order[item[0][0]], item[0][2] or "", item[1][0].compound or "", item[1][0].dose_um or 0.0),
+    )
+    for (role, proposal_id, line), group in groups:
         if role is WellRole.SAMPLE:
             n_samples += 1
         number = lines.index(line) + 1 if line else 0
@@ -60,6 +63,15 @@ def conditions(layout: PlateLayout) -> tuple[Condition, ...]:
         first, names = group[0], tuple(well.well for well in group)
         found.append(Condition(mark, role, line, first.compound, first.dose_um, proposal_id, names))
     return tuple(found)
+
+
+def format_amount(volume_ul: float) -> str:
+    """A volume for people, in mL from 1 mL on.
+
+    >>> format_amount(20590.0), format_amount(50.0)
+    ('20.59 mL', '50 µL')
+    """
+    return f"{volume_ul / 1e3:.4g} mL" if volume_ul >= 1e3 else format_volume(volume_ul)
 
 
 def describe_step(step: Step) -> str:
@@ -86,12 +98,12 @@ def describe_transfers(step: Step) -> Iterator[str]:
     ):
         volumes.setdefault((source, destination), []).append(volume)
     for (source, destination), group in volumes.items():
-        low, high = format_volume(min(group)), format_volume(max(group))
+        low, high = format_amount(min(group)), format_amount(max(group))
         each = low if low == high else f"{low} to {high}"
-        yield f"{source} → {destination}: {len(group)} × {each}, {format_volume(sum(group))} in all"
+        yield f"{source} → {destination}: {len(group)} × {each}, {format_amount(sum(group))} in all"
 
 
 def describe_fill(fill: Fill) -> str:
     """What must stand in one source well."""
     cells = f", {fill.liquid.cells_per_ul * 1e3:,.0f} cells/mL" if fill.liquid.cells_per_ul else ""
-    return f"{fill.labware} {fill.well}: {format_volume(fill.volume_ul)} {fill.liquid.name}{cells}"
+    return f"{fill.labware} {fill.well}: {format_amount(fill.volume_ul)} {fill.liquid.name}{cells}"

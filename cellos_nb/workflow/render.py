@@ -7,9 +7,16 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from cellos_nb.domain.plate import WellRole, plate_format, row_label
-from cellos_nb.units import format_dose, format_duration, format_volume
-from cellos_nb.workflow.estimate import WorkflowEstimate
-from cellos_nb.workflow.overview import Condition, conditions, describe_fill, describe_step, describe_transfers
+from cellos_nb.units import format_dose, format_duration
+from cellos_nb.workflow.estimate import CostLine, WorkflowEstimate
+from cellos_nb.workflow.overview import (
+    Condition,
+    conditions,
+    describe_fill,
+    describe_step,
+    describe_transfers,
+    format_amount,
+)
 from cellos_nb.workflow.workflow import Workflow
 
 _FILLS_SHOWN = 8
@@ -24,15 +31,16 @@ _STYLE = """<style>
 .cellos-workflow .map {overflow-x: auto}
 .cellos-workflow table {border-collapse: separate; border-spacing: 2px; margin: 4px 0}
 .cellos-workflow .map th {font-weight: 500; opacity: .7; padding: 0 3px; font-size: 11px; text-align: center}
-.cellos-workflow .map td {border-radius: 3px; text-align: center; vertical-align: middle; line-height: 1.15; padding: 1px;
- color: #10202c; font-size: 10px; overflow: hidden}
+.cellos-workflow .map td {border-radius: 3px; text-align: center; vertical-align: middle; line-height: 1.15;
+ padding: 1px; color: #10202c; font-size: 10px; overflow: hidden}
 .cellos-workflow .w96 td {min-width: 74px; max-width: 74px; height: 38px}
 .cellos-workflow .w384 td {min-width: 38px; height: 21px; font-size: 9px}
 .cellos-workflow .w1536 td {min-width: 15px; height: 13px; font-size: 0}
 .cellos-workflow .empty {box-shadow: inset 0 0 0 1px rgba(128,128,128,.3)}
 .cellos-workflow .medium {background: #e9e4d4} .cellos-workflow .vehicle {background: #cfd6da}
 .cellos-workflow .positive {background: #f2a58c}
-.cellos-workflow .key span {display: inline-block; padding: 0 8px; margin-right: 6px; border-radius: 3px; color: #10202c}
+.cellos-workflow .key span {display: inline-block; padding: 0 8px; margin-right: 6px; border-radius: 3px;
+ color: #10202c}
 .cellos-workflow .rows td, .cellos-workflow .rows th {padding: 2px 10px 2px 0; text-align: left; vertical-align: top;
  background: none}
 .cellos-workflow .rows .n {text-align: right; font-variant-numeric: tabular-nums}
@@ -118,7 +126,11 @@ def _text_estimate(estimate: WorkflowEstimate) -> Iterator[str]:
     yield ""
     yield from (f"{label:<20} {value}" for label, value in _totals(estimate))
     for line in estimate.lines:
-        yield f"  {line.item:<22} {line.quantity:>10.4g} {line.unit:<10} {line.cost_usd:>9,.2f} USD"
+        yield f"  {line.item:<22} {_quantity(line):>16} {line.cost_usd:>9,.2f} USD"
+
+
+def _quantity(line: CostLine) -> str:
+    return format_amount(line.quantity) if line.unit == "µL" else f"{line.quantity:.4g} {line.unit}"
 
 
 def _totals(estimate: WorkflowEstimate) -> Iterator[tuple[str, str]]:
@@ -143,9 +155,10 @@ def _html_map(workflow: Workflow) -> Iterator[str]:
         yield f"<tr><th>{row_label(row)}</th>{''.join(cells)}</tr>"
     yield "</table></div>"
     low, high = shade.ends
+    names = ((WellRole.VEHICLE, "vehicle"), (WellRole.POSITIVE, "positive control"), (WellRole.MEDIUM, "medium"))
+    controls = "".join(f'<span class="{role}">{label}</span>' for role, label in names if layout.with_role(role))
     yield (
-        '<div class="key"><span class="vehicle">vehicle</span><span class="positive">positive control</span>'
-        f'<span class="medium">medium</span><span style="background:{shade.colour(low)}">sample, '
+        f'<div class="key">{controls}<span style="background:{shade.colour(low)}">sample, '
         f'{format_dose(low)}</span><span style="background:{shade.colour(high)}">sample, {format_dose(high)}</span></div>'
     )
 
@@ -153,9 +166,8 @@ def _html_map(workflow: Workflow) -> Iterator[str]:
 def _html_well(name: str, group: Condition | None, n_wells: int, shade: _Shade) -> str:
     if group is None:
         return f'<td class="empty" title="{name}: empty"></td>'
-    title = escape(
-        f"{name}: {group.role.value}, {group.text}" + (f", {group.proposal_id}" if group.proposal_id else "")
-    )
+    named = f", {group.proposal_id}" if group.proposal_id else ""
+    title = escape(f"{name}: {group.role.value}, {group.text}{named}")
     is_sample = group.role is WellRole.SAMPLE and group.dose_um is not None
     style = f' style="background:{shade.colour(group.dose_um or 0.0)}"' if is_sample else ""
     dose = f"{group.dose_um:.3g}" if group.dose_um is not None else group.mark
@@ -186,9 +198,8 @@ def _html_estimate(estimate: WorkflowEstimate) -> Iterator[str]:
     yield from (f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>" for label, value in _totals(estimate))
     yield '</table><table class="rows">'
     for line in estimate.lines:
-        quantity = format_volume(line.quantity) if line.unit == "µL" else f"{line.quantity:.4g} {line.unit}"
         yield (
-            f'<tr><td>{escape(line.item)}</td><td class="n">{escape(quantity)}</td>'
+            f'<tr><td>{escape(line.item)}</td><td class="n">{escape(_quantity(line))}</td>'
             f'<td class="n">{line.cost_usd:,.2f} USD</td></tr>'
         )
     yield "</table>"

@@ -81,8 +81,8 @@ def _racks_for(delivery: Delivery, layout: PlateLayout, plan: PlatePlan) -> list
     if not racks:
         raise PipettingError(
             f"Well {layout.with_cells[0].well}: {plan.max_solvent_percent:g} % solvent is too little to be delivered "
-            f"in volumes of {format_volume(delivery.min_transfer_ul)} or more at any dilution. Raise max_solvent_percent, "
-            "or use a machine that delivers less."
+            f"in volumes of {format_volume(delivery.min_transfer_ul)} or more at any dilution. Raise "
+            "max_solvent_percent, or use a machine that delivers less."
         )
     return racks
 
