@@ -132,12 +132,13 @@ def _check_doses(config: CampaignConfig, machine: Capabilities) -> None:
 
 def _typical_batch(config: CampaignConfig) -> list[ExperimentProposal]:
     """One batch spread evenly over lines, compounds and doses, to count plates with."""
+    doses = {name: config.doses_um(name) for name in config.compound_names}
     everything = [
         (line, name, dose)
         for rank in range(config.n_doses)
         for name in config.compound_names
         for line in config.cell_lines
-        for dose in config.doses_um(name)[rank : rank + 1]
+        for dose in doses[name][rank : rank + 1]
     ]
     stride = max(len(everything) // config.batch_size, 1)
     while math.gcd(stride, len(everything)) != 1:

@@ -92,7 +92,7 @@ def _config(**changes):
         ),
         pytest.param(
             {"dose_range_um": [1]},
-            r"dose_range_um\.1: is missing; give it",
+            r"dose_range_um\.1: is missing; it has no default",
             id="one-end",
         ),
         pytest.param(
