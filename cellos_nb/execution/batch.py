@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from cellos_nb.analysis.conclude import conclude
 from cellos_nb.domain.machine import Capabilities
@@ -132,7 +132,9 @@ def submit_batch(store: Store, executor: WorkflowExecutor, batch: Batch, capabil
         return before
     workflows = _compile(batch, capabilities)
     with store.write() as tx:
-        return _queue(tx, executor, batch, workflows, capabilities)
+        if batch.campaign_id is not None:
+            campaigns.add_batch(tx, batch.batch_id, batch.campaign_id, batch.iteration, batch.proposals)
+        return _queue(executor, batch, workflows, capabilities)
 
 
 def submit_new_batch(
@@ -152,8 +154,8 @@ def submit_new_batch(
         workflows = _compile(batch, capabilities)
         with store.write() as tx:
             # Another process may have taken the identifier while this one compiled.
-            if not campaigns.has_batch(tx, batch.batch_id):
-                return batch, _queue(tx, executor, batch, workflows, capabilities)
+            if campaigns.add_ad_hoc_batch(tx, batch.batch_id, named):
+                return batch, _queue(executor, batch, workflows, capabilities)
 
 
 def submitted_runs(store: Store, batch_id: str) -> Runs:
@@ -166,13 +168,11 @@ def submitted_runs(store: Store, batch_id: str) -> Runs:
 
 
 def _queue(
-    tx: Connection,
     executor: WorkflowExecutor,
     batch: Batch,
     workflows: Sequence[Workflow],
     capabilities: Capabilities,
 ) -> Runs:
-    campaigns.add_batch(tx, batch.batch_id, batch.campaign_id, batch.iteration, batch.proposals)
     return {
         executor.submit(workflow, batch_id=batch.batch_id, cost_usd=estimate(workflow, capabilities).cost_usd): workflow
         for workflow in workflows

@@ -60,7 +60,7 @@ class ControlFlags:
         """The flags that are set, by name; from memory when that is not older than `max_age_s`."""
         if time.monotonic() - self._seen_at > max_age_s:
             with self._store.read() as tx:
-                rows = tx.execute(select(control_flags)).all()
+                rows = tx.execute(_FLAGS).all()
             self._seen = {row.name: Flag(row.name, row.reason, row.set_by, row.set_at) for row in rows}
             self._seen_at = time.monotonic()
         return self._seen
@@ -82,6 +82,9 @@ class ControlFlags:
                 )
             threading.Event().wait(POLL_S)
             flags = self.read()
+
+
+_FLAGS = select(control_flags)
 
 
 def _person() -> str:

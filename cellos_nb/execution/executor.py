@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.errors import LeaseError, StoreError
-from cellos_nb.execution.control import ControlFlags
+from cellos_nb.execution.control import GLANCE_S, ControlFlags
 from cellos_nb.execution.events import OnEvent, RunDone, ignore
 from cellos_nb.execution.journal import Journal
 from cellos_nb.execution.lease import lease_of
@@ -66,32 +66,37 @@ class WorkflowExecutor:
             StoppedError: the queue was killed; what was done is recorded, the rest stays queued.
         """
         ended: dict[int, RunRecord] = {}
+        wanted = None if run_ids is None else list(run_ids)
         with self._lease.held():
-            self._queue.recover(KIND)
+            if self._lease.is_new:
+                self._queue.recover(KIND)
+                self._lease.is_new = False
             capabilities = self._machine.describe()
-            while True:
-                self._flags.wait_until_allowed(max_age_s=0.0 if ended else LOOK_S)
-                job = self._take(run_ids)
+            while wanted is None or wanted:
+                self._flags.wait_until_allowed(max_age_s=GLANCE_S if capabilities.is_simulated else 0.0)
+                job = self._take(wanted)
                 if job is not None:
                     record = self._run_one(job, capabilities, on_event)
                     if record is not None:
                         ended[job.job_id] = record
-                    if run_ids is not None and len(ended) == len(run_ids):
-                        return ended
+                        wanted = None if wanted is None else [run_id for run_id in wanted if run_id != job.job_id]
                     continue
-                due = self._queue.next_due(kind=KIND, among=run_ids)
+                due = self._queue.next_due(kind=KIND, among=wanted)
                 if due is None:
-                    return ended
+                    break
                 # Never woken early: it is a pause that ends by time.
                 threading.Event().wait(max(0.0, min((due - now_utc()).total_seconds(), LOOK_S)))
+        return ended
 
-    def _take(self, run_ids: Collection[int] | None) -> Job | None:
+    def _take(self, wanted: Collection[int] | None) -> Job | None:
+        """Claims and starts the next run that is due."""
+        fencing = self._lease.fencing
         with self._store.write() as tx:
-            job = self._queue.claim(fencing=self._lease.fencing, kind=KIND, among=run_ids)
-            if job is not None:
-                self._lease.check(tx)
-                self._queue.start(job.job_id)
-        return job
+            self._lease.check(tx)
+            if wanted is None:
+                return self._queue.claim(fencing=fencing, kind=KIND, start=True)
+            claims = (self._queue.claim(fencing=fencing, job_id=run_id, start=True) for run_id in wanted)
+            return next((job for job in claims if job is not None), None)
 
     def _run_one(self, job: Job, capabilities: Capabilities, on_event: OnEvent) -> RunRecord | None:
         """One run to its end; None when it waits for another attempt."""
@@ -110,7 +115,7 @@ class WorkflowExecutor:
                 flags=self._flags,
                 on_event=on_event,
             )
-            halt = plate.go()
+            halt = plate.go(is_first=job.claimed_at is None)
             record = self._close(job.job_id, journal, halt, capabilities.machine, started_at)
         except LeaseError:
             raise  # whoever holds the lease now decides about this run
@@ -145,5 +150,6 @@ class WorkflowExecutor:
                 journal.flush()
                 self._queue.postpone(run_id, timedelta(0))
         except (StoreError, LeaseError) as error:
-            # The first error is on its way up; the next dispatcher settles this run from what is stored.
+            # The first error is on its way up; whoever executes next settles this run from what is stored.
+            self._lease.is_new = True
             log.warning("run %s: the journal could not be stored (%s)", run_id, error)

@@ -107,11 +107,11 @@ class Journal:
         with self._store.write(durable=self.is_strict) as tx:
             self._lease.check(tx)
             if self._new:
-                tx.execute(insert(steps), list(self._new.values()))
+                tx.execute(_INSERT_STEPS, list(self._new.values()))
             if self._changed:
                 tx.execute(_CHANGE, list(self._changed.values()))
             if self._readings:
-                tx.execute(insert(readings), self._readings)
+                tx.execute(_INSERT_READINGS, self._readings)
         self._new, self._changed, self._readings = {}, {}, []
 
     def entries(self, run_id: int) -> tuple[JournalEntry, ...]:
@@ -149,6 +149,9 @@ def reading_of(store: Store, run_id: int) -> Reading | None:
     return None if text is None else codec.from_json(Reading, text)
 
 
+# Built once: building a statement costs more than executing it.
+_INSERT_STEPS = insert(steps)
+_INSERT_READINGS = insert(readings)
 _CHANGE = (
     update(steps)
     .where(steps.c.token == bindparam("of_token"))

@@ -51,6 +51,8 @@ class Lease:
         self._fencing: int | None = None
         self._heard = 0.0
         self._unused_since = 0.0
+        self.is_new = True
+        """Whether what an earlier holder left behind is still to be put back."""
         store.on_close(self.release)
 
     @property
@@ -145,7 +147,7 @@ class Lease:
             tx.execute(insert(lease) if row is None else update(lease).where(lease.c.lease_id == 1), values)
         if row is not None and row.owner is not None:
             log.warning("took over the lease of process %s on %s", row.pid, row.host)
-        self._fencing, self._heard = fencing, time.monotonic()
+        self._fencing, self._heard, self.is_new = fencing, time.monotonic(), True
         beat = threading.Thread(target=_beat, args=(weakref.ref(self), fencing), name="cellos-lease", daemon=True)
         beat.start()
         return None

@@ -68,15 +68,21 @@ class PlateRun:
         self.reading: Reading | None = None
         """The last reading taken in this process."""
 
-    def go(self) -> Halt | None:
+    def go(self, *, is_first: bool = False) -> Halt | None:
         """Executes what is left; None when the plate is through.
+
+        Args:
+            is_first: nobody has begun this run before, so that the journal need not be asked.
 
         Raises:
             StoppedError: the queue was killed between two steps.
             LeaseError: another dispatcher took over.
         """
-        for entry in self._journal.entries(self._run_id):
-            self._before[entry.step_uid].append(entry)
+        if is_first:
+            self._looked_at = time.monotonic()
+        else:
+            for entry in self._journal.entries(self._run_id):
+                self._before[entry.step_uid].append(entry)
         left = [step for step in self._workflow.steps if not self._is_done(step)]
         n_all, plate_id = len(self._workflow.steps), self._workflow.plate_id
         n_wells = len(self._workflow.layout.with_cells)
@@ -116,7 +122,7 @@ class PlateRun:
 
     def _wait_until_allowed(self) -> Halt | None:
         max_age_s = 0.0 if self._journal.is_strict else GLANCE_S
-        if time.monotonic() - self._looked_at <= max_age_s:
+        if max_age_s and time.monotonic() - self._looked_at <= max_age_s:
             return None
         self._flags.wait_until_allowed(max_age_s=max_age_s)
         self._looked_at = time.monotonic()

@@ -8,9 +8,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, func, insert, literal_column, or_, select, update
+from sqlalchemy import Row, Select, bindparam, func, insert, literal_column, or_, select, update
 
 from cellos_nb.errors import InputError
 from cellos_nb.store.schema import actions
@@ -62,6 +63,8 @@ class Job:
     max_attempts: int
     last_error: str | None
     created_at: datetime
+    claimed_at: datetime | None
+    """When it was last claimed; of a job just claimed, the time before. None the first time."""
     finished_at: datetime | None
 
 
@@ -102,31 +105,33 @@ class JobQueue:
             "created_at": now_utc(),
         }
         with self._store.write() as tx:
-            found = tx.scalar(select(actions.c.action_id).where(actions.c.idempotency_key == idempotency_key))
-            return found if found is not None else _number(tx.execute(insert(actions), values).inserted_primary_key)
+            found = tx.scalar(_BY_KEY, {"key": idempotency_key})
+            return found if found is not None else _number(tx.execute(_INSERT, values).inserted_primary_key)
 
     def claim(
-        self, *, fencing: int | None = None, kind: str | None = None, among: Collection[int] | None = None
+        self,
+        *,
+        fencing: int | None = None,
+        kind: str | None = None,
+        job_id: int | None = None,
+        start: bool = False,
     ) -> Job | None:
         """Takes the next job that is due, for this caller alone; None when none is.
 
         Args:
             fencing: the dispatcher's lease, to be seen in the record.
             kind: only jobs of this kind.
-            among: only these jobs.
+            job_id: only this job.
+            start: begin it at once, so that there is no moment between in which it could be cancelled.
         """
-        due = select(actions).where(_WAITING, or_(actions.c.not_before.is_(None), actions.c.not_before <= now_utc()))
-        if kind is not None:
-            due = due.where(actions.c.kind == kind)
-        if among is not None:
-            due = due.where(actions.c.action_id.in_(among))
+        now, status = now_utc(), JobStatus.RUNNING if start else JobStatus.CLAIMED
+        asked = {"now": now, "kind": kind, "of_job": job_id}
         with self._store.write() as tx:
-            row = tx.execute(due.order_by(actions.c.priority.desc(), actions.c.action_id).limit(1)).first()
+            row = tx.execute(_DUE[kind is not None, job_id is not None], asked).first()
             if row is None:
                 return None
-            values = {"status": JobStatus.CLAIMED, "fencing": fencing, "claimed_at": now_utc()}
-            tx.execute(_one(row.action_id), values)
-        return _job(row, JobStatus.CLAIMED)
+            tx.execute(_CLAIM, {"of_job": row.action_id, "to": status.value, "fence": fencing, "at": now})
+        return _job(row, status)
 
     def start(self, job_id: int) -> bool:
         """Notes that a claimed job begins; False when it was cancelled in the meantime and must not."""
@@ -222,7 +227,7 @@ class JobQueue:
             InputError: there is none with that number.
         """
         with self._store.read() as tx:
-            row = tx.execute(select(actions).where(actions.c.action_id == job_id)).first()
+            row = tx.execute(_BY_NUMBER, {"of_job": job_id}).first()
         if row is None:
             raise InputError(f"There is no job {job_id} in {self._store.path}. List them with `cellos queue`.")
         return _job(row)
@@ -262,7 +267,8 @@ class JobQueue:
 
     def _move(self, job_id: int, from_: tuple[JobStatus, ...], values: dict[str, Any]) -> bool:
         with self._store.write() as tx:
-            return tx.execute(_one(job_id).where(actions.c.status.in_(from_)), values).rowcount == 1
+            named = {f"to_{name}": value for name, value in values.items()}
+            return tx.execute(_change(from_, *values), {"of_job": job_id, **named}).rowcount == 1
 
     def _end(self, job_id: int, status: JobStatus, error: str | None, *, attempts: int | None = None) -> None:
         values = _ended(status, error)
@@ -288,8 +294,36 @@ def retry_delay_s(attempt: int) -> float:
 _WAITING = actions.c.status == literal_column("'queued'")
 
 
-def _one(job_id: int) -> Any:
-    return update(actions).where(actions.c.action_id == job_id)
+def _due(*, has_kind: bool, is_one: bool) -> Select[Any]:
+    """The next job to claim."""
+    is_time = or_(actions.c.not_before.is_(None), actions.c.not_before <= bindparam("now"))
+    query = select(actions).where(_WAITING, is_time)
+    if has_kind:
+        query = query.where(actions.c.kind == bindparam("kind"))
+    if is_one:
+        query = query.where(actions.c.action_id == bindparam("of_job"))
+    return query.order_by(actions.c.priority.desc(), actions.c.action_id).limit(1)
+
+
+# Built once: building a statement costs more than executing it.
+_DUE = {(kind, one): _due(has_kind=kind, is_one=one) for kind in (False, True) for one in (False, True)}
+_BY_KEY = select(actions.c.action_id).where(actions.c.idempotency_key == bindparam("key"))
+_BY_NUMBER = select(actions).where(actions.c.action_id == bindparam("of_job"))
+_INSERT = insert(actions)
+_CLAIM = (
+    update(actions)
+    .where(actions.c.action_id == bindparam("of_job"))
+    .values(status=bindparam("to"), fencing=bindparam("fence"), claimed_at=bindparam("at"))
+)
+
+
+@cache
+def _change(from_: tuple[JobStatus, ...], *columns: str) -> Any:
+    """Sets columns of one job to `to_<column>`, if it has one of the statuses."""
+    # Not IN, whose list SQLAlchemy would expand anew each time.
+    is_in_state = or_(*(actions.c.status == status.value for status in from_))
+    change = update(actions).where(actions.c.action_id == bindparam("of_job"), is_in_state)
+    return change.values({name: bindparam(f"to_{name}") for name in columns})
 
 
 def _number(primary_key: Any) -> int:
@@ -313,5 +347,6 @@ def _job(row: Row[Any], status: JobStatus | None = None) -> Job:
         max_attempts=row.max_attempts,
         last_error=row.last_error,
         created_at=row.created_at,
+        claimed_at=row.claimed_at,
         finished_at=row.finished_at,
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from cellos_nb.domain.reading import Reading
 from cellos_nb.errors import CampaignError, InputError, StoreCorruptError
@@ -60,7 +60,7 @@ def add_run(
     digest = hashlib.sha256(text.encode()).hexdigest()
     key = workflow.plate_id
     with store.write() as tx:
-        found = tx.execute(select(runs.c.run_id, runs.c.workflow_sha256).where(runs.c.plate_id == key)).first()
+        found = tx.execute(_BY_PLATE, {"plate": key}).first()
         if found is not None:
             if found.workflow_sha256 != digest:
                 raise CampaignError(
@@ -80,7 +80,7 @@ def add_run(
             "n_wells": len(workflow.layout.with_cells),
             "cost_usd": cost_usd,
         }
-        tx.execute(insert(runs), values)
+        tx.execute(_INSERT, values)
     return run_id
 
 
@@ -117,7 +117,7 @@ def run_records(store: Store, *, batch_id: str | None = None) -> tuple[RunRecord
 def run_record(store: Store, run_id: int) -> RunRecord:
     """One run by its number."""
     with store.read() as tx:
-        return _record(tx.execute(_RUNS.where(runs.c.run_id == run_id)).one())
+        return _record(tx.execute(_ONE_RUN, {"of_run": run_id}).one())
 
 
 def run_of_plate(store: Store, plate_id: str) -> RunRecord:
@@ -135,12 +135,7 @@ def run_of_plate(store: Store, plate_id: str) -> RunRecord:
 
 def note_run(tx: Connection, run_id: int, machine: str, started_at: datetime, finished_at: datetime) -> None:
     """Notes where and when a run was executed; the first start counts."""
-    values = {
-        "machine": machine,
-        "started_at": func.coalesce(runs.c.started_at, started_at),
-        "finished_at": finished_at,
-    }
-    tx.execute(update(runs).where(runs.c.run_id == run_id).values(values))
+    tx.execute(_NOTE, {"of_run": run_id, "on": machine, "from": started_at, "to": finished_at})
 
 
 def write_log(tx: Connection, level: int, message: str, run_id: int | None = None) -> None:
@@ -154,6 +149,20 @@ _RUNS = select(
     *(runs.c.run_id, runs.c.plate_id, runs.c.batch_id, actions.c.status, actions.c.last_error),
     *(runs.c.n_wells, runs.c.cost_usd, runs.c.started_at, runs.c.finished_at),
 ).join(actions, actions.c.action_id == runs.c.run_id)
+
+# Built once: building a statement costs more than executing it.
+_ONE_RUN = _RUNS.where(runs.c.run_id == bindparam("of_run"))
+_BY_PLATE = select(runs.c.run_id, runs.c.workflow_sha256).where(runs.c.plate_id == bindparam("plate"))
+_INSERT = insert(runs)
+_NOTE = (
+    update(runs)
+    .where(runs.c.run_id == bindparam("of_run"))
+    .values(
+        machine=bindparam("on"),
+        started_at=func.coalesce(runs.c.started_at, bindparam("from", type_=runs.c.started_at.type)),
+        finished_at=bindparam("to"),
+    )
+)
 
 
 def _record(row: Sequence[Any]) -> RunRecord:

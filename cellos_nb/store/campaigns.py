@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
 from cellos_nb.domain import codec
 from cellos_nb.domain.campaign import CampaignConfig
@@ -105,7 +105,7 @@ def unknown_campaign(tx: Connection, campaign_id: str) -> CampaignError:
 
 
 def add_batch(
-    tx: Connection, batch_id: str, campaign_id: str | None, iteration: int, asked: Sequence[ExperimentProposal]
+    tx: Connection, batch_id: str, campaign_id: str, iteration: int, asked: Sequence[ExperimentProposal]
 ) -> None:
     """Stores what was asked for. The same again changes nothing.
 
@@ -113,7 +113,7 @@ def add_batch(
         CampaignError: no such campaign, or that iteration was stored with other proposals.
         ProposalError: a proposal has no identifier, or one that stands twice.
     """
-    if has_batch(tx, batch_id):
+    if tx.scalar(_BATCH, {"batch_id": batch_id}) is not None:
         stored = batch_proposals(tx, batch_id)
         if [(p.proposal_id, p.condition) for p in stored] != [(p.proposal_id, p.condition) for p in asked]:
             raise CampaignError(
@@ -121,22 +121,10 @@ def add_batch(
                 "A batch does not change once it was asked for; give the new one the next number."
             )
         return
-    known = campaign_id is None or tx.scalar(
-        select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)
-    )
-    if not known:
-        raise unknown_campaign(tx, str(campaign_id))
+    if not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
+        raise unknown_campaign(tx, campaign_id)
     _check_identifiers(tx, campaign_id, asked)
-    number = iteration if campaign_id is not None else _next_ad_hoc(tx)
-    tx.execute(
-        insert(iterations),
-        {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": number, "created_at": now_utc()},
-    )
-    if asked:
-        tx.execute(
-            insert(proposals),
-            [_proposal_row(batch_id, campaign_id, position, p) for position, p in enumerate(asked)],
-        )
+    _insert_batch(tx, batch_id, campaign_id, iteration, asked)
 
 
 def next_ad_hoc(tx: Connection) -> str:
@@ -144,9 +132,18 @@ def next_ad_hoc(tx: Connection) -> str:
     return f"{AD_HOC}/b{_next_ad_hoc(tx):06d}"
 
 
-def has_batch(tx: Connection, batch_id: str) -> bool:
-    """Whether a batch was stored."""
-    return tx.scalar(select(iterations.c.batch_id).where(iterations.c.batch_id == batch_id)) is not None
+def add_ad_hoc_batch(tx: Connection, batch_id: str, asked: Sequence[ExperimentProposal]) -> bool:
+    """Stores a batch outside any campaign; False when another one took its identifier in the meantime.
+
+    Raises:
+        ProposalError: a proposal has no identifier, or one that stands twice.
+    """
+    number = _next_ad_hoc(tx)
+    if batch_id != f"{AD_HOC}/b{number:06d}":
+        return False
+    _check_identifiers(tx, None, asked)
+    _insert_batch(tx, batch_id, None, number, asked)
+    return True
 
 
 def batch_iteration(tx: Connection, batch_id: str) -> int:
@@ -198,7 +195,24 @@ def proposal_of(values: Sequence[Any]) -> ExperimentProposal:
 
 
 def _next_ad_hoc(tx: Connection) -> int:
-    return 1 + (tx.scalar(select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id.is_(None))) or 0)
+    return 1 + (tx.scalar(_LAST_AD_HOC) or 0)
+
+
+def _insert_batch(
+    tx: Connection, batch_id: str, campaign_id: str | None, number: int, asked: Sequence[ExperimentProposal]
+) -> None:
+    batch = {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": number, "created_at": now_utc()}
+    tx.execute(_INSERT_ITERATION, batch)
+    if asked:
+        rows = [_proposal_row(batch_id, campaign_id, position, p) for position, p in enumerate(asked)]
+        tx.execute(_INSERT_PROPOSALS, rows)
+
+
+# Built once: building a statement costs more than executing it.
+_BATCH = select(iterations.c.batch_id).where(iterations.c.batch_id == bindparam("batch_id"))
+_LAST_AD_HOC = select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id.is_(None))
+_INSERT_ITERATION = insert(iterations)
+_INSERT_PROPOSALS = insert(proposals)
 
 
 def _proposal_row(

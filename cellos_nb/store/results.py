@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from cellos_nb.domain.history import History
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
@@ -26,23 +26,16 @@ def add_results(tx: Connection, batch_id: str, concluded: Sequence[ExperimentRes
     Raises:
         CampaignError: no such batch, or a result that answers none of its proposals.
     """
-    query = (
-        select(proposals.c.proposal_id, results.c.proposal_id)
-        .select_from(proposals.outerjoin(results, _same_experiment()))
-        .where(proposals.c.batch_id == batch_id)
-    )
-    there = {asked: answered is not None for asked, answered in tx.execute(query)}
+    rows_there = tx.execute(_THERE, {"of_batch": batch_id})
+    there = {asked: answered is not None for asked, answered in rows_there}
     strange = [r.proposal.proposal_id for r in concluded if r.proposal.proposal_id not in there]
     if strange:
         raise CampaignError(f"{batch_id}: {strange[0]!r} answers no proposal of this batch; store the proposals first.")
     rows = [_row(batch_id, result) for result in concluded if not there[result.proposal.proposal_id]]
     if rows:
-        tx.execute(insert(results), rows)
+        tx.execute(_INSERT, rows)
     if len(rows) + sum(there.values()) == len(there):
-        tx.execute(
-            update(iterations).where(iterations.c.batch_id == batch_id, iterations.c.concluded_at.is_(None)),
-            {"concluded_at": now_utc()},
-        )
+        tx.execute(_CONCLUDE, {"of_batch": batch_id, "at": now_utc()})
 
 
 def history(tx: Connection, campaign_id: str) -> History:
@@ -121,3 +114,17 @@ def _row(batch_id: str, result: ExperimentResult) -> dict[str, Any]:
         "finished_at": result.finished_at,
         "cost_usd": result.cost_usd,
     }
+
+
+# Built once: building a statement costs more than executing it.
+_THERE = (
+    select(proposals.c.proposal_id, results.c.proposal_id)
+    .select_from(proposals.outerjoin(results, _same_experiment()))
+    .where(proposals.c.batch_id == bindparam("of_batch"))
+)
+_INSERT = insert(results)
+_CONCLUDE = (
+    update(iterations)
+    .where(iterations.c.batch_id == bindparam("of_batch"), iterations.c.concluded_at.is_(None))
+    .values(concluded_at=bindparam("at"))
+)
