@@ -29,9 +29,7 @@ class IterationBars:
     def __call__(self, event: Event) -> None:
         """Draws one event."""
         if isinstance(event, RunStarted):
-            bar = self._open(event.plate_id)
-            bar.total = (bar.total or 0) + event.n_steps
-            bar.update(event.n_done)
+            self._open(event.plate_id, event.n_steps).update(event.n_done)
         elif isinstance(event, StepDone) and self._bar is not None:
             self._bar.set_postfix_str(event.name, refresh=False)
             self._bar.update()
@@ -41,11 +39,13 @@ class IterationBars:
             self._bar.set_postfix_str(f"{event.n_experiments} experiments", refresh=True)
             self._close()
 
-    def _open(self, plate_id: str) -> tqdm[Any]:
-        if self._bar is None:
+    def _open(self, plate_id: str, n_steps: int) -> tqdm[Any]:
+        if self._bar is not None:
+            self._bar.total = (self._bar.total or 0) + n_steps
+        else:
             lap = plate_id.rpartition("/")[2].partition("-")[0].lstrip("i").lstrip("0") or "1"
             of = f"/{self._n_iterations}" if self._n_iterations else ""
-            self._bar = tqdm(desc=f"iteration {lap}{of}", total=0, unit="step", file=sys.stderr, ncols=100)
+            self._bar = tqdm(desc=f"iteration {lap}{of}", total=n_steps, unit="step", file=sys.stderr, ncols=100)
         return self._bar
 
     def _close(self) -> None:

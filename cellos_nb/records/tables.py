@@ -71,16 +71,6 @@ def quality(history: History) -> pd.DataFrame:
     return _labelled(rows)
 
 
-def show(frame: pd.DataFrame) -> None:
-    """Displays a table in a notebook: all rows, no index where it only counts, text escaped."""
-    from IPython.display import HTML, display
-
-    has_labels = not isinstance(frame.index, pd.RangeIndex)
-    with pd.option_context("display.max_colwidth", None):
-        text = frame.to_html(escape=True, index=has_labels, header=not has_labels, border=0, justify="left")
-    display(HTML(text.replace("<td>", '<td style="text-align:left;white-space:normal">')))
-
-
 def _labelled(rows: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame({"": list(rows.values())}, index=list(rows))
 

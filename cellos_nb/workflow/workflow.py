@@ -30,6 +30,12 @@ class Workflow:
         """The SHA-256 of the canonical JSON: what an approval names."""
         return codec.sha256(self)
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows a workflow."""
+        from cellos_nb.workflow.render import render_html
+
+        return render_html(self)
+
     @classmethod
     def from_json(cls, text: str) -> Workflow:
         """The workflow that `canonical_json` wrote.

@@ -1,0 +1,27 @@
+"""How tables and figures appear in a notebook and on its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from IPython.display import HTML, display
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def show_table(frame: pd.DataFrame) -> None:
+    """Displays a table: all rows, no index where it only counts, text escaped."""
+    has_labels = not isinstance(frame.index, pd.RangeIndex)
+    with pd.option_context("display.max_colwidth", None):
+        text = frame.to_html(escape=True, index=has_labels, header=not has_labels, border=0, justify="left")
+    display(HTML(text.replace("<td>", '<td style="text-align:left;white-space:normal">')))
+
+
+def show_figure(figure: Figure, description: str) -> None:
+    """Displays a figure with a description for those who cannot see it, and closes it."""
+    import matplotlib.pyplot as plt
+
+    display(figure, metadata={"image/png": {"alt": description}})
+    plt.close(figure)
