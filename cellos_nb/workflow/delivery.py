@@ -69,8 +69,9 @@ def choose_delivery(n_wells: int, max_solvent_percent: float, machine: Capabilit
     added = max(volume / WORKING_FOLD, minimum)
     if added > volume / 2:
         raise PipettingError(
-            f"Well A1: a dose can be at most half of the {format_volume(volume)} in a well of a {n_wells}-well plate, "
-            f"but {machine.machine} delivers {format_volume(minimum)} or more. Choose a plate_format with larger wells."
+            f"plate_format: a dose can be at most half of the {format_volume(volume)} in a well of a "
+            f"{n_wells}-well plate, but {machine.machine} delivers {format_volume(minimum)} or more. Choose a "
+            "plate_format with larger wells."
         )
     return Delivery(volume, fraction, added, minimum)
 

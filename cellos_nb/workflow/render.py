@@ -155,12 +155,10 @@ def _html_map(workflow: Workflow) -> Iterator[str]:
         yield f"<tr><th>{row_label(row)}</th>{''.join(cells)}</tr>"
     yield "</table></div>"
     low, high = shade.ends
-    names = ((WellRole.VEHICLE, "vehicle"), (WellRole.POSITIVE, "positive control"), (WellRole.MEDIUM, "medium"))
-    controls = "".join(f'<span class="{role}">{label}</span>' for role, label in names if layout.with_role(role))
-    yield (
-        f'<div class="key">{controls}<span style="background:{shade.colour(low)}">sample, '
-        f'{format_dose(low)}</span><span style="background:{shade.colour(high)}">sample, {format_dose(high)}</span></div>'
-    )
+    legend = ((WellRole.VEHICLE, "vehicle"), (WellRole.POSITIVE, "positive control"), (WellRole.MEDIUM, "medium"))
+    controls = "".join(f'<span class="{role}">{label}</span>' for role, label in legend if layout.with_role(role))
+    ends = (f'<span style="background:{shade.colour(dose)}">sample, {format_dose(dose)}</span>' for dose in (low, high))
+    yield f'<div class="key">{controls}{"".join(ends)}</div>'
 
 
 def _html_well(name: str, group: Condition | None, n_wells: int, shade: _Shade) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cellos_nb.domain.machine import Capabilities
-from cellos_nb.domain.plate import PlateLayout, WellRole, plate_format
+from cellos_nb.domain.plate import PlateLayout, WellRole
 from cellos_nb.domain.settings import PlatePlan
 from cellos_nb.domain.step import Liquid, StepKind
 from cellos_nb.errors import PipettingError
@@ -125,12 +125,6 @@ def _medium_of(seed: Draft) -> Source:
 def _stain(layout: PlateLayout, stain: str, delivery: Delivery, machine: Capabilities) -> Draft:
     draft = Draft(machine.min_volume_ul, machine.max_volume_ul)
     volume = max(delivery.volume_ul * STAIN_FRACTION, machine.min_volume_ul)
-    capacity = plate_format(layout.n_wells).well_capacity_ul
     wells = [well.well for well in layout.with_cells]
-    if delivery.volume_ul + volume > capacity:
-        raise PipettingError(
-            f"Well {wells[0]}: {format_volume(volume)} of stain on {format_volume(delivery.volume_ul)} overflow the "
-            f"well, which holds {format_volume(capacity)}. Choose a plate_format with larger wells."
-        )
     draft.pour(Source("stains", Liquid(stain, stain=stain)), "plate", wells, volume)
     return draft
