@@ -1,1 +1,33 @@
 """History in, proposals out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cellos_nb.planner.interface import Planner as Planner
+    from cellos_nb.planner.mechanistic import MechanisticPlanner as MechanisticPlanner
+    from cellos_nb.planner.model import DoseResponseGP as DoseResponseGP
+    from cellos_nb.planner.pool import pool_planner as pool_planner
+    from cellos_nb.planner.registry import make_planner as make_planner
+    from cellos_nb.planner.uninformed import RandomPlanner as RandomPlanner
+    from cellos_nb.planner.uninformed import SpaceFillingPlanner as SpaceFillingPlanner
+
+_HOMES = {
+    "DoseResponseGP": "model",
+    "MechanisticPlanner": "mechanistic",
+    "Planner": "interface",
+    "RandomPlanner": "uninformed",
+    "SpaceFillingPlanner": "uninformed",
+    "make_planner": "registry",
+    "pool_planner": "pool",
+}
+
+__all__ = [*_HOMES]  # noqa: PLE0604 - the table above is the one place to edit
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

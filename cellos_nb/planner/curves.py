@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +67,14 @@ class CurveLibrary:
         """Shape (n_curves, n_doses): the response of every curve at every dose (log10 µM)."""
         ec50, slope, plateau, fall, fall_slope = (column[:, None] for column in self.parameters.T)
         x = log10_doses[None, :]
-        share = _logistic(slope * (x - ec50)) 
+        share = _logistic(slope * (x - ec50))
         if np.any(fall < _NEVER):
             share *= _logistic(fall_slope * (fall - x))
-        result = self.baseline + plateau * share
+        result: Array = self.baseline + plateau * share
         return result if self.minus is None else result - self.minus.responses(log10_doses)
 
 
+@lru_cache(maxsize=16)
 def draw_library(
     prior: CurvePrior, log10_range: tuple[float, float], n_kinds: int = 256, n_curves: int = 1400
 ) -> CurveLibrary:
@@ -106,10 +108,10 @@ def draw_library(
     return CurveLibrary(parameters, conditional, is_active, prior.inactive_share, prior.baseline)
 
 
-def draw_difference_library(
-    prior: CurvePrior, log10_range: tuple[float, float], rng: np.random.Generator, n_curves: int = 3000
-) -> CurveLibrary:
+@lru_cache(maxsize=16)
+def draw_difference_library(prior: CurvePrior, log10_range: tuple[float, float], n_curves: int = 3000) -> CurveLibrary:
     """The prior of one cell line's response minus another's to the same compound; neither is seen alone."""
+    rng = np.random.default_rng(n_curves)
     single = draw_library(prior, log10_range)
     kinds = rng.integers(1, single.conditional.shape[0], n_curves)
     first, second = (draw_rows(np.cumsum(single.conditional, axis=1), kinds, rng.random(n_curves)) for _ in range(2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,7 +58,7 @@ class DoseResponseGP:
 
     def __init__(
         self,
-        prior: CurvePrior | None = None,
+        prior: CurvePrior | Sequence[CurvePrior] | None = None,
         dose_range_um: tuple[float, float] | None = None,
         *,
         library: CurveLibrary | None = None,
@@ -66,20 +66,22 @@ class DoseResponseGP:
         """A model that has seen nothing.
 
         Args:
-            prior: what curves look like; chosen by evidence among falling and rising ones when left out.
+            prior: what curves look like; of several the one with most evidence is kept. Falling and rising curves are
+                in question when left out.
             dose_range_um: lowest and highest dose of the campaign in µM; that of the data when left out.
             library: a library drawn from the prior already; drawn when left out.
         """
-        self._asked_prior, self._asked_range, self._asked_library = prior, dose_range_um, library
+        self._asked_priors = () if prior is None else (prior,) if isinstance(prior, CurvePrior) else tuple(prior)
+        self._asked_range, self._asked_library = dose_range_um, library
         self._compounds: dict[str, _CompoundPosterior] = {}
+        self._kind_prior: Array = np.ones(1)
         self.noise_sd = 0.0
         """Estimated standard deviation of one well beyond its known standard error, in the response's unit."""
         self.log_evidence = 0.0
         """Log marginal likelihood of the data."""
-        self.prior = prior or CurvePrior()
+        self.prior = self._asked_priors[0] if self._asked_priors else CurvePrior()
         if dose_range_um is not None:
             self._prepare(self.prior, _log10_range(np.asarray(dose_range_um, dtype=float)), library)
-            self._kind_prior = self._kind_weights(self._library.inactive_share)
 
     def fit(
         self,
@@ -221,16 +223,13 @@ class DoseResponseGP:
 
     def _choose(self, observed: Observations, pairs: list[tuple[str, str]], log10_range: tuple[float, float]) -> None:
         """Fits under every prior in question and keeps the one with the most evidence."""
-        priors = [self._asked_prior] if self._asked_prior else candidate_priors(observed.response)
-        fits = []
+        priors = self._asked_priors or candidate_priors(observed.response)
+        best: dict[str, Any] = {}
         for prior in priors:
-            other = DoseResponseGP(prior)
-            other._fit_one(prior, observed, pairs, log10_range, self._asked_library)
-            fits.append(other)
-        best = max(fits, key=lambda fit: fit.log_evidence)
-        asked = self._asked_prior, self._asked_range, self._asked_library
-        self.__dict__.update(best.__dict__)
-        self._asked_prior, self._asked_range, self._asked_library = asked
+            self._fit_one(prior, observed, pairs, log10_range, self._asked_library)
+            if not best or self.log_evidence > best["log_evidence"]:
+                best = dict(self.__dict__)
+        self.__dict__.update(best)
 
     def _fit_one(
         self,
@@ -241,9 +240,8 @@ class DoseResponseGP:
         library: CurveLibrary | None,
     ) -> None:
         self._prepare(prior, log10_range, library)
-        self._kind_prior = self._kind_weights(self._library.inactive_share)
-        self._compounds = {}
         if not len(observed.response):
+            self.log_evidence = self.noise_sd = 0.0
             return
         likelihood = Likelihood(self._library, self._residual, observed)
         names = [compound for compound, _ in pairs]
@@ -271,10 +269,13 @@ class DoseResponseGP:
         self._library = library or draw_library(prior, log10_range)
         self._residual = Residual.over(log10_range, prior.residual_sd * abs(prior.amplitude), prior.residual_length)
         self._cumulative = np.cumsum(self._library.conditional, axis=1)
+        self._kind_prior = self._kind_weights(self._library.inactive_share)
+        self._compounds = {}
 
     def _kind_weights(self, inactive_share: float) -> Array:
         active = self._library.is_active
-        return np.where(active, (1 - inactive_share) / active.sum(), inactive_share / (~active).sum())
+        weights: Array = np.where(active, (1 - inactive_share) / active.sum(), inactive_share / (~active).sum())
+        return weights
 
     def _learn_inactive_share(self, by_kind: Array) -> Array:
         """The share of inactive compounds as all compounds together show it, by expectation and maximisation."""
@@ -311,7 +312,8 @@ class DoseResponseGP:
             likelihood = _likelihood(seen)
             evidence = np.maximum(self._library.conditional @ likelihood, 1e-300)
             weights = likelihood * ((kinds / evidence) @ self._library.conditional)
-        return weights / weights.sum()
+        weights /= weights.sum()
+        return weights
 
     def _draw_curves(self, seen: GroupPosterior, kinds: Index, uniform: Array) -> Index:
         likelihood = _likelihood(seen)
@@ -334,14 +336,14 @@ class DoseResponseGP:
         return self._library.responses(distinct), self._residual.features(distinct), blocks
 
 
-def candidate_priors(responses: Array) -> list[CurvePrior]:
-    """The priors in question when none is given: viability that falls from 1, and induction that rises from 1."""
-    falling = CurvePrior()
-    top = float(responses.max()) if len(responses) else 1.0
-    if top < 1.5:
-        return [falling]
-    rising = replace(falling, amplitude=1.3 * (top - 1.0), residual_sd=0.05)
-    return [falling, rising, replace(rising, has_window=True)]
+def candidate_priors(responses: Array) -> tuple[CurvePrior, ...]:
+    """The priors in question when the direction is open: induction above 1, with and without toxicity, and loss below.
+
+    A fold of vehicle has no natural ceiling, so the largest response seen sets the scale.
+    """
+    top = float(np.nanmax(responses)) if len(responses) else 1.0
+    rising = CurvePrior(amplitude=1.3 * max(top - 1.0, 1.0))
+    return (rising, replace(rising, has_window=True), CurvePrior())
 
 
 def _log10_range(doses_um: NDArray[np.float64]) -> tuple[float, float]:

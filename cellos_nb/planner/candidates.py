@@ -1,0 +1,128 @@
+"""The finite set of experiments that a campaign can ask for, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.proposal import ExperimentProposal, Intent, ProposalReason
+from cellos_nb.domain.result import ExperimentResult
+
+_MAX_ATTEMPTS = 3
+"""A condition that gave no usable result this often is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatePool:
+    """Every condition of a campaign; a treatment is a compound at a dose, and spans all cell lines.
+
+    Condition number = treatment number × number of cell lines + cell line number.
+    """
+
+    cell_lines: tuple[str, ...]
+    """The target first when lines are compared, else as configured."""
+    compounds: tuple[str, ...]
+    """Of each treatment."""
+    doses_um: NDArray[np.float64]
+    """Of each treatment, in µM."""
+    is_measured: NDArray[np.bool_]
+    """Shape (n_treatments, n_cell_lines): whether there is a result to learn from."""
+    is_open: NDArray[np.bool_]
+    """Same shape: whether it may be asked for."""
+    is_comparison: bool
+    """Whether the goal compares cell lines, so that a treatment is asked for on all of them together."""
+    assay: str
+    results: tuple[ExperimentResult, ...]
+    """What may be learnt from, in the campaign's assay."""
+
+    @classmethod
+    def of(cls, config: CampaignConfig, history: History) -> CandidatePool:
+        """The conditions of a campaign after its history."""
+        is_comparison = config.objective.goal == "selectivity"
+        lines = config.cell_lines
+        if is_comparison:
+            lines = (config.target_line, *(line for line in lines if line != config.target_line))
+        treatments = [(compound, dose) for compound in config.compound_names for dose in config.doses_um(compound)]
+        place = {treatment: i for i, treatment in enumerate(treatments)}
+        column = {line: i for i, line in enumerate(lines)}
+        measured = np.zeros((len(treatments), len(lines)), dtype=bool)
+        attempts = np.zeros(measured.shape, dtype=int)
+        for result in history.results:
+            asked = result.proposal
+            row, line = place.get((asked.compound, asked.dose_um)), column.get(asked.cell_line)
+            if row is not None and line is not None and asked.assay == config.assay.name:
+                attempts[row, line] += 1
+                measured[row, line] |= result.is_learnable
+        return cls(
+            cell_lines=lines,
+            compounds=tuple(compound for compound, _ in treatments),
+            doses_um=np.array([dose for _, dose in treatments]),
+            is_measured=measured,
+            is_open=~measured & (attempts < _MAX_ATTEMPTS),
+            is_comparison=is_comparison,
+            assay=config.assay.name,
+            results=tuple(result for result in history.learnable if result.proposal.assay == config.assay.name),
+        )
+
+    @property
+    def n_lines(self) -> int:
+        """Cell lines."""
+        return len(self.cell_lines)
+
+    def conditions(self) -> tuple[list[str], list[str], NDArray[np.float64]]:
+        """Cell line, compound and dose (µM) of every condition."""
+        lines = list(self.cell_lines) * len(self.compounds)
+        compounds = [compound for compound in self.compounds for _ in self.cell_lines]
+        return lines, compounds, np.repeat(self.doses_um, self.n_lines)
+
+    def open_of(self, treatment: int) -> list[int]:
+        """The conditions of one treatment that may be asked for, the target's first."""
+        columns: list[int] = np.flatnonzero(self.is_open[treatment]).tolist()
+        return [treatment * self.n_lines + column for column in columns]
+
+    def expand(self, treatments: Iterable[int], n: int) -> list[int]:
+        """The open conditions of treatments, one treatment after another, `n` at most."""
+        rows: list[int] = []
+        for treatment in treatments:
+            rows += self.open_of(treatment)
+            if len(rows) >= n:
+                break
+        return rows[:n]
+
+    def without(self, rows: Iterable[int]) -> CandidatePool:
+        """The pool after some conditions were chosen."""
+        is_open = self.is_open.copy()
+        is_open.reshape(-1)[list(rows)] = False
+        return CandidatePool(
+            self.cell_lines,
+            self.compounds,
+            self.doses_um,
+            self.is_measured,
+            is_open,
+            self.is_comparison,
+            self.assay,
+            self.results,
+        )
+
+    def proposal(
+        self,
+        row: int,
+        planner: str,
+        intent: Intent,
+        numbers: tuple[float, float, float] | None = None,
+    ) -> ExperimentProposal:
+        """The proposal of one condition; `numbers` are predicted mean, its standard deviation, and the acquisition."""
+        treatment, line = divmod(row, self.n_lines)
+        mean, sd, value = numbers or (None, None, None)
+        return ExperimentProposal(
+            cell_line=self.cell_lines[line],
+            compound=self.compounds[treatment],
+            dose_um=float(self.doses_um[treatment]),
+            assay=self.assay,
+            reason=ProposalReason(planner, mean, sd, value, intent),
+        )
