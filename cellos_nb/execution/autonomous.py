@@ -53,7 +53,7 @@ class AutonomousExecutor:
         """Executes proposals and returns their results in the same order; every call prepares new plates.
 
         Args:
-            proposals: of one assay.
+            proposals: those of different assays go onto different plates.
             wait: with False they are queued only, and the list is empty; `results` executes and returns them.
             plan: how plates are made; `default_plan` when left out.
             plate_format: wells of a plate, when no plan is given.
@@ -61,7 +61,7 @@ class AutonomousExecutor:
 
         Raises:
             CompileError: the proposals cannot be put onto plates; nothing was stored.
-            ProposalError: proposals of several assays in one batch, or an identifier that stands twice.
+            ProposalError: an identifier stands twice.
             InDoubtError: a plate is held for a person to decide; `results` gives those of the others.
         """
         if not proposals:
@@ -84,7 +84,7 @@ class AutonomousExecutor:
 
         Raises:
             CompileError: the proposals cannot be put onto plates; nothing was queued.
-            ProposalError: none given, several assays in one batch, or an identifier that stands twice.
+            ProposalError: none given, or an identifier stands twice.
         """
         executor = WorkflowExecutor(self._store, self._machine)
         plan = plan or default_plan(proposals, plate_format)
@@ -119,14 +119,10 @@ def default_plan(proposals: Sequence[ExperimentProposal], plate_format: int = 96
     """How plates are made when nobody says: one well for each proposal, 4 vehicle wells for each cell line.
 
     Raises:
-        ProposalError: no proposals, or several assays in one batch.
+        ProposalError: no proposals.
     """
-    assays = sorted({proposal.assay for proposal in proposals})
-    if len(assays) != 1:
-        raise ProposalError(
-            f"assay: a batch is measured by one assay, not by {', '.join(assays) or 'none'}; "
-            "give one batch for each assay, with at least one proposal."
-        )
+    if not proposals:
+        raise ProposalError("A batch needs at least one proposal.")
     return PlatePlan(
         n_wells=plate_format,
         replicates=1,
@@ -136,5 +132,5 @@ def default_plan(proposals: Sequence[ExperimentProposal], plate_format: int = 96
             CompoundStock(name=name, stock_mm=STOCK_MM) for name in dict.fromkeys(p.compound for p in proposals)
         ),
         max_solvent_percent=0.5,
-        assay=AssaySettings.model_validate({"name": assays[0]}),
+        assay=AssaySettings.model_validate({"name": proposals[0].assay}),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import delete, insert, select
 
-from cellos_nb.errors import StoppedError
+from cellos_nb.errors import StoppedError, StoreError
 from cellos_nb.store.schema import control_flags
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -38,9 +39,16 @@ class ControlFlags:
     """The flags of one database."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._of = weakref.ref(store)
         self._seen: dict[str, Flag] = {}
         self._seen_at = float("-inf")
+
+    @property
+    def _store(self) -> Store:
+        store = self._of()
+        if store is None:
+            raise StoreError("The store of these flags was closed. Open it again with Store.open.")
+        return store
 
     def set(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
         """Sets a flag; setting it again keeps the first reason."""
@@ -71,7 +79,8 @@ class ControlFlags:
         Raises:
             StoppedError: the queue was killed.
         """
-        flags = self.read(max_age_s=max_age_s)
+        # What is remembered may let work go on for a moment longer; it never holds work up.
+        flags = self.read(max_age_s=max_age_s) and self.read()
         while flags:
             if "killed" in flags:
                 flag = flags["killed"]
@@ -82,6 +91,16 @@ class ControlFlags:
                 )
             threading.Event().wait(POLL_S)
             flags = self.read()
+
+
+_SHARED: weakref.WeakKeyDictionary[Store, ControlFlags] = weakref.WeakKeyDictionary()
+
+
+def flags_of(store: Store) -> ControlFlags:
+    """The flags of an open store, with one memory of what they were a moment ago."""
+    if store not in _SHARED:
+        _SHARED[store] = ControlFlags(store)
+    return _SHARED[store]
 
 
 _FLAGS = select(control_flags)

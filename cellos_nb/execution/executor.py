@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.errors import LeaseError, StoreError
-from cellos_nb.execution.control import GLANCE_S, ControlFlags
+from cellos_nb.execution.control import GLANCE_S, flags_of
 from cellos_nb.execution.events import OnEvent, RunDone, ignore
 from cellos_nb.execution.journal import Journal
 from cellos_nb.execution.lease import lease_of
@@ -33,7 +33,7 @@ class WorkflowExecutor:
 
     def __init__(self, store: Store, machine: HardwareInterface) -> None:
         self._store, self._machine = store, machine
-        self._queue, self._flags, self._lease = JobQueue(store), ControlFlags(store), lease_of(store)
+        self._queue, self._flags, self._lease = JobQueue(store), flags_of(store), lease_of(store)
         self._at_hand: dict[int, Workflow] = {}
 
     def submit(

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, insert, select, update
 from cellos_nb.domain import codec
 from cellos_nb.domain.reading import Reading
 from cellos_nb.execution.lease import Lease
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import readings, steps
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -107,11 +108,11 @@ class Journal:
         with self._store.write(durable=self.is_strict) as tx:
             self._lease.check(tx)
             if self._new:
-                tx.execute(_INSERT_STEPS, list(self._new.values()))
+                _INSERT_STEPS(tx, list(self._new.values()))
             if self._changed:
-                tx.execute(_CHANGE, list(self._changed.values()))
+                _CHANGE(tx, list(self._changed.values()))
             if self._readings:
-                tx.execute(_INSERT_READINGS, self._readings)
+                _INSERT_READINGS(tx, self._readings)
         self._new, self._changed, self._readings = {}, {}, []
 
     def entries(self, run_id: int) -> tuple[JournalEntry, ...]:
@@ -150,9 +151,9 @@ def reading_of(store: Store, run_id: int) -> Reading | None:
 
 
 # Built once: building a statement costs more than executing it.
-_INSERT_STEPS = insert(steps)
-_INSERT_READINGS = insert(readings)
-_CHANGE = (
+_INSERT_STEPS = Prepared(insert(steps), *steps.c.keys())
+_INSERT_READINGS = Prepared(insert(readings), *readings.c.keys())
+_CHANGE = Prepared(
     update(steps)
     .where(steps.c.token == bindparam("of_token"))
     .values(status=bindparam("status"), error=bindparam("error"), finished_at=bindparam("finished_at"))

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, func, insert, literal_column, or_, select, update
 
 from cellos_nb.errors import InputError
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -93,6 +94,30 @@ class JobQueue:
             raise InputError("A job needs a kind and an idempotency key, so that submitting it twice makes one.")
         if max_attempts < 1:
             raise InputError(f"max_attempts: {max_attempts} is too small; give at least 1.")
+        with self._store.write() as tx:
+            found = tx.scalar(_BY_KEY, {"key": idempotency_key})
+            if found is not None:
+                return int(found)
+            return self.add(
+                kind,
+                payload,
+                idempotency_key=idempotency_key,
+                priority=priority,
+                not_before=not_before,
+                max_attempts=max_attempts,
+            )
+
+    def add(
+        self,
+        kind: str,
+        payload: dict[str, Any],
+        *,
+        idempotency_key: str,
+        priority: int = 0,
+        not_before: datetime | None = None,
+        max_attempts: int = 3,
+    ) -> int:
+        """Adds a job whose key is known to be new, which `submit` would look for."""
         values = {
             "idempotency_key": idempotency_key,
             "kind": kind,
@@ -105,8 +130,7 @@ class JobQueue:
             "created_at": now_utc(),
         }
         with self._store.write() as tx:
-            found = tx.scalar(_BY_KEY, {"key": idempotency_key})
-            return found if found is not None else _number(tx.execute(_INSERT, values).inserted_primary_key)
+            return _number(tx.execute(_INSERT, values).inserted_primary_key)
 
     def claim(
         self,
@@ -130,7 +154,7 @@ class JobQueue:
             row = tx.execute(_DUE[kind is not None, job_id is not None], asked).first()
             if row is None:
                 return None
-            tx.execute(_CLAIM, {"of_job": row.action_id, "to": status.value, "fence": fencing, "at": now})
+            _CLAIM(tx, {"of_job": row.action_id, "to": status.value, "fence": fencing, "at": now})
         return _job(row, status)
 
     def start(self, job_id: int) -> bool:
@@ -268,7 +292,7 @@ class JobQueue:
     def _move(self, job_id: int, from_: tuple[JobStatus, ...], values: dict[str, Any]) -> bool:
         with self._store.write() as tx:
             named = {f"to_{name}": value for name, value in values.items()}
-            return tx.execute(_change(from_, *values), {"of_job": job_id, **named}).rowcount == 1
+            return _change(from_, *values)(tx, {"of_job": job_id, **named}).rowcount == 1
 
     def _end(self, job_id: int, status: JobStatus, error: str | None, *, attempts: int | None = None) -> None:
         values = _ended(status, error)
@@ -310,7 +334,7 @@ _DUE = {(kind, one): _due(has_kind=kind, is_one=one) for kind in (False, True) f
 _BY_KEY = select(actions.c.action_id).where(actions.c.idempotency_key == bindparam("key"))
 _BY_NUMBER = select(actions).where(actions.c.action_id == bindparam("of_job"))
 _INSERT = insert(actions)
-_CLAIM = (
+_CLAIM = Prepared(
     update(actions)
     .where(actions.c.action_id == bindparam("of_job"))
     .values(status=bindparam("to"), fencing=bindparam("fence"), claimed_at=bindparam("at"))
@@ -318,12 +342,12 @@ _CLAIM = (
 
 
 @cache
-def _change(from_: tuple[JobStatus, ...], *columns: str) -> Any:
+def _change(from_: tuple[JobStatus, ...], *columns: str) -> Prepared:
     """Sets columns of one job to `to_<column>`, if it has one of the statuses."""
     # Not IN, whose list SQLAlchemy would expand anew each time.
     is_in_state = or_(*(actions.c.status == status.value for status in from_))
     change = update(actions).where(actions.c.action_id == bindparam("of_job"), is_in_state)
-    return change.values({name: bindparam(f"to_{name}") for name in columns})
+    return Prepared(change.values({name: bindparam(f"to_{name}") for name in columns}))
 
 
 def _number(primary_key: Any) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from cellos_nb.domain.reading import Reading
 from cellos_nb.errors import CampaignError, InputError, StoreCorruptError
 from cellos_nb.execution.queue import JobQueue, JobStatus
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions, execution_logs, runs
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -68,7 +69,7 @@ def add_run(
                     "A plate is prepared once; give the new workflow a plate of its own."
                 )
             return int(found.run_id)
-        run_id = JobQueue(store).submit(
+        run_id = JobQueue(store).add(
             KIND, {"plate_id": key}, idempotency_key=key, priority=priority, not_before=not_before
         )
         values = {
@@ -80,7 +81,7 @@ def add_run(
             "n_wells": len(workflow.layout.with_cells),
             "cost_usd": cost_usd,
         }
-        tx.execute(_INSERT, values)
+        _INSERT(tx, values)
     return run_id
 
 
@@ -135,7 +136,7 @@ def run_of_plate(store: Store, plate_id: str) -> RunRecord:
 
 def note_run(tx: Connection, run_id: int, machine: str, started_at: datetime, finished_at: datetime) -> None:
     """Notes where and when a run was executed; the first start counts."""
-    tx.execute(_NOTE, {"of_run": run_id, "on": machine, "from": started_at, "to": finished_at})
+    _NOTE(tx, {"of_run": run_id, "on": machine, "from": started_at, "to": finished_at})
 
 
 def write_log(tx: Connection, level: int, message: str, run_id: int | None = None) -> None:
@@ -153,8 +154,11 @@ _RUNS = select(
 # Built once: building a statement costs more than executing it.
 _ONE_RUN = _RUNS.where(runs.c.run_id == bindparam("of_run"))
 _BY_PLATE = select(runs.c.run_id, runs.c.workflow_sha256).where(runs.c.plate_id == bindparam("plate"))
-_INSERT = insert(runs)
-_NOTE = (
+_INSERT = Prepared(
+    insert(runs),
+    *("run_id", "plate_id", "batch_id", "workflow", "workflow_sha256", "n_wells", "cost_usd"),
+)
+_NOTE = Prepared(
     update(runs)
     .where(runs.c.run_id == bindparam("of_run"))
     .values(

@@ -14,6 +14,7 @@ from cellos_nb.domain import codec
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.errors import CampaignError, ConfigError, ProposalError, StoreCorruptError
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord, slug
 from cellos_nb.store.schema import campaigns, iterations, proposals, results
 from cellos_nb.units import now_utc
@@ -202,17 +203,17 @@ def _insert_batch(
     tx: Connection, batch_id: str, campaign_id: str | None, number: int, asked: Sequence[ExperimentProposal]
 ) -> None:
     batch = {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": number, "created_at": now_utc()}
-    tx.execute(_INSERT_ITERATION, batch)
+    _INSERT_ITERATION(tx, batch)
     if asked:
         rows = [_proposal_row(batch_id, campaign_id, position, p) for position, p in enumerate(asked)]
-        tx.execute(_INSERT_PROPOSALS, rows)
+        _INSERT_PROPOSALS(tx, rows)
 
 
 # Built once: building a statement costs more than executing it.
 _BATCH = select(iterations.c.batch_id).where(iterations.c.batch_id == bindparam("batch_id"))
 _LAST_AD_HOC = select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id.is_(None))
-_INSERT_ITERATION = insert(iterations)
-_INSERT_PROPOSALS = insert(proposals)
+_INSERT_ITERATION = Prepared(insert(iterations), "batch_id", "campaign_id", "iteration", "created_at")
+_INSERT_PROPOSALS = Prepared(insert(proposals), *proposals.c.keys())
 
 
 def _proposal_row(

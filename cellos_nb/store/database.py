@@ -112,6 +112,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
 
 
 class _Transaction(threading.local):
@@ -124,7 +125,7 @@ class _Transaction(threading.local):
 def _begin(connection: Connection) -> None:
     immediate = connection.get_execution_options().get("cellos_write", False)
     # IMMEDIATE: a writer waits for its turn here, instead of failing in the middle.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    _driver(connection).execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def _driver(connection: Connection) -> Any:

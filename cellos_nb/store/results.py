@@ -12,6 +12,7 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
 from cellos_nb.errors import CampaignError
 from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, proposal_of, unknown_campaign
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import campaigns, iterations, proposals, results
 from cellos_nb.units import now_utc
 
@@ -33,9 +34,9 @@ def add_results(tx: Connection, batch_id: str, concluded: Sequence[ExperimentRes
         raise CampaignError(f"{batch_id}: {strange[0]!r} answers no proposal of this batch; store the proposals first.")
     rows = [_row(batch_id, result) for result in concluded if not there[result.proposal.proposal_id]]
     if rows:
-        tx.execute(_INSERT, rows)
+        _INSERT(tx, rows)
     if len(rows) + sum(there.values()) == len(there):
-        tx.execute(_CONCLUDE, {"of_batch": batch_id, "at": now_utc()})
+        _CONCLUDE(tx, {"of_batch": batch_id, "at": now_utc()})
 
 
 def history(tx: Connection, campaign_id: str) -> History:
@@ -122,8 +123,8 @@ _THERE = (
     .select_from(proposals.outerjoin(results, _same_experiment()))
     .where(proposals.c.batch_id == bindparam("of_batch"))
 )
-_INSERT = insert(results)
-_CONCLUDE = (
+_INSERT = Prepared(insert(results), *results.c.keys())
+_CONCLUDE = Prepared(
     update(iterations)
     .where(iterations.c.batch_id == bindparam("of_batch"), iterations.c.concluded_at.is_(None))
     .values(concluded_at=bindparam("at"))
