@@ -132,8 +132,7 @@ def submit_batch(store: Store, executor: WorkflowExecutor, batch: Batch, capabil
         return before
     workflows = _compile(batch, capabilities)
     with store.write() as tx:
-        if batch.campaign_id is not None:
-            campaigns.add_batch(tx, batch.batch_id, batch.campaign_id, batch.iteration, batch.proposals)
+        campaigns.add_batch(tx, batch.batch_id, batch.campaign_id, batch.iteration, batch.proposals)
         return _queue(executor, batch, workflows, capabilities)
 
 

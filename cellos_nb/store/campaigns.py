@@ -106,7 +106,7 @@ def unknown_campaign(tx: Connection, campaign_id: str) -> CampaignError:
 
 
 def add_batch(
-    tx: Connection, batch_id: str, campaign_id: str, iteration: int, asked: Sequence[ExperimentProposal]
+    tx: Connection, batch_id: str, campaign_id: str | None, iteration: int, asked: Sequence[ExperimentProposal]
 ) -> None:
     """Stores what was asked for. The same again changes nothing.
 
@@ -122,7 +122,9 @@ def add_batch(
                 "A batch does not change once it was asked for; give the new one the next number."
             )
         return
-    if not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
+    if campaign_id is None:
+        iteration = _next_ad_hoc(tx)
+    elif not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)
     _check_identifiers(tx, campaign_id, asked)
     _insert_batch(tx, batch_id, campaign_id, iteration, asked)

@@ -72,6 +72,13 @@ def test_a_batch_costs_what_was_forecast(store, machine, asked):
     assert sum(result.cost_usd for result in run_batch(store, machine, asked)) == pytest.approx(expected)
 
 
+def test_a_batch_of_ones_own_making_needs_no_campaign(store, machine, asked):
+    own = replace(asked, batch_id="tuesday", campaign_id=None, iteration=0)
+    assert {result.iteration for result in run_batch(store, machine, own)} == {0}
+    assert [run.plate_id for run in run_records(store)] == ["tuesday-p1", "tuesday-p2"]
+    assert len(AutonomousExecutor(Lab(store, machine)).execute_batch(proposals())) == 3
+
+
 def test_a_batch_that_is_done_is_not_executed_again(store, machine, asked):
     first = run_batch(store, machine, asked)
     machine.execute = None
