@@ -80,6 +80,7 @@ class DoseResponseGP:
         self.log_evidence = 0.0
         """Log marginal likelihood of the data."""
         self.prior = self._asked_priors[0] if self._asked_priors else CurvePrior()
+        self._is_ready = dose_range_um is not None
         if dose_range_um is not None:
             self._prepare(self.prior, _log10_range(np.asarray(dose_range_um, dtype=float)), library)
 
@@ -125,6 +126,7 @@ class DoseResponseGP:
         used = used[order]
         observed = Observations(group[order], np.log10(doses[used]), values[used], _variances(errors[used]))
         self._choose(observed, pairs, log10_range)
+        self._is_ready = True
         return self
 
     def predict(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> tuple[Array, Array]:
@@ -327,6 +329,8 @@ class DoseResponseGP:
         self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike
     ) -> tuple[Array, Array, Iterator[_Block]]:
         """Curves and residual features at every distinct dose, and the pool cut into blocks, compound by compound."""
+        if not self._is_ready:
+            raise AnalysisError("DoseResponseGP: the model has seen no data; call fit first, or give dose_range_um.")
         log10_doses = np.log10(np.asarray(doses_um, dtype=float))
         distinct, column = np.unique(log10_doses, return_inverse=True)
         members: dict[tuple[str, str], list[int]] = {}
