@@ -122,11 +122,12 @@ class Series:
         mixture = Mixture(made.concentration_um, 1.0, min(needed, rack.capacity_ul), rack.capacity_ul)
         choice = choose_parent(mixture, (self.stock_um, *self.made), self.min_transfer_ul, rack.capacity_ul)
         if choice is None:
+            margin = 100 * self.min_transfer_ul / rack.capacity_ul
             raise PipettingError(
-                f"{self.compound}: {format_dose(made.concentration_um)} cannot be diluted from the "
-                f"{format_dose(self.stock_um)} stock in a well of {format_volume(rack.capacity_ul)}, because "
-                f"the machine delivers {format_volume(self.min_transfer_ul)} or more. Change the dose a little, or the "
-                "stock."
+                f"{self.compound}: a dilution to {format_dose(made.concentration_um)} is too close to the stock of "
+                f"{format_dose(self.stock_um)}, because the machine delivers {format_volume(self.min_transfer_ul)} or "
+                f"more into at most {format_volume(rack.capacity_ul)}. Ask for the highest dose that the stock gives, "
+                f"or for one at least {margin:.2g} % below it."
             )
         parent_um, volume = choice
         volume = min(round_up_ul(volume), rack.capacity_ul)

@@ -50,6 +50,13 @@ REFUSED = {
         PipettingError,
         r"half of the 8 µL in a well of a 1536-well plate, but bench delivers 5 µL or more. Choose a plate_format",
     ),
+    "dose too close to the highest": (
+        [proposal(49.99999)],
+        plan(controls=NO_POSITIVE),
+        machine(),
+        PipettingError,
+        r"tunicamycin: a dilution to 1e\+04 µM is too close .* or for one at least 0.00013 % below it",
+    ),
     "too little solvent for the pipette": (
         [proposal()],
         plan(96, max_solvent_percent=0.01),
