@@ -87,7 +87,7 @@ class PlateRun:
         n_all, plate_id = len(self._workflow.steps), self._workflow.plate_id
         n_wells = len(self._workflow.layout.with_cells)
         self._on_event(RunStarted(plate_id, n_all, n_wells, n_all - len(left), now_utc()))
-        refused = self._preflight(left)
+        refused = self._preflight(left, is_first=is_first)
         if refused is not None:
             return refused
         for step in left:
@@ -99,11 +99,12 @@ class PlateRun:
     def _is_done(self, step: Step) -> bool:
         return any(entry.status is StepStatus.DONE for entry in self._before[step.uid])
 
-    def _preflight(self, left: list[Step]) -> Halt | None:
+    def _preflight(self, left: list[Step], *, is_first: bool) -> Halt | None:
         """Checks what can be checked before the first device moves.
 
         Every step against what the machine says it can do; the first one also by the machine itself. The later ones
         rest on what the earlier leave behind, so the machine is asked about each when its turn comes, in `execute`.
+        After a crash that holds for the next step as well: it may have been executed without the journal knowing.
         """
         capabilities = self._machine.describe()
         step = None
@@ -111,7 +112,8 @@ class PlateRun:
             require_approval(self._store, self._workflow, capabilities)
             for step in left:
                 check_step(step, capabilities)
-            for step in left[:1]:
+            if is_first:
+                step = left[0]
                 self._machine.preflight(step)
         except ApprovalError as error:
             return Halt(JobStatus.DEAD_LETTER, str(error))

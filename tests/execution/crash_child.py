@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,8 @@ from sqlalchemy.engine.default import DefaultDialect
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.execution.batch import Batch, run_batch
+from cellos_nb.hardware.ledger import read_ledger
+from cellos_nb.hardware.virtual import VirtualMachine
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
 
@@ -26,8 +29,17 @@ MACHINES = {
     "grouped": {},
     "strict": {"declares": False},
     "forgetful": {"remembers": False},
+    "shipped": None,
 }
-"""Simulated with memory; asked to be journaled step by step; a bare pump that cannot say what it did."""
+"""Simulated with memory; asked to be journaled step by step; a bare pump that cannot say what it did; the real one."""
+
+
+class ShippedMachine(VirtualMachine):
+    """The virtual machine, which tracks every well, with its own ledger counted."""
+
+    def effects(self) -> Counter[tuple[str, str]]:
+        entries = read_ledger(self.path)
+        return Counter((entry.plate_id, entry.step_uid) for entry in entries if entry.kind.moves_liquid)
 
 
 @dataclass
@@ -68,7 +80,11 @@ def batch(campaign_id, n_plates):
     return Batch(f"{campaign_id}/i001", campaign_id, 1, asked, one.plate_plan(), seed=1)
 
 
-def machine_of(folder: Path, mode: str) -> LedgerMachine:
+def machine_of(folder: Path, mode: str) -> LedgerMachine | ShippedMachine:
+    if mode == "shipped":
+        machine = ShippedMachine(folder / "ledger")
+        machine.path = folder / "ledger"
+        return machine
     return LedgerMachine(folder / "ledger", **MACHINES[mode])
 
 
@@ -102,6 +118,7 @@ def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None)
             store.set_campaign_status(campaign_id, CampaignStatus.FINISHED, "done")
     finally:
         DefaultDialect.do_commit = commit
+        machine.stop()
     return killer.passed
 
 

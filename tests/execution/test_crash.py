@@ -21,7 +21,7 @@ from cellos_nb.execution.runs import run_records
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
 
-PLATES = {"grouped": 2, "strict": 1, "forgetful": 1}
+PLATES = {"grouped": 2, "strict": 1, "forgetful": 1, "shipped": 1}
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +48,19 @@ def results_of(folder):
         return record.status, [replace(result, started_at=None, finished_at=None) for result in history]
 
 
+def effects_of(folder, mode):
+    machine = machine_of(folder, mode)
+    machine.stop()
+    return machine.effects()
+
+
 def uninterrupted(folder, mode):
     folder.mkdir()
     n_points = campaign(folder, mode, PLATES[mode])
-    return n_points, results_of(folder), machine_of(folder, mode).effects()
+    return n_points, results_of(folder), effects_of(folder, mode)
 
 
-@pytest.mark.parametrize("mode", ["grouped", "strict"])
+@pytest.mark.parametrize("mode", ["grouped", "strict", "shipped"])
 def test_a_killed_campaign_continues_and_dispenses_everything_once(tmp_path, run_in_a_process, mode):
     n_points, expected, effects = uninterrupted(tmp_path / "whole", mode)
     assert expected[0] is CampaignStatus.FINISHED
@@ -65,7 +71,7 @@ def test_a_killed_campaign_continues_and_dispenses_everything_once(tmp_path, run
         folder.mkdir()
         assert run_in_a_process(folder, mode, kill_at) == -signal.SIGKILL, kill_at
         assert run_in_a_process(folder, mode) == 0, kill_at
-        assert machine_of(folder, mode).effects() == effects, kill_at
+        assert effects_of(folder, mode) == effects, kill_at
         assert results_of(folder) == expected, kill_at
 
 
@@ -79,7 +85,7 @@ def test_a_campaign_that_is_killed_again_and_again_ends_all_the_same(tmp_path, r
         n_kills += 1
         assert n_kills < 20
     assert n_kills > 3
-    assert machine_of(folder, "strict").effects() == effects
+    assert effects_of(folder, "strict") == effects
     assert results_of(folder) == expected
 
 
