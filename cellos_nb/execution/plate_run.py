@@ -104,7 +104,8 @@ class PlateRun:
 
         Every step against what the machine says it can do; the first one also by the machine itself. The later ones
         rest on what the earlier leave behind, so the machine is asked about each when its turn comes, in `execute`.
-        After a crash that holds for the next step as well: it may have been executed without the journal knowing.
+        After a crash that holds for the next step as well: it may have been executed without the journal knowing. Where
+        entries are grouped, the crash may have taken even the first with it, so the machine is asked whether it knows.
         """
         capabilities = self._machine.describe()
         step = None
@@ -112,7 +113,7 @@ class PlateRun:
             require_approval(self._store, self._workflow, capabilities)
             for step in left:
                 check_step(step, capabilities)
-            if is_first:
+            if is_first and not self._may_have_begun(left[0]):
                 step = left[0]
                 self._machine.preflight(step)
         except ApprovalError as error:
@@ -121,6 +122,13 @@ class PlateRun:
             where = f", step {step.uid}" if step else ""
             return Halt(JobStatus.DEAD_LETTER, f"{self._workflow.plate_id}{where}: {error}")
         return None
+
+    def _may_have_begun(self, step: Step) -> bool:
+        """Whether a step was executed by a process that died before its journal entry was committed."""
+        if self._journal.is_strict:
+            return False
+        outcome = self._ask(token_of(self._workflow.plate_id, step.uid, 1))
+        return outcome.state is not OutcomeState.NEVER_STARTED
 
     def _wait_until_allowed(self) -> Halt | None:
         max_age_s = 0.0 if self._journal.is_strict else GLANCE_S
