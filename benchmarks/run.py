@@ -23,8 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from cellos_nb.planner.registry import make_planner
-from cellos_nb.workflow.compile import compile_plates
 
 from cellos_nb import AutonomousExecutor, CampaignConfig, ExperimentProposal, Lab
 from cellos_nb.analysis.conclude import conclude
@@ -33,6 +31,8 @@ from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.domain.settings import MachineSettings, PlannerSettings, PlatePlan
 from cellos_nb.execution.autonomous import default_plan
 from cellos_nb.hardware.registry import open_machine
+from cellos_nb.planner.registry import make_planner
+from cellos_nb.workflow.compile import compile_plates
 
 Row = tuple[str, str, str, str]
 

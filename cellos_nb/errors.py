@@ -52,6 +52,10 @@ class ApprovalError(InputError):
     """A real machine was asked to execute a workflow that nobody has approved for it."""
 
 
+class CampaignFailedError(CellosError):
+    """A campaign ended because nothing could be measured; what was tried is stored."""
+
+
 class AnalysisError(InputError):
     """The numbers given do not allow the analysis asked for."""
 

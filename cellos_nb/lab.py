@@ -37,6 +37,18 @@ def default_url() -> str:
     return os.environ.get(URL_VARIABLE) or DEFAULT_URL
 
 
+def check_config(config: CampaignConfig, machine: HardwareInterface | None = None) -> Preflight:
+    """What a campaign will need, on its own machine or another, without a database and without touching a device.
+
+    Raises:
+        InputError: the campaign cannot be run; the message has the key, the value and what is possible.
+    """
+    make_planner(config.planner)
+    # Without a ledger, so that looking leaves nothing behind.
+    machine = machine or open_machine(config.machine, ledger=None, seed=config.seed)
+    return check_campaign(config, machine.describe())
+
+
 class Campaign:
     """One campaign as its store holds it; reading it never needs the machine, and any process may."""
 
@@ -158,7 +170,7 @@ class Lab:
         Raises:
             InputError: the machine cannot run the campaign; the message has the key, the value and what is possible.
         """
-        return check_campaign(config, self.machine_for(config.machine, config.seed).describe())
+        return check_config(config, self._own_machine)
 
     def run(self, config: CampaignConfig, on_event: OnEvent | None = None) -> Campaign:
         """Runs a new campaign to its end and returns it.
@@ -172,6 +184,8 @@ class Lab:
 
     def resume(self, campaign_id: str, on_event: OnEvent | None = None) -> Campaign:
         """Continues a campaign where it stood, whatever ended it; a finished one is returned as it is.
+
+        A campaign of which a whole iteration failed ends as failed, with the reason; it does not raise.
 
         Raises:
             CampaignError: there is no such campaign.
@@ -192,11 +206,11 @@ class Lab:
         with dispatcher(self.store):
             self.store.set_campaign_status(campaign_id, CampaignStatus.RUNNING)
             try:
-                reason = run_campaign(loop, campaign_id)
+                ending = run_campaign(loop, campaign_id)
             except (InDoubtError, StoppedError) as error:
                 self.store.set_campaign_status(campaign_id, CampaignStatus.PAUSED, str(error))
                 raise
-            self.store.set_campaign_status(campaign_id, CampaignStatus.FINISHED, reason)
+            self.store.set_campaign_status(campaign_id, ending.status, ending.reason)
         return campaign
 
     def campaign(self, campaign_id: str) -> Campaign:

@@ -14,12 +14,14 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal
-from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.execution.batch import Batch, forecast_cost, run_batch
 from cellos_nb.execution.events import OnEvent
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.planner.interface import Planner
+from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
+from cellos_nb.units import now_utc
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,16 @@ class Loop:
     """Called with everything that happens, in order, in the thread of the caller."""
 
 
-def run_campaign(loop: Loop, campaign_id: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a campaign came to an end."""
+
+    status: CampaignStatus
+    reason: str
+    """In words."""
+
+
+def run_campaign(loop: Loop, campaign_id: str) -> Ending:
     """Runs or continues a campaign until there is a reason to stop, and returns that reason.
 
     What was proposed is stored before it is compiled, and what was compiled before it is executed; so a campaign that
@@ -43,19 +54,23 @@ def run_campaign(loop: Loop, campaign_id: str) -> str:
     """
     config = loop.store.campaign(campaign_id).config
     while True:
+        begun_at = now_utc()
         history = loop.store.history(campaign_id)
         batch = begun_batch(loop.store, campaign_id, config)
         if batch is None:
+            failure = reason_to_give_up(history)
+            if failure:
+                return Ending(CampaignStatus.FAILED, failure)
             reason = reason_to_stop(config, history)
             if reason:
-                return reason
+                return Ending(CampaignStatus.FINISHED, reason)
             batch = new_batch(loop, campaign_id, config, history)
             if not batch.proposals:
-                return "every experiment of the question has been made"
+                return Ending(CampaignStatus.FINISHED, "every experiment of the question has been made")
             reason = reason_not_to_spend(config, history, batch, loop.machine)
             if reason:
-                return reason
-            loop.store.add_iteration(campaign_id, batch.iteration, batch.proposals)
+                return Ending(CampaignStatus.FINISHED, reason)
+            loop.store.add_iteration(campaign_id, batch.iteration, batch.proposals, begun_at)
         run_iteration(loop, batch)
 
 
@@ -75,10 +90,19 @@ def begun_batch(store: Store, campaign_id: str, config: CampaignConfig) -> Batch
 
 def new_batch(loop: Loop, campaign_id: str, config: CampaignConfig, history: History) -> Batch:
     """What the planner asks for next; without proposals when nothing is left to ask."""
-    iteration = len(loop.store.iterations(campaign_id)) + 1
+    iteration = loop.store.campaign(campaign_id).n_iterations + 1
     proposals = loop.planner.propose(config, history, iteration, config.batch_size)
     named = [replace(p, proposal_id=f"i{iteration:03d}-e{k:03d}") for k, p in enumerate(proposals, start=1)]
     return _batch(campaign_id, config, iteration, named)
+
+
+def reason_to_give_up(history: History) -> str | None:
+    """Why going on would only waste plates, in words: nothing of the last iteration was measured. None otherwise."""
+    done = max((result.iteration for result in history), default=0)
+    last = [result for result in history if result.iteration == done]
+    if not last or any(result.status is not ResultStatus.FAILED for result in last):
+        return None
+    return f"nothing of iteration {done} was measured: {last[0].error}"
 
 
 def reason_to_stop(config: CampaignConfig, history: History) -> str | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+"""The exit code of a command that was ended by Ctrl-C."""
+
 
 def main() -> None:
     """Runs the command line; an error that a person can act on is one line and an exit code, never a traceback."""
@@ -15,13 +18,10 @@ def main() -> None:
     except CellosError as error:
         sys.stderr.write(f"cellos: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "cellos: stopped. What was measured is stored; `cellos list` shows the campaigns, and "
-            "`cellos resume CAMPAIGN` continues one.\n"
-        )
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe, such as `head`, has seen enough.
-        sys.stderr.close()
-        sys.exit(0)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            sys.stderr.write(
+                "\ncellos: stopped. What was measured is stored; `cellos list` shows the campaigns, and "
+                "`cellos resume CAMPAIGN` continues one.\n"
+            )
+        raise

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cellos_nb.cli.options import AsJson, CampaignId, ConfigFile, Database
 from cellos_nb.cli.tables import print_facts, print_json, print_table
+from cellos_nb.errors import CampaignFailedError
+
+if TYPE_CHECKING:
+    from cellos_nb.domain.summary import CampaignSummary
 
 
 def plan(config: ConfigFile, as_json: AsJson = False) -> None:
     """Check a campaign and show what it will need; nothing is stored and nothing moves."""
     from cellos_nb.domain.campaign import CampaignConfig
     from cellos_nb.domain.summary import question
-    from cellos_nb.execution.preflight import check_campaign
-    from cellos_nb.hardware.registry import open_machine
+    from cellos_nb.lab import check_config
 
     campaign = CampaignConfig.from_yaml(config)
-    preflight = check_campaign(campaign, open_machine(campaign.machine, ledger=None).describe())
+    preflight = check_config(campaign)
     if as_json:
         print_json({"campaign": campaign.to_dict(), "needs": asdict(preflight)})
         return
@@ -35,14 +38,14 @@ def run(
     """Run a campaign to its end. Stopped or killed, `cellos resume` continues it."""
     from cellos_nb.cli.progress import IterationBars
     from cellos_nb.domain.campaign import CampaignConfig
-    from cellos_nb.lab import Lab
+    from cellos_nb.lab import Lab, check_config
 
     campaign = CampaignConfig.from_yaml(config)
+    check_config(campaign)  # before a database is made
     if name is not None:
         campaign = CampaignConfig.from_dict({**campaign.to_dict(), "name": name})
-    with Lab.open(db) as lab, IterationBars() as bars:
-        done = lab.run(campaign, on_event=bars)
-        _print_summary(done.summary(), as_json=as_json)
+    with Lab.open(db) as lab, IterationBars(campaign.max_iterations) as bars:
+        _end(lab.run(campaign, on_event=bars).summary(), as_json=as_json)
 
 
 def resume(campaign: CampaignId, db: Database = None, as_json: AsJson = False) -> None:
@@ -51,8 +54,7 @@ def resume(campaign: CampaignId, db: Database = None, as_json: AsJson = False) -
     from cellos_nb.lab import Lab
 
     with Lab.open(db) as lab, IterationBars() as bars:
-        done = lab.resume(campaign, on_event=bars)
-        _print_summary(done.summary(), as_json=as_json)
+        _end(lab.resume(campaign, on_event=bars).summary(), as_json=as_json)
 
 
 def status(
@@ -93,7 +95,14 @@ def list_campaigns(db: Database = None, as_json: AsJson = False) -> None:
     print_table(rows, as_json=as_json, empty="There is no campaign yet. Start one with `cellos demo`.")
 
 
-def _print_summary(summary: Any, *, as_json: bool) -> None:
+def _end(summary: CampaignSummary, *, as_json: bool) -> None:
+    """Prints how a campaign ended; a failed one fails the command."""
+    _print_summary(summary, as_json=as_json)
+    if summary.status == "failed":
+        raise CampaignFailedError(f"{summary.campaign_id}: {summary.stop_reason}")
+
+
+def _print_summary(summary: CampaignSummary, *, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(summary), "experiments_per_s": summary.experiments_per_s})
         return

@@ -12,9 +12,13 @@ from cellos_nb.cli.options import CampaignId, Database, Records
 
 def export(
     campaign: CampaignId,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write one row per well as CSV.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write one row per well as CSV; - for standard output.")
+    ] = None,
     parquet: Annotated[Path | None, typer.Option("--parquet", help="Write one row per well as Parquet.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write every result, whole, as JSON.")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write every result, whole, as JSON; - for standard output.")
+    ] = None,
     db: Database = None,
 ) -> None:
     """Write a campaign's history into files of your choice."""
@@ -29,7 +33,7 @@ def export(
         history = lab.campaign(campaign).results
     for write, path in asked:
         write(history, path)
-        typer.echo(f"wrote {path}")
+        typer.echo(f"wrote {path}", err=True)
 
 
 def record(campaign: CampaignId, records: Records = Path("records"), db: Database = None) -> None:

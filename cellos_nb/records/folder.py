@@ -67,9 +67,11 @@ def read_csv(path: Path) -> History:
         InputError: the file is missing or is no history.
     """
     try:
-        frame = pd.read_csv(
-            path, dtype=dict(COLUMNS), float_precision="round_trip", keep_default_na=False, na_values=[""]
-        )
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+        # pandas' own float parser may be off by one in the last digit; Python's is exact.
+        for column in frame.columns.intersection([name for name, kind in COLUMNS.items() if kind == "float64"]):
+            frame[column] = frame[column].map(float, na_action="ignore")
+        frame = frame.astype({name: kind for name, kind in COLUMNS.items() if name in frame.columns})
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a history: {error}.") from error
     for column in text_columns():

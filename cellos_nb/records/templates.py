@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
+
 from cellos_nb.errors import CellosError, InputError, OutputError
 
 if TYPE_CHECKING:
@@ -68,7 +70,9 @@ def run_template(name: str, output: Path, parameters: dict[str, Any], *, timeout
             log_output=False,
             config=_kernel_config(),
         )
+        _forget_places(output)
     except papermill.PapermillExecutionError as error:
+        _forget_places(output)
         raise TemplateError(f"{name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}") from error
     except TimeoutError as error:
         raise TemplateError(
@@ -76,6 +80,16 @@ def run_template(name: str, output: Path, parameters: dict[str, Any], *, timeout
         ) from error
     except OSError as error:
         raise OutputError(f"{output}: cannot be written: {error.strerror or error}.") from error
+
+
+def _forget_places(notebook: Path) -> None:
+    """Takes the folders of this machine out of what papermill notes in a notebook."""
+    content = nbformat.read(notebook, as_version=4)
+    noted = content.metadata.get("papermill", {})
+    for key in ("input_path", "output_path"):
+        if noted.get(key):
+            noted[key] = Path(noted[key]).name
+    nbformat.write(content, notebook)
 
 
 def _kernel_config() -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -106,7 +107,13 @@ def unknown_campaign(tx: Connection, campaign_id: str) -> CampaignError:
 
 
 def add_batch(
-    tx: Connection, batch_id: str, campaign_id: str | None, iteration: int, asked: Sequence[ExperimentProposal]
+    tx: Connection,
+    batch_id: str,
+    campaign_id: str | None,
+    iteration: int,
+    asked: Sequence[ExperimentProposal],
+    *,
+    begun_at: datetime | None = None,
 ) -> None:
     """Stores what was asked for. The same again changes nothing.
 
@@ -127,7 +134,7 @@ def add_batch(
     elif not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)
     _check_identifiers(tx, campaign_id, asked)
-    _insert_batch(tx, batch_id, campaign_id, iteration, asked)
+    _insert_batch(tx, batch_id, campaign_id, iteration, asked, begun_at=begun_at)
 
 
 def next_ad_hoc(tx: Connection) -> str:
@@ -202,9 +209,16 @@ def _next_ad_hoc(tx: Connection) -> int:
 
 
 def _insert_batch(
-    tx: Connection, batch_id: str, campaign_id: str | None, number: int, asked: Sequence[ExperimentProposal]
+    tx: Connection,
+    batch_id: str,
+    campaign_id: str | None,
+    number: int,
+    asked: Sequence[ExperimentProposal],
+    *,
+    begun_at: datetime | None = None,
 ) -> None:
-    batch = {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": number, "created_at": now_utc()}
+    created_at = begun_at or now_utc()
+    batch = {"batch_id": batch_id, "campaign_id": campaign_id, "iteration": number, "created_at": created_at}
     _INSERT_ITERATION(tx, batch)
     if asked:
         rows = [_proposal_row(batch_id, campaign_id, position, p) for position, p in enumerate(asked)]

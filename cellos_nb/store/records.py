@@ -60,7 +60,7 @@ class IterationRecord:
 
     @property
     def duration_s(self) -> float | None:
-        """Wall-clock seconds from proposal to conclusion, pauses included; None before."""
+        """Wall-clock seconds from the beginning of its planning to its conclusion, pauses included; None before."""
         return None if self.concluded_at is None else (self.concluded_at - self.created_at).total_seconds()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -119,15 +120,24 @@ class Store:
         with self.write() as tx:
             campaigns.set_status(tx, campaign_id, CampaignStatus(status), reason)
 
-    def add_iteration(self, campaign_id: str, iteration: int, proposals: Sequence[ExperimentProposal]) -> None:
+    def add_iteration(
+        self,
+        campaign_id: str,
+        iteration: int,
+        proposals: Sequence[ExperimentProposal],
+        begun_at: datetime | None = None,
+    ) -> None:
         """Stores what one iteration asks for, before anything is done about it. The same again changes nothing.
+
+        `begun_at` is when its planning began; now when left out.
 
         Raises:
             CampaignError: no such campaign, or the iteration was stored with other proposals.
             ProposalError: a proposal has no identifier, or one that was used before.
         """
         with self.write() as tx:
-            campaigns.add_batch(tx, campaign_batch_id(campaign_id, iteration), campaign_id, iteration, proposals)
+            batch_id = campaign_batch_id(campaign_id, iteration)
+            campaigns.add_batch(tx, batch_id, campaign_id, iteration, proposals, begun_at=begun_at)
 
     def iterations(self, campaign_id: str) -> tuple[IterationRecord, ...]:
         """The iterations of a campaign, in order.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cellos_nb.cli import main
 
 COMMAND = (sys.executable, "-c", "from cellos_nb.cli import main; main()")
 
@@ -34,12 +38,29 @@ class Ended:
     err: str
 
 
-def cellos(*args: str | Path, cwd: Path, within: Sequence[str] = ()) -> Ended:
-    """Runs `cellos ARGS`; `within` is a command that is given it to run, such as `unshare`."""
+def cellos(*args: str | Path, cwd: Path) -> Ended:
+    """Runs `cellos ARGS` in a process of its own."""
     done = subprocess.run(
-        [*within, *COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def cellos_here(*args: str | Path, cwd: Path) -> Ended:
+    """Runs `cellos ARGS` in this process: many times faster, for tables of cases."""
+    out, err, before = io.StringIO(), io.StringIO(), (sys.argv, Path.cwd())
+    sys.argv = ["cellos", *map(str, args)]
+    os.chdir(cwd)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    finally:
+        sys.argv = before[0]
+        os.chdir(before[1])
+    return Ended(code, out.getvalue(), err.getvalue())
 
 
 def assert_one_clear_line(ended: Ended, code: int, *expected: str) -> None:

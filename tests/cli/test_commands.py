@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import signal
 import subprocess
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from command import CAMPAIGN, COMMAND, cellos
+from command import CAMPAIGN, COMMAND, cellos, cellos_here
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,7 @@ def ran(tmp_path_factory) -> Path:
 
 def test_plan_shows_plates_time_and_cost_and_stores_nothing(tmp_path):
     (tmp_path / "campaign.yaml").write_text(CAMPAIGN, encoding="utf-8")
-    done = cellos("plan", "campaign.yaml", cwd=tmp_path)
+    done = cellos_here("plan", "campaign.yaml", cwd=tmp_path)
     assert done.code == 0, done.err
     for fact in ("plates", "time", "cost", "USD"):
         assert fact in done.out
@@ -38,28 +36,28 @@ def test_plan_shows_plates_time_and_cost_and_stores_nothing(tmp_path):
 
 
 def test_status_and_list_tell_of_the_campaign(ran):
-    assert "finished" in cellos("status", cwd=ran).out
-    (row,) = json.loads(cellos("list", "--json", cwd=ran).out)
+    assert "finished" in cellos_here("status", cwd=ran).out
+    (row,) = json.loads(cellos_here("list", "--json", cwd=ran).out)
     assert (row["campaign"], row["status"], row["iterations"], row["experiments"]) == ("tiny", "finished", 2, 8)
-    assert json.loads(cellos("status", "tiny", "--json", cwd=ran).out)["n_experiments"] == 8
+    assert json.loads(cellos_here("status", "tiny", "--json", cwd=ran).out)["n_experiments"] == 8
 
 
 def test_exports_agree_with_one_another(ran):
-    done = cellos("export", "tiny", "--csv", "h.csv", "--parquet", "h.parquet", "--json", "h.json", cwd=ran)
+    done = cellos_here("export", "tiny", "--csv", "h.csv", "--parquet", "h.parquet", "--json", "h.json", cwd=ran)
     assert done.code == 0, done.err
     from_csv = pd.read_csv(ran / "h.csv")
     from_parquet = pd.read_parquet(ran / "h.parquet")
     assert from_csv["measurement"].tolist() == from_parquet["measurement"].tolist()
     results = json.loads((ran / "h.json").read_text(encoding="utf-8"))["results"]
     assert [result["measurement"] for result in results] == from_csv["measurement"].tolist()
-    shown = cellos("export", "tiny", "--csv", "-", cwd=ran).out
-    assert list(csv.reader(io.StringIO(shown))) == list(csv.reader((ran / "h.csv").open(encoding="utf-8")))
+    shown = cellos_here("export", "tiny", "--csv", "-", cwd=ran).out
+    assert shown == (ran / "h.csv").read_text(encoding="utf-8")
 
 
 def test_resuming_a_finished_campaign_changes_nothing(ran):
-    before = cellos("export", "tiny", "--csv", "-", cwd=ran).out
-    assert cellos("resume", "tiny", cwd=ran).code == 0
-    assert cellos("export", "tiny", "--csv", "-", cwd=ran).out == before
+    before = cellos_here("export", "tiny", "--csv", "-", cwd=ran).out
+    assert cellos_here("resume", "tiny", cwd=ran).code == 0
+    assert cellos_here("export", "tiny", "--csv", "-", cwd=ran).out == before
 
 
 def test_an_interrupted_campaign_says_how_to_go_on_and_does(tmp_path):
@@ -88,7 +86,7 @@ def test_doctor_finds_this_installation_well(ran):
 
 @pytest.mark.parametrize("command", ["demo", "plan", "run", "resume", "status", "list", "export", "record", "doctor"])
 def test_every_command_has_help(command, tmp_path):
-    done = cellos(command, "--help", cwd=tmp_path)
+    done = cellos_here(command, "--help", cwd=tmp_path)
     assert done.code == 0
     assert "Usage: " in done.out
     if command != "plan":

@@ -11,7 +11,13 @@ from pathlib import Path
 CONTEXT = multiprocessing.get_context("forkserver")
 # What every one of the processes needs is imported once, so that each starts in milliseconds.
 CONTEXT.set_forkserver_preload(
-    ["pandas", "cellos_nb.lab", "cellos_nb.hardware.replay", "cellos_nb.planner.registry", "cellos_nb.planner.uninformed"]
+    [
+        "pandas",
+        "cellos_nb.lab",
+        "cellos_nb.hardware.replay",
+        "cellos_nb.planner.registry",
+        "cellos_nb.planner.uninformed",
+    ]
 )
 
 
