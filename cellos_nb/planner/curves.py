@@ -27,19 +27,19 @@ class CurvePrior:
     """Largest change of the response a compound can cause; negative when responses fall with dose."""
     inactive_share: float = 1 / 3
     """Share of compounds that do nothing to any cell line."""
-    line_inactive_share: float = 0.1
+    line_inactive_share: float = 0.2
     """Share of cell lines that an active compound spares."""
     ec50_log10_um: tuple[float, float] = (0.0, 1.2)
     """Mean and standard deviation of log10 EC50, for half of the compounds; the other half lies evenly over the range
     of doses and one decade beyond it, whatever that range is."""
-    ec50_line_sd: float = 0.45
+    ec50_line_sd: float = 0.6
     """Standard deviation of log10 EC50 among the cell lines of one compound."""
     slope: tuple[float, float] = (1.2, 0.45)
     """Median Hill slope and the standard deviation of its natural logarithm."""
     slope_line_sd: float = 0.25
     efficacy: tuple[float, float] = (0.8, 1.3)
     """Mean and standard deviation of the logit of the plateau, as a share of `amplitude`."""
-    efficacy_line_sd: float = 0.7
+    efficacy_line_sd: float = 1.0
     has_window: bool = False
     """Whether responses return to the baseline above a second, higher dose, as induction under toxicity does."""
     residual_sd: float = 0.05
@@ -114,7 +114,8 @@ def draw_difference_library(prior: CurvePrior, log10_range: tuple[float, float],
     rng = np.random.default_rng(n_curves)
     single = draw_library(prior, log10_range)
     kinds = rng.integers(1, single.conditional.shape[0], n_curves)
-    first, second = (draw_rows(np.cumsum(single.conditional, axis=1), kinds, rng.random(n_curves)) for _ in range(2))
+    stacked, width = stack_rows(single.conditional), single.conditional.shape[1]
+    first, second = (draw_columns(stacked, width, kinds, rng.random(n_curves)) for _ in range(2))
     first[0] = second[0] = 0
     conditional = np.full((2, n_curves), 1 / n_curves)
     conditional[0] = 0.03 / n_curves
@@ -126,11 +127,17 @@ def draw_difference_library(prior: CurvePrior, log10_range: tuple[float, float],
     return CurveLibrary(a.parameters, conditional, np.array([False, True]), prior.inactive_share, prior.baseline, b)
 
 
-def draw_rows(cumulative: Array, rows: NDArray[np.int64], uniform: Array) -> NDArray[np.int64]:
-    """For every row number a column, drawn by the row's cumulative probabilities; `uniform` in [0, 1), equal shape."""
-    stacked = (cumulative / cumulative[:, -1:] + np.arange(len(cumulative))[:, None]).ravel()
-    found = np.searchsorted(stacked, rows + uniform, side="right") - rows * cumulative.shape[1]
-    columns: NDArray[np.int64] = np.clip(found, 0, cumulative.shape[1] - 1).astype(np.int64)
+def stack_rows(weights: Array) -> Array:
+    """Rows of weights as one ascending sequence that `draw_columns` searches; row i takes the interval [i, i + 1]."""
+    cumulative = np.cumsum(weights, axis=1)
+    stacked: Array = (cumulative / cumulative[:, -1:] + np.arange(len(cumulative))[:, None]).ravel()
+    return stacked
+
+
+def draw_columns(stacked: Array, n_columns: int, rows: NDArray[np.int64], uniform: Array) -> NDArray[np.int64]:
+    """For every row number a column, drawn by that row's weights; `uniform` in [0, 1), of equal shape."""
+    found = np.searchsorted(stacked, rows + uniform, side="right") - rows * n_columns
+    columns: NDArray[np.int64] = np.clip(found, 0, n_columns - 1).astype(np.int64)
     return columns
 
 

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cellos_nb.errors import AnalysisError
-from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior, draw_library, draw_rows
-from cellos_nb.planner.likelihood import GroupPosterior, Index, Likelihood, Observations, Residual
-
-_NOISE_GRID = (0.015, 0.03, 0.05, 0.08, 0.13, 0.2, 0.32)
-"""Noise tried, as shares of the prior's amplitude, between a good plate reader and a bad day."""
-_NOISE_EXPECTED = 0.08, 0.9
-"""Median of the noise and the standard deviation of its natural logarithm, before any is seen."""
-_INACTIVE_WEIGHT = 8.0
-"""Compounds that the prior's share of inactive ones counts for."""
-
-
-@dataclass(frozen=True, slots=True)
-class _CompoundPosterior:
-    """One compound: the kinds it may be of, and what each measured cell line adds."""
-
-    kinds: Array
-    """Shape (n_kinds,), sums to 1."""
-    lines: dict[str, GroupPosterior]
+from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.likelihood import Index, Observations
+from cellos_nb.planner.posterior import Posterior, learn, prior_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +23,10 @@ class _Block:
     cell_line: str
     rows: Index
     """Places in the pool."""
-    doses: Index
-    """Columns of the table of curves."""
+    curves: Array
+    """Shape (n_curves, n_rows): every curve with the residual that the data leave it."""
+    root: Array
+    """Shape (n_rows, n_nodes): a root of the residual's remaining covariance."""
 
 
 class DoseResponseGP:
@@ -71,18 +58,27 @@ class DoseResponseGP:
             dose_range_um: lowest and highest dose of the campaign in µM; that of the data when left out.
             library: a library drawn from the prior already; drawn when left out.
         """
-        self._asked_priors = () if prior is None else (prior,) if isinstance(prior, CurvePrior) else tuple(prior)
-        self._asked_range, self._asked_library = dose_range_um, library
-        self._compounds: dict[str, _CompoundPosterior] = {}
-        self._kind_prior: Array = np.ones(1)
-        self.noise_sd = 0.0
-        """Estimated standard deviation of one well beyond its known standard error, in the response's unit."""
-        self.log_evidence = 0.0
-        """Log marginal likelihood of the data."""
-        self.prior = self._asked_priors[0] if self._asked_priors else CurvePrior()
-        self._is_ready = dose_range_um is not None
+        self._priors = () if prior is None else (prior,) if isinstance(prior, CurvePrior) else tuple(prior)
+        self._range, self._library = dose_range_um, library
+        self._posterior: Posterior | None = None
         if dose_range_um is not None:
-            self._prepare(self.prior, _log10_range(np.asarray(dose_range_um, dtype=float)), library)
+            first = self._priors[0] if self._priors else CurvePrior()
+            self._posterior = prior_only(first, _log10_range(dose_range_um), library)
+
+    @property
+    def prior(self) -> CurvePrior:
+        """The beliefs about curves in use."""
+        return self._known.prior
+
+    @property
+    def noise_sd(self) -> float:
+        """Estimated standard deviation of one response beyond its known standard error, in the response's unit."""
+        return self._known.noise_sd
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of the data."""
+        return self._known.log_evidence
 
     def fit(
         self,
@@ -106,72 +102,54 @@ class DoseResponseGP:
         """
         doses, values = np.asarray(doses_um, dtype=float), np.asarray(responses, dtype=float)
         errors = _standard_errors(standard_errors, len(values))
-        n = len(values)
-        if not len(cell_lines) == len(compounds) == len(doses) == n:
+        if not len(cell_lines) == len(compounds) == len(doses) == len(errors) == len(values):
             raise AnalysisError(
-                f"DoseResponseGP.fit: {len(cell_lines)} cell lines, {len(compounds)} compounds, {len(doses)} doses and "
-                f"{n} responses; give one of each for every observation."
+                f"DoseResponseGP.fit: {len(cell_lines)} cell lines, {len(compounds)} compounds, {len(doses)} doses, "
+                f"{len(values)} responses and {len(errors)} standard errors; give one of each for every observation."
             )
         if not np.all(np.isfinite(doses) & (doses > 0)):
             raise AnalysisError("DoseResponseGP.fit: a dose is not above 0 µM; leave out vehicle wells.")
         used = np.flatnonzero(np.isfinite(values))
-        if not len(used) and self._asked_range is None:
+        if not len(used) and self._range is None:
             raise AnalysisError("DoseResponseGP.fit: no responses; give some, or dose_range_um to use the prior alone.")
-        span = self._asked_range if self._asked_range is not None else (doses[used].min(), doses[used].max())
-        log10_range = _log10_range(np.asarray(span, dtype=float))
+        log10_range = _log10_range(self._range if self._range is not None else doses[used])
         pairs = sorted({(compounds[i], cell_lines[i]) for i in used.tolist()})
         number = {pair: i for i, pair in enumerate(pairs)}
         group = np.array([number[compounds[i], cell_lines[i]] for i in used.tolist()], dtype=np.int64)
         order = np.argsort(group, kind="stable")
         used = used[order]
         observed = Observations(group[order], np.log10(doses[used]), values[used], _variances(errors[used]))
-        self._choose(observed, pairs, log10_range)
-        self._is_ready = True
+        priors = self._priors or candidate_priors(observed.response)
+        fits = [learn(prior_only(prior, log10_range, self._library), observed, pairs) for prior in priors]
+        self._posterior = max(fits, key=lambda fit: fit.log_evidence)
         return self
 
     def predict(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> tuple[Array, Array]:
         """Posterior mean and standard deviation of the true responses, each of shape (n,); noise is left out."""
-        mean, second = np.zeros(len(compounds)), np.zeros(len(compounds))
-        curves, features, blocks = self._table(cell_lines, compounds, doses_um)
-        for block in blocks:
-            weights = self._curve_weights(block.compound, block.cell_line)
-            table, phi = curves[:, block.doses], features[block.doses]
-            seen = self._seen(block)
-            root = phi
-            if seen is not None:
-                table = table + (phi @ seen.gain @ seen.misfit).T
-                root = phi @ seen.root
-            mean[block.rows] = weights @ table
-            spread = weights @ (table - mean[block.rows]) ** 2
-            second[block.rows] = spread + (root**2).sum(axis=1)
-        return mean, np.sqrt(np.maximum(second, 0.0))
+        mean, variance = np.zeros(len(compounds)), np.zeros(len(compounds))
+        for block in self._blocks(cell_lines, compounds, doses_um):
+            weights = self._known.curve_weights(block.compound, block.cell_line)
+            mean[block.rows] = weights @ block.curves
+            variance[block.rows] = weights @ (block.curves - mean[block.rows]) ** 2 + (block.root**2).sum(axis=1)
+        return mean, np.sqrt(variance)
 
     def covariance(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> Array:
         """Joint posterior covariance of the true responses, shape (n, n); zero between compounds."""
         result = np.zeros((len(compounds), len(compounds)))
-        curves, features, blocks = self._table(cell_lines, compounds, doses_um)
         given_kind: dict[str, list[tuple[Index, Array]]] = {}
-        for block in blocks:
-            table, phi = curves[:, block.doses], features[block.doses]
-            seen = self._seen(block)
-            by_kind = self._library.conditional
-            root = phi
-            if seen is not None:
-                table = table + (phi @ seen.gain @ seen.misfit).T
-                root = phi @ seen.root
-                by_kind = by_kind * _likelihood(seen)
-                by_kind = by_kind / np.maximum(by_kind.sum(axis=1, keepdims=True), 1e-300)
-            weights = self._curve_weights(block.compound, block.cell_line)
-            centred = table - weights @ table
-            means = by_kind @ centred
-            kinds = self._kinds(block.compound)
+        for block in self._blocks(cell_lines, compounds, doses_um):
+            weights = self._known.curve_weights(block.compound, block.cell_line)
+            centred = block.curves - weights @ block.curves
+            means = self._known.curves_given_kind(block.compound, block.cell_line) @ centred
+            kinds = self._known.kinds_of(block.compound)
             within = (weights[:, None] * centred).T @ centred - (kinds[:, None] * means).T @ means
-            result[np.ix_(block.rows, block.rows)] = within + root @ root.T
+            result[np.ix_(block.rows, block.rows)] = within + block.root @ block.root.T
             given_kind.setdefault(block.compound, []).append((block.rows, means))
+        # Cell lines inform each other through the kind of compound alone.
         for compound, parts in given_kind.items():
             rows = np.concatenate([part[0] for part in parts])
             means = np.concatenate([part[1] for part in parts], axis=1)
-            result[np.ix_(rows, rows)] += (self._kinds(compound)[:, None] * means).T @ means
+            result[np.ix_(rows, rows)] += (self._known.kinds_of(compound)[:, None] * means).T @ means
         return result
 
     def sample(
@@ -195,149 +173,52 @@ class DoseResponseGP:
     ) -> tuple[Array, Array]:
         """As `sample`, and beside each response the log10 EC50 (µM) of its curve; NaN where that is inactive."""
         result, ec50 = np.empty((n, len(compounds))), np.empty((n, len(compounds)))
-        curves, features, blocks = self._table(cell_lines, compounds, doses_um)
-        log10_ec50 = np.where(self._library.parameters[:, 2] == 0, np.nan, self._library.parameters[:, 0])
+        parameters = self._known.library.parameters
+        log10_ec50 = np.where(parameters[:, 2] == 0, np.nan, parameters[:, 0])
         kinds: Index = np.zeros(0, dtype=np.int64)
         last = None
-        for block in blocks:
+        for block in self._blocks(cell_lines, compounds, doses_um):
             if block.compound != last:
                 last = block.compound
-                cumulative = np.cumsum(self._kinds(last))[None]
-                kinds = draw_rows(cumulative, np.zeros(n, dtype=np.int64), rng.random(n))
-            seen = self._seen(block)
-            phi, noise = features[block.doses], rng.standard_normal((n, features.shape[1]))
-            if seen is None:
-                which = draw_rows(self._cumulative, kinds, rng.random(n))
-                departure = noise @ phi.T
-            else:
-                which = self._draw_curves(seen, kinds, rng.random(n))
-                departure = (seen.misfit[:, which].T @ seen.gain.T + noise @ seen.root.T) @ phi.T
-            result[:, block.rows] = curves[which[:, None], block.doses[None]] + departure
+                kinds = self._known.draw_kinds(last, n, rng)
+            which = self._known.draw_curves(block.compound, block.cell_line, kinds, rng)
+            departure = rng.standard_normal((n, block.root.shape[1])) @ block.root.T
+            result[:, block.rows] = block.curves[which] + departure
             ec50[:, block.rows] = log10_ec50[which][:, None]
         return result, ec50
 
     def log10_ec50_um(self, cell_line: str, compound: str) -> tuple[float, float]:
         """Posterior mean and standard deviation of log10 EC50 (µM), given that the compound acts at all."""
-        weights = self._curve_weights(compound, cell_line) * (self._library.parameters[:, 2] != 0)
-        weights = weights / max(weights.sum(), 1e-300)
-        mean = float(weights @ self._library.parameters[:, 0])
-        return mean, float(np.sqrt(weights @ (self._library.parameters[:, 0] - mean) ** 2))
-
-    def _choose(self, observed: Observations, pairs: list[tuple[str, str]], log10_range: tuple[float, float]) -> None:
-        """Fits under every prior in question and keeps the one with the most evidence."""
-        priors = self._asked_priors or candidate_priors(observed.response)
-        best: dict[str, Any] = {}
-        for prior in priors:
-            self._fit_one(prior, observed, pairs, log10_range, self._asked_library)
-            if not best or self.log_evidence > best["log_evidence"]:
-                best = dict(self.__dict__)
-        self.__dict__.update(best)
-
-    def _fit_one(
-        self,
-        prior: CurvePrior,
-        observed: Observations,
-        pairs: list[tuple[str, str]],
-        log10_range: tuple[float, float],
-        library: CurveLibrary | None,
-    ) -> None:
-        self._prepare(prior, log10_range, library)
-        if not len(observed.response):
-            self.log_evidence = self.noise_sd = 0.0
-            return
-        likelihood = Likelihood(self._library, self._residual, observed)
-        names = [compound for compound, _ in pairs]
-        first = np.array([i for i, name in enumerate(names) if i == 0 or names[i - 1] != name])
-        scale = abs(prior.amplitude)
-        best: tuple[float, float, Array] | None = None
-        for share in _NOISE_GRID:
-            by_kind = np.add.reduceat(self._by_kind(likelihood.log_likelihoods(share * scale)), first, axis=0)
-            centre, spread = _NOISE_EXPECTED
-            score = _total(by_kind, self._kind_prior) - 0.5 * (np.log(share / centre) / spread) ** 2
-            if best is None or score > best[0]:
-                best = (score, share * scale, by_kind)
-        assert best is not None  # noqa: S101 - the grid is not empty
-        self.log_evidence, self.noise_sd, by_kind = best
-        self._kind_prior = self._learn_inactive_share(by_kind)
-        posteriors = likelihood.posteriors(self.noise_sd)
-        kinds = _normalised(by_kind + np.log(self._kind_prior))
-        for i, start in enumerate(first.tolist()):
-            stop = int(first[i + 1]) if i + 1 < len(first) else len(pairs)
-            lines = {pairs[j][1]: posteriors[j] for j in range(start, stop)}
-            self._compounds[names[start]] = _CompoundPosterior(kinds[i], lines)
-
-    def _prepare(self, prior: CurvePrior, log10_range: tuple[float, float], library: CurveLibrary | None) -> None:
-        self.prior = prior
-        self._library = library or draw_library(prior, log10_range)
-        self._residual = Residual.over(log10_range, prior.residual_sd * abs(prior.amplitude), prior.residual_length)
-        self._cumulative = np.cumsum(self._library.conditional, axis=1)
-        self._kind_prior = self._kind_weights(self._library.inactive_share)
-        self._compounds = {}
-
-    def _kind_weights(self, inactive_share: float) -> Array:
-        active = self._library.is_active
-        weights: Array = np.where(active, (1 - inactive_share) / active.sum(), inactive_share / (~active).sum())
-        return weights
-
-    def _learn_inactive_share(self, by_kind: Array) -> Array:
-        """The share of inactive compounds as all compounds together show it, by expectation and maximisation."""
-        expected = self._library.inactive_share
-        weights = self._kind_weights(expected)
-        for _ in range(5):
-            inactive = float(_normalised(by_kind + np.log(weights))[:, ~self._library.is_active].sum())
-            share = (_INACTIVE_WEIGHT * expected + inactive) / (_INACTIVE_WEIGHT + len(by_kind))
-            weights = self._kind_weights(share)
-        return weights
-
-    def _by_kind(self, log_likelihoods: Array) -> Array:
-        """Shape (n_groups, n_kinds): log likelihood of every group under every kind of compound."""
-        top = log_likelihoods.max(axis=1, keepdims=True)
-        result: Array = np.log(np.exp(log_likelihoods - top) @ self._library.conditional.T + 1e-300) + top
-        return result
-
-    def _kinds(self, compound: str) -> Array:
-        known = self._compounds.get(compound)
-        return self._kind_prior if known is None else known.kinds
-
-    def _seen(self, block: _Block) -> GroupPosterior | None:
-        known = self._compounds.get(block.compound)
-        return None if known is None else known.lines.get(block.cell_line)
-
-    def _curve_weights(self, compound: str, cell_line: str) -> Array:
-        """Shape (n_curves,): posterior probability of every curve."""
-        known, kinds = self._compounds.get(compound), self._kinds(compound)
-        seen = None if known is None else known.lines.get(cell_line)
-        weights: Array
-        if seen is None:
-            weights = kinds @ self._library.conditional
-        else:
-            likelihood = _likelihood(seen)
-            evidence = np.maximum(self._library.conditional @ likelihood, 1e-300)
-            weights = likelihood * ((kinds / evidence) @ self._library.conditional)
+        parameters = self._known.library.parameters
+        weights = self._known.curve_weights(compound, cell_line) * (parameters[:, 2] != 0)
+        # Where all data speak for inactivity, the prior's EC50 is what remains.
+        weights = weights + 1e-12 * (parameters[:, 2] != 0)
         weights /= weights.sum()
-        return weights
+        mean = float(weights @ parameters[:, 0])
+        return mean, float(np.sqrt(weights @ (parameters[:, 0] - mean) ** 2))
 
-    def _draw_curves(self, seen: GroupPosterior, kinds: Index, uniform: Array) -> Index:
-        likelihood = _likelihood(seen)
-        possible = np.flatnonzero(likelihood > 1e-9)
-        distinct, row = np.unique(kinds, return_inverse=True)
-        weights = self._library.conditional[distinct][:, possible] * likelihood[possible] + 1e-300
-        chosen: Index = possible[draw_rows(np.cumsum(weights, axis=1), row, uniform)]
-        return chosen
-
-    def _table(
-        self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike
-    ) -> tuple[Array, Array, Iterator[_Block]]:
-        """Curves and residual features at every distinct dose, and the pool cut into blocks, compound by compound."""
-        if not self._is_ready:
+    @property
+    def _known(self) -> Posterior:
+        if self._posterior is None:
             raise AnalysisError("DoseResponseGP: the model has seen no data; call fit first, or give dose_range_um.")
-        log10_doses = np.log10(np.asarray(doses_um, dtype=float))
+        return self._posterior
+
+    def _blocks(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> Iterator[_Block]:
+        """A pool cut into blocks, compound by compound."""
+        known, log10_doses = self._known, np.log10(np.asarray(doses_um, dtype=float))
         distinct, column = np.unique(log10_doses, return_inverse=True)
+        curves, features = known.library.responses(distinct), known.residual.features(distinct)
         members: dict[tuple[str, str], list[int]] = {}
         for i, pair in enumerate(zip(compounds, cell_lines, strict=True)):
             members.setdefault(pair, []).append(i)
-        blocks = (_Block(*pair, np.array(rows), column[rows]) for pair, rows in sorted(members.items()))
-        return self._library.responses(distinct), self._residual.features(distinct), blocks
+        for (compound, line), places in sorted(members.items()):
+            rows = np.array(places)
+            doses = column[rows]
+            table, root, seen = curves[:, doses], features[doses], known.seen(compound, line)
+            if seen is not None:
+                table = table + ((root @ seen.gain) @ seen.misfit).T
+                root = root @ seen.root
+            yield _Block(compound, line, rows, table, root)
 
 
 def candidate_priors(responses: Array) -> tuple[CurvePrior, ...]:
@@ -350,9 +231,9 @@ def candidate_priors(responses: Array) -> tuple[CurvePrior, ...]:
     return (rising, replace(rising, has_window=True), CurvePrior())
 
 
-def _log10_range(doses_um: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.log10(doses_um.min()), np.log10(doses_um.max())
-    return float(low), float(high)
+def _log10_range(doses_um: ArrayLike) -> tuple[float, float]:
+    doses = np.asarray(doses_um, dtype=float)
+    return float(np.log10(doses.min())), float(np.log10(doses.max()))
 
 
 def _standard_errors(given: Sequence[float | None] | ArrayLike | None, n: int) -> Array:
@@ -368,19 +249,3 @@ def _variances(errors: Array) -> Array:
     if not known.any():
         return squared
     return np.where(known, 0.5 * squared + 0.5 * squared[known].mean(), 0.0)
-
-
-def _likelihood(seen: GroupPosterior) -> Array:
-    scaled: Array = np.exp(seen.log_likelihood - seen.log_likelihood.max())
-    return scaled
-
-
-def _normalised(log_weights: Array) -> Array:
-    weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-    result: Array = weights / weights.sum(axis=1, keepdims=True)
-    return result
-
-
-def _total(by_kind: Array, kind_prior: Array) -> float:
-    top = by_kind.max(axis=1)
-    return float((np.log(np.exp(by_kind - top[:, None]) @ kind_prior) + top).sum())

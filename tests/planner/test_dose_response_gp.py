@@ -153,7 +153,7 @@ def test_missing_responses_are_left_out():
     ("arguments", "match"),
     [
         pytest.param(
-            (["A"], ["x", "y"], [1.0], [1.0]), "1 cell lines, 2 compounds, 1 doses and 1 responses", id="lengths"
+            (["A"], ["x", "y"], [1.0], [1.0]), "1 cell lines, 2 compounds, 1 doses, 1 responses", id="lengths"
         ),
         pytest.param((["A"], ["x"], [0.0], [1.0]), "not above 0 µM; leave out vehicle wells", id="dose-zero"),
         pytest.param((["A"], ["x"], [np.nan], [1.0]), "not above 0 µM", id="dose-nan"),
