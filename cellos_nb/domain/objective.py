@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.result import ExperimentResult
+
+
+UNTREATED = 1.0
+"""The value of a vehicle well by definition, and so the most that a cell line can be spared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCo
         if line != target or len(others) < len(spared):
             continue
         worst = min((other for _, other in others), key=lambda other: other.value)
+        # Growth beyond the untreated control is noise or proliferation; it spares nothing further.
+        worst = replace(worst, value=min(worst.value, UNTREATED))
         done = max(done_in[name, compound, dose] for name in config.cell_lines)
         scored.append(
             ScoredCondition(line, compound, dose, estimate, _difference(worst, estimate), tuple(others), iteration=done)

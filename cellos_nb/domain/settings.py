@@ -53,7 +53,7 @@ class ObjectiveSettings(Settings):
     """What the campaign looks for."""
 
     goal: Annotated[Literal["maximise", "minimise", "selectivity"], BeforeValidator(_british)] = "minimise"
-    """`selectivity`: lowest value among the spared cell lines minus the value of the target line, made large."""
+    """`selectivity`: lowest value among the spared cell lines, 1.0 at most, minus that of the target, made large."""
     target: Name | None = None
     """The cell line to hit, for selectivity; the first of `cell_lines` when left out."""
 

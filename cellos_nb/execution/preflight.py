@@ -159,6 +159,6 @@ def _warnings(config: CampaignConfig, machine: Capabilities, cost_per_iteration_
     if config.budget_usd is not None and config.budget_usd < config.max_iterations * cost_per_iteration_usd:
         n_affordable = int(config.budget_usd // cost_per_iteration_usd)
         warnings.append(f"the budget of {config.budget_usd:,.2f} USD ends the campaign after {n_affordable} iterations")
-    if not machine.can_reconcile:
+    if not machine.is_simulated and not machine.can_reconcile:
         warnings.append(f"the machine {machine.machine} cannot say what became of a step after a crash; a person must")
     return warnings

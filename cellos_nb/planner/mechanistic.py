@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
+from cellos_nb.domain.objective import UNTREATED
 from cellos_nb.domain.proposal import ExperimentProposal, Intent
 from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import choose_by_sampling
@@ -127,9 +128,9 @@ def _extreme(pool: CandidatePool, samples: Array, mean: Array, sd: Array, untrea
 
 
 def _selectivity(pool: CandidatePool, samples: Array) -> _Scores:
-    """Lowest value among the spared lines minus the target's; untreated cells score 0."""
+    """Lowest value among the spared lines, untreated at most, minus the target's; untreated cells score 0."""
     by_line = samples.reshape(len(samples), -1, pool.n_lines)
-    scores = by_line[:, :, 1:].min(axis=2) - by_line[:, :, 0]
+    scores = np.minimum(by_line[:, :, 1:].min(axis=2), UNTREATED) - by_line[:, :, 0]
     mean, complete = scores.mean(axis=0), np.all(pool.is_measured, axis=1)
     best = scores[:, complete].max(axis=1) if complete.any() else np.zeros(len(scores))
     incumbent = float(mean[complete].max()) if complete.any() else 0.0

@@ -9,7 +9,7 @@ from cellos_nb.domain.plate import PlateLayout
 from cellos_nb.domain.step import Step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Workflow:
     """Everything that will happen to one plate."""
 
@@ -29,6 +29,12 @@ class Workflow:
     def sha256(self) -> str:
         """The SHA-256 of the canonical JSON: what an approval names."""
         return codec.sha256(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"Workflow({self.plate_id!r}, {self.assay!r}, {len(self.layout.wells)} wells, {len(self.steps)} steps, "
+            f"sha256={self.sha256[:12]!r})"
+        )
 
     def _repr_html_(self) -> str:
         """How a notebook shows a workflow."""
