@@ -8,8 +8,17 @@ from numpy.typing import NDArray
 from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.curves import Array
 
+_LARGE_POOL = 30_000
+"""Candidates above which memory, not precision, sets the number of samples."""
 _NOTHING = 1e-12
 """An improvement below this counts as none."""
+
+
+def n_samples_for(n_candidates: int) -> int:
+    """Posterior samples that rank a pool: more where they are cheap, since rare improvements hide between them."""
+    if n_candidates > _LARGE_POOL:
+        return max(_LARGE_POOL * 256 // n_candidates, 64)
+    return int(np.clip(1_000_000 // n_candidates, 256, 1024))
 
 
 def choose_by_sampling(

@@ -12,16 +12,12 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import UNTREATED
 from cellos_nb.domain.proposal import ExperimentProposal, Intent
 from cellos_nb.domain.settings import PlannerSettings
-from cellos_nb.planner.acquisition import choose_by_sampling
+from cellos_nb.planner.acquisition import choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import Array, CurvePrior
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.uninformed import choose_evenly
-
-_SAMPLES = 256
-_MOST_NUMBERS = 8_000_000
-"""Samples × conditions held at once; large pools get fewer samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +70,7 @@ class MechanisticPlanner:
         model = fit_results(config, pool)
         conditions = pool.conditions()
         mean, sd = model.predict(*conditions)
-        n_samples = int(np.clip(_MOST_NUMBERS // len(mean), 64, _SAMPLES))
-        samples = model.sample(*conditions, n_samples, rng)
+        samples = model.sample(*conditions, n_samples_for(len(mean)), rng)
         baseline = model.prior.baseline
         if pool.is_comparison:
             scores = _selectivity(pool, samples)

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellos_nb.errors import ConfigError
-from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling
+from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior, draw_difference_library
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
 
-_SAMPLES = 256
 _COMPOUND = re.compile(r"compound|drug|treatment|agent|molecule|inhibitor", re.IGNORECASE)
 _LOG10_UM_PER_M = 6.0
 
@@ -161,10 +160,11 @@ class PoolPlanner:
         self, model: DoseResponseGP, n: int, allowed: NDArray[np.bool_], rng: np.random.Generator
     ) -> list[int]:
         lines, compounds, doses = self._conditions(range(len(self._table.wells)))
+        n_samples = n_samples_for(len(doses))
         if self._kind == "learn_ic50":
-            samples, ec50 = model.sample_with_ec50(lines, compounds, doses, _SAMPLES, rng)
+            samples, ec50 = model.sample_with_ec50(lines, compounds, doses, n_samples, rng)
             return choose_by_information(samples, ec50, lines, compounds, noise_sd=model.noise_sd, n=n, allowed=allowed)
-        samples = model.sample(lines, compounds, doses, _SAMPLES, rng)
+        samples = model.sample(lines, compounds, doses, n_samples, rng)
         scores = self._offset + self._sign * samples
         measured = np.unique([self._rows[i] for i in self._used()])
         return choose_by_sampling(scores, scores[:, measured].max(axis=1), n, allowed)[0]
