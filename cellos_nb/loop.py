@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import score_conditions
-from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.execution.batch import Batch, forecast_cost, run_batch
 from cellos_nb.execution.events import OnEvent
@@ -92,8 +92,27 @@ def new_batch(loop: Loop, campaign_id: str, config: CampaignConfig, history: His
     """What the planner asks for next; without proposals when nothing is left to ask."""
     iteration = loop.store.campaign(campaign_id).n_iterations + 1
     proposals = loop.planner.propose(config, history, iteration, config.batch_size)
-    named = [replace(p, proposal_id=f"i{iteration:03d}-e{k:03d}") for k, p in enumerate(proposals, start=1)]
+    named = [
+        replace(p, proposal_id=f"i{iteration:03d}-e{k:03d}", reason=_rounded(p.reason))
+        for k, p in enumerate(proposals, start=1)
+    ]
     return _batch(campaign_id, config, iteration, named)
+
+
+def _rounded(reason: ProposalReason | None) -> ProposalReason | None:
+    """Predictions to 6 digits: the last ones depend on how many cores the linear algebra had."""
+    if reason is None:
+        return None
+    return replace(
+        reason,
+        predicted_mean=_six_digits(reason.predicted_mean),
+        predicted_sd=_six_digits(reason.predicted_sd),
+        acquisition=_six_digits(reason.acquisition),
+    )
+
+
+def _six_digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
 
 
 def reason_to_give_up(history: History) -> str | None:

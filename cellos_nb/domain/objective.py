@@ -11,7 +11,6 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.result import ExperimentResult
 
-
 UNTREATED = 1.0
 """The value of a vehicle well by definition, and so the most that a cell line can be spared."""
 
