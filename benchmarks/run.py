@@ -50,7 +50,11 @@ def timed(action: Callable[[], object], repeats: int) -> list[float]:
 
 def row(what: str, figures: list[float], unit: str, aim: str = "") -> Row:
     middle = statistics.median(figures)
-    return what, f"{middle:,.4g} {unit}", f"{min(figures):,.4g} – {max(figures):,.4g}", aim
+    return what, f"{figure(middle)} {unit}", f"{figure(min(figures))} – {figure(max(figures))}", aim
+
+
+def figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def proposals(n: int, seed: int = 0) -> list[ExperimentProposal]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -188,11 +187,10 @@ def test_on_a_full_disk_nothing_is_half_written(tmp_path):
         assert [record.campaign_id for record in store.campaigns()] == ["demo"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_named(tmp_path):
-    tmp_path.chmod(0o500)
+@pytest.mark.skipif(sys.platform != "linux", reason="/sys is what refuses new files even to root, on Linux")
+def test_a_read_only_folder_is_named():
     with pytest.raises(StoreWriteError, match="cannot be opened for writing"):
-        Store.open(tmp_path / "lab.db")
+        Store.open("/sys/lab.db")
 
 
 def test_a_file_that_cannot_be_written_says_so(tmp_path):
