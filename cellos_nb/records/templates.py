@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 # In a wheel the templates lie inside the package, in a checkout beside it.
 _FOLDERS = (Path(__file__).parents[1] / "templates", Path(__file__).parents[2] / "templates")
 
+_UNDESCRIBED = "No description has been provided for this image"
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
 
 
@@ -103,10 +105,22 @@ def export_html(notebook: Path, output: Path) -> None:
     """Writes a notebook as one HTML page that needs no network: outputs and text, code left to the notebook."""
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(template_name="lab", exclude_input=True, exclude_output_prompt=True)
-    body, _ = exporter.from_filename(str(notebook))
+    content = nbformat.read(notebook, as_version=4)
+    # The exporter warns of images without a description, because its template drops the ones there are.
+    quiet = logging.getLogger(f"{__name__}.nbconvert")
+    quiet.setLevel(logging.ERROR)
+    exporter = HTMLExporter(template_name="lab", exclude_input=True, exclude_output_prompt=True, log=quiet)
+    body, _ = exporter.from_notebook_node(content)
     # The exporter's scripts fetch formula, diagram and widget libraries, none of which a record has.
-    output.write_text(_SCRIPT.sub("", body), encoding="utf-8")
+    output.write_text(_SCRIPT.sub("", _describe_images(body, content)), encoding="utf-8")
+
+
+def _describe_images(page: str, notebook: nbformat.NotebookNode) -> str:
+    """Puts the descriptions of a notebook's figures onto the images of its page."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    images = [output for output in outputs if "image/png" in output.get("data", {})]
+    descriptions = iter([image.metadata.get("image/png", {}).get("alt", _UNDESCRIBED) for image in images])
+    return re.sub(_UNDESCRIBED, lambda _: escape(next(descriptions)), page)
 
 
 def python_version() -> str:
