@@ -138,7 +138,8 @@ def test_a_full_disk_is_one_clear_line_and_what_was_measured_stays(spare_kb, tmp
     command = " ".join(f"'{part}'" for part in COMMAND)
     script = (
         f"dd if=/dev/zero of=filler bs=1k count={1000 - spare_kb} 2>/dev/null; "
-        f"code=0; {command} run '{path}' >'{tmp_path}/out' 2>'{tmp_path}/err' || code=$?; echo $code >'{tmp_path}/code'; "
+        f"code=0; {command} run '{path}' >'{tmp_path}/out' 2>'{tmp_path}/err' || code=$?; "
+        f"echo $code >'{tmp_path}/code'; "
         f"rm filler; {command} list --json >'{tmp_path}/list' 2>&1 || true"
     )
     done = run_on_small_disk(disk, script)
