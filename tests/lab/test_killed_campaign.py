@@ -32,17 +32,19 @@ def undisturbed(tmp_path_factory) -> Path:
 def test_a_campaign_killed_at_any_commit_goes_on_and_dispenses_nothing_twice(undisturbed, tmp_path):
     expected = (undisturbed / "history.csv").read_bytes()
     n_commits = int((undisturbed / "commits").read_text())
-    assert n_commits > 8
+    n_killed = 0
     for k in range(1, n_commits + 1):
         for after in (False, True):
             folder = tmp_path / f"{k}-{after}"
             folder.mkdir()
-            assert run(folder, k, after=after) == -signal.SIGKILL
+            # Entries are also committed by the clock, so that a quicker run may end before its commit number k.
+            n_killed += run(folder, k, after=after) == -signal.SIGKILL
             assert run(folder) == 0
             assert (folder / "history.csv").read_bytes() == expected
             counts = wet_steps(folder)
             assert set(counts.values()) == {1}, counts
             assert counts.keys() == wet_steps(undisturbed).keys()
+    assert n_killed > 16
 
 
 def test_a_campaign_killed_again_and_again_still_ends(undisturbed, tmp_path):
