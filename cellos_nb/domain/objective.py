@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.units import format_dose
 
 UNTREATED = 1.0
 """The value of a vehicle well by definition, and so the most that a cell line can be spared."""
@@ -22,6 +23,12 @@ class Estimate:
     value: float
     standard_error: float | None
     degrees_of_freedom: int
+
+    def __str__(self) -> str:
+        interval = self.interval
+        if interval is None:
+            return f"{self.value:.3f} (interval unknown: too few wells)"
+        return f"{self.value:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -50,6 +57,10 @@ class ScoredCondition:
     """The measurements of the spared lines, for selectivity."""
     iteration: int = 0
     """When the condition was complete."""
+
+    def __str__(self) -> str:
+        spared = "".join(f"; {line} {estimate.value:.3f}" for line, estimate in self.others)
+        return f"{self.compound} at {format_dose(self.dose_um)} on {self.cell_line}: {self.measurement}{spared}"
 
 
 def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCondition, ...]:

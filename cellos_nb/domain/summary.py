@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
-from cellos_nb.domain.objective import Estimate, ScoredCondition, best_condition, score_conditions
+from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
 from cellos_nb.units import format_dose, format_duration
 
 
@@ -80,18 +80,6 @@ def question(config: CampaignConfig) -> str:
     return f"Which of {panel} gives the {extreme} {measured} in any of {', '.join(config.cell_lines)}?"
 
 
-def format_estimate(estimate: Estimate) -> str:
-    """A value with its 95 % interval.
-
-    >>> format_estimate(Estimate(0.25, None, 0))
-    '0.250 (interval unknown: too few wells)'
-    """
-    interval = estimate.interval
-    if interval is None:
-        return f"{estimate.value:.3f} (interval unknown: too few wells)"
-    return f"{estimate.value:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
-
-
 def _best_rows(best: ScoredCondition | None) -> tuple[tuple[str, str], ...]:
     if best is None:
         return (("best result", "none yet"),)
@@ -99,9 +87,9 @@ def _best_rows(best: ScoredCondition | None) -> tuple[tuple[str, str], ...]:
         ("best: cell line", best.cell_line),
         ("best: compound", best.compound),
         ("best: dose", format_dose(best.dose_um)),
-        ("best: measurement", f"{format_estimate(best.measurement)}, fraction of vehicle"),
+        ("best: measurement", f"{best.measurement}, fraction of vehicle"),
     )
     if not best.others:
         return rows
     spared = ", ".join(f"{line} {estimate.value:.3f}" for line, estimate in best.others)
-    return (*rows, ("best: spared lines", spared), ("best: selectivity", format_estimate(best.score)))
+    return (*rows, ("best: spared lines", spared), ("best: selectivity", str(best.score)))
