@@ -6,7 +6,10 @@ import hashlib
 import json
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
+
+UNKNOWN_KEYS_ARE_REFUSED = ConfigDict(extra="forbid")
+"""For frozen dataclasses that are read back from JSON."""
 
 T = TypeVar("T")
 

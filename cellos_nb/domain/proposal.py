@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cellos_nb.domain.codec import UNKNOWN_KEYS_ARE_REFUSED
 from cellos_nb.errors import ProposalError
 from cellos_nb.units import is_positive
 
@@ -14,6 +15,8 @@ Intent = Literal["explore", "exploit", "initial"]
 @dataclass(frozen=True, slots=True)
 class ProposalReason:
     """Why a planner asked for this experiment, in its own numbers."""
+
+    __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
 
     planner: str
     """Name of the planner that asked."""
@@ -34,6 +37,8 @@ class ExperimentProposal:
     Raises:
         ProposalError: a name is empty or the dose is not a finite number above zero.
     """
+
+    __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
 
     cell_line: str
     compound: str

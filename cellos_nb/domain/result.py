@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from cellos_nb.domain.codec import UNKNOWN_KEYS_ARE_REFUSED
 from cellos_nb.domain.proposal import ExperimentProposal
 
 
@@ -34,6 +35,8 @@ class QCFlag(StrEnum):
 class WellResult:
     """One well of an experiment: raw signal beside the normalised value."""
 
+    __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
+
     plate_id: str
     well: str
     replicate: int
@@ -47,6 +50,8 @@ class WellResult:
 @dataclass(frozen=True, slots=True)
 class ExperimentResult:
     """The conclusion of one proposal over its replicate wells."""
+
+    __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
 
     proposal: ExperimentProposal
     status: ResultStatus

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cellos_nb.domain.codec import UNKNOWN_KEYS_ARE_REFUSED
+
 
 class StepKind(StrEnum):
     """What a step does to the world, and so whether it may be done twice."""
@@ -96,6 +98,8 @@ class TransferList:
     All columns have the same length; `list(transfers)` gives them row by row.
     """
 
+    __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
+
     source_labware: tuple[str, ...] = ()
     source_well: tuple[str, ...] = ()
     destination_labware: tuple[str, ...] = ()
@@ -136,6 +140,8 @@ class Readout:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One action on one plate. Exactly one of `transfers`, `duration_h` and `readout` is set, by kind."""
+
+    __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
 
     uid: str
     """Unique within its workflow and readable: `3-dose`."""

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from IPython.display import HTML, display
 
+from cellos_nb.workflow.render import render_html
+from cellos_nb.workflow.workflow import Workflow
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -17,6 +20,11 @@ def show_table(frame: pd.DataFrame) -> None:
     with pd.option_context("display.max_colwidth", None):
         text = frame.to_html(escape=True, index=has_labels, header=not has_labels, border=0, justify="left")
     display(HTML(text.replace("<td>", '<td style="text-align:left;white-space:normal">')))
+
+
+def show_workflow(workflow: Workflow) -> None:
+    """Displays a workflow as a person reads it before approving it: plate map, steps, needs and hash."""
+    display(HTML(render_html(workflow)))
 
 
 def show_figure(figure: Figure, description: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cellos_nb.domain import codec
+from cellos_nb.domain.codec import UNKNOWN_KEYS_ARE_REFUSED
 from cellos_nb.domain.plate import PlateLayout
 from cellos_nb.domain.step import Step
 
@@ -12,6 +13,8 @@ from cellos_nb.domain.step import Step
 @dataclass(frozen=True, slots=True, repr=False)
 class Workflow:
     """Everything that will happen to one plate."""
+
+    __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
 
     plate_id: str
     """Barcode of the assay plate: `<campaign>/i003-p1`."""
@@ -35,12 +38,6 @@ class Workflow:
             f"Workflow({self.plate_id!r}, {self.assay!r}, {len(self.layout.wells)} wells, {len(self.steps)} steps, "
             f"sha256={self.sha256[:12]!r})"
         )
-
-    def _repr_html_(self) -> str:
-        """How a notebook shows a workflow."""
-        from cellos_nb.workflow.render import render_html
-
-        return render_html(self)
 
     @classmethod
     def from_json(cls, text: str) -> Workflow:
