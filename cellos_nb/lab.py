@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
+from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.domain.summary import CampaignSummary, summarise
@@ -145,7 +148,7 @@ class Lab:
         return self.machine_for(MachineSettings())
 
     def machine_for(self, settings: MachineSettings, seed: int = 0) -> HardwareInterface:
-        """The machine of a campaign, opened once and kept open.
+        """The machine of a campaign, opened once and kept open until the lab is closed.
 
         What a simulated machine did is kept in a ledger beside the database, as a real one remembers: after a crash it
         can say what became of every step.
@@ -156,13 +159,17 @@ class Lab:
         """
         if self._own_machine is not None:
             return self._own_machine
-        text = f"{settings.model_dump_json()}/{seed}"
-        if text not in self._machines:
-            digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        key = self._key(settings, seed)
+        if key not in self._machines:
             path = self.store.path
-            ledger = path.with_name(f"{path.name}.machines") / f"{settings.kind}-{digest}.ledger"
-            self._machines[text] = open_machine(settings, ledger=ledger, seed=seed)
-        return self._machines[text]
+            ledger = path.with_name(f"{path.name}.machines") / f"{key}.ledger"
+            self._machines[key] = open_machine(settings, ledger=ledger, seed=seed)
+        return self._machines[key]
+
+    def describe_machine(self, config: CampaignConfig) -> Capabilities:
+        """What a campaign's machine says of itself; another process may be using it meanwhile."""
+        machine = self._own_machine or open_machine(config.machine, ledger=None, seed=config.seed)
+        return machine.describe()
 
     def check(self, config: CampaignConfig) -> Preflight:
         """What a campaign will need, without touching a device.
@@ -180,7 +187,8 @@ class Lab:
             LeaseError: another process is running campaigns of this database.
         """
         self.check(config)
-        return self.resume(self.store.add_campaign(config), on_event)
+        with dispatcher(self.store):
+            return self.resume(self.store.add_campaign(config), on_event)
 
     def resume(self, campaign_id: str, on_event: OnEvent | None = None) -> Campaign:
         """Continues a campaign where it stood, whatever ended it; a finished one is returned as it is.
@@ -197,13 +205,8 @@ class Lab:
         if campaign.status == CampaignStatus.FINISHED:
             return campaign
         config = campaign.config
-        loop = Loop(
-            store=self.store,
-            machine=self.machine_for(config.machine, config.seed),
-            planner=make_planner(config.planner),
-            on_event=on_event or ignore,
-        )
-        with dispatcher(self.store):
+        with dispatcher(self.store), self._machine_of(config) as machine:
+            loop = Loop(self.store, machine, make_planner(config.planner), on_event or ignore)
             self.store.set_campaign_status(campaign_id, CampaignStatus.RUNNING)
             try:
                 ending = run_campaign(loop, campaign_id)
@@ -212,6 +215,21 @@ class Lab:
                 raise
             self.store.set_campaign_status(campaign_id, ending.status, ending.reason)
         return campaign
+
+    @contextmanager
+    def _machine_of(self, config: CampaignConfig) -> Iterator[HardwareInterface]:
+        """A campaign's machine, given back at the end unless it was open before, so that other processes may use it."""
+        key = self._key(config.machine, config.seed)
+        was_open = key in self._machines
+        try:
+            yield self.machine_for(config.machine, config.seed)
+        finally:
+            if not was_open and key in self._machines:
+                self._machines.pop(key).stop()
+
+    @staticmethod
+    def _key(settings: MachineSettings, seed: int) -> str:
+        return f"{settings.kind}-{hashlib.sha256(f'{settings.model_dump_json()}/{seed}'.encode()).hexdigest()[:8]}"
 
     def campaign(self, campaign_id: str) -> Campaign:
         """A campaign by its id.

@@ -48,7 +48,7 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
     """A campaign of a lab as its record will hold it."""
     campaign = lab.campaign(campaign_id)
     summary = campaign.summary()
-    machine = lab.machine_for(campaign.config.machine, campaign.config.seed).describe()
+    machine = lab.describe_machine(campaign.config)
     return RecordedCampaign(
         config=campaign.config,
         history=campaign.results,

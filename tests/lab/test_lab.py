@@ -148,7 +148,19 @@ def test_proposals_of_ones_own_are_answered_in_order(lab):
     assert high < middle < low
 
 
-def test_a_second_process_is_told_who_runs_the_campaigns(lab, tmp_path):
+def test_a_lab_that_is_open_and_idle_keeps_no_other_process_from_running(lab, tmp_path):
+    lab.run(config(max_iterations=1))
+    code = (
+        "import sys; from cellos_nb import Lab\n"
+        "with Lab.open(sys.argv[1]) as lab: print(lab.run(lab.campaigns()[0].config))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "lab.db")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "Campaign('tiny-2', finished)\n", done.stderr
+
+
+def test_a_campaign_that_cannot_begin_because_another_process_runs_is_not_stored(lab, tmp_path):
     code = (
         "import sys; from cellos_nb import Lab; from cellos_nb.execution.lease import dispatcher\n"
         "with Lab.open(sys.argv[1]) as lab, dispatcher(lab.store):\n"
@@ -162,4 +174,5 @@ def test_a_second_process_is_told_who_runs_the_campaigns(lab, tmp_path):
         with pytest.raises(LeaseError, match=str(other.pid)):
             lab.run(config())
         other.kill()
-    assert lab.resume("tiny").status == "finished"
+    assert lab.campaigns() == ()
+    assert lab.run(config()).status == "finished"
