@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def plan(config: ConfigFile, as_json: AsJson = False) -> None:
-    """Check a campaign and show what it will need; nothing is stored and nothing moves."""
+    """Check a campaign and show what it needs.
+
+    Nothing is stored and nothing moves.
+    """
     from cellos_nb.domain.campaign import CampaignConfig
     from cellos_nb.domain.summary import question
     from cellos_nb.lab import check_config
@@ -49,7 +52,10 @@ def run(
 
 
 def resume(campaign: CampaignId, db: Database = None, as_json: AsJson = False) -> None:
-    """Continue a campaign where it stood; no step that moved liquid is repeated."""
+    """Continue a campaign where it stood.
+
+    No step that moved liquid is repeated.
+    """
     from cellos_nb.cli.progress import IterationBars
     from cellos_nb.lab import Lab
 

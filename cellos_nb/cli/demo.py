@@ -20,7 +20,10 @@ def demo(
     records: Records = Path("records"),
     db: Database = None,
 ) -> None:
-    """Run closed-loop campaigns on a real drug screen and write their records."""
+    """Run campaigns on a real screen; write records.
+
+    Two closed-loop campaigns on measured viabilities, with the record of each.
+    """
     from cellos_nb.cli.progress import IterationBars
     from cellos_nb.lab import Lab
     from cellos_nb.records.examples import QUESTIONS, example_config

@@ -32,7 +32,10 @@ PACKAGES = (
 
 
 def doctor(db: Database = None, as_json: AsJson = False) -> None:
-    """Check Python, packages, kernel, folder and database; exit with 1 if something is wrong."""
+    """Check what this installation stands on.
+
+    Python, packages, kernel, folder and database; the exit code is 1 if something is wrong.
+    """
     checks = [_python(), _sqlite(), *_packages(), _kernel(), _folder(), _database(db)]
     print_table(
         [{"check": name, "ok": "yes" if ok else "NO", "what": what} for name, ok, what in checks],

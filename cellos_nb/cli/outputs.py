@@ -21,7 +21,7 @@ def export(
     ] = None,
     db: Database = None,
 ) -> None:
-    """Write a campaign's history into files of your choice."""
+    """Write a campaign's history into files."""
     from cellos_nb.errors import InputError
     from cellos_nb.lab import Lab
     from cellos_nb.records.exports import write_csv, write_json, write_parquet
@@ -37,7 +37,10 @@ def export(
 
 
 def record(campaign: CampaignId, records: Records = Path("records"), db: Database = None) -> None:
-    """Write a campaign's record: executed notebook, page, history, figures, configuration and manifest."""
+    """Write a campaign's record.
+
+    A folder with the executed notebook, page, history, figures, configuration and manifest.
+    """
     from cellos_nb.lab import Lab
     from cellos_nb.records.record import write_record
 
