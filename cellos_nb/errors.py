@@ -49,7 +49,7 @@ class CampaignError(InputError):
 
 
 class ApprovalError(InputError):
-    """A real machine was asked to execute a workflow that nobody has approved for it."""
+    """A real machine was asked to execute a workflow that nobody approved for it, or there is no proof to approve."""
 
 
 class CampaignFailedError(CellosError):
@@ -74,6 +74,10 @@ class StoreCorruptError(StoreError):
 
 class StoreWriteError(StoreError):
     """The database cannot be written: full disk, read-only folder, or locked for too long."""
+
+
+class ArtifactError(CellosError):
+    """An artifact is missing, or is not any more what was written."""
 
 
 class OutputError(CellosError):

@@ -19,13 +19,16 @@ from cellos_nb.errors import InDoubtError, StoppedError
 from cellos_nb.execution.events import OnEvent, ignore
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.preflight import Preflight, check_campaign
-from cellos_nb.execution.runs import load_workflow, run_records
+from cellos_nb.execution.proof import Proof, prove
+from cellos_nb.execution.runs import load_workflow, run_of_plate, run_records
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.registry import open_machine
-from cellos_nb.loop import Loop, run_campaign
+from cellos_nb.loop import Loop, first_batch, run_campaign
 from cellos_nb.planner.registry import make_planner
+from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
+from cellos_nb.workflow.compile import compile_plates
 from cellos_nb.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -47,9 +50,19 @@ def check_config(config: CampaignConfig, machine: HardwareInterface | None = Non
         InputError: the campaign cannot be run; the message has the key, the value and what is possible.
     """
     make_planner(config.planner)
+    return check_campaign(config, _describe(config.machine, config.seed, machine))
+
+
+def _describe(settings: MachineSettings, seed: int, machine: HardwareInterface | None) -> Capabilities:
+    """What a machine can do: the one given, or else the one that is named, which is opened for this alone."""
+    if machine is not None:
+        return machine.describe()
     # Without a ledger, so that looking leaves nothing behind.
-    machine = machine or open_machine(config.machine, ledger=None, seed=config.seed)
-    return check_campaign(config, machine.describe())
+    machine = open_machine(settings, ledger=None, seed=seed)
+    try:
+        return machine.describe()
+    finally:
+        machine.stop()
 
 
 class Campaign:
@@ -178,6 +191,38 @@ class Lab:
             InputError: the machine cannot run the campaign; the message has the key, the value and what is possible.
         """
         return check_config(config, self._own_machine)
+
+    def prove(self, config: CampaignConfig) -> tuple[Proof, ...]:
+        """Writes what the first batch of a campaign will do, plate by plate, as artifacts beside the database.
+
+        The campaign is not begun; begun next, under this name, it makes exactly these plates.
+
+        Raises:
+            InputError: the campaign cannot be run; the message has the key, the value and what is possible.
+            MachineRefusedError: a step cannot be executed; says what to change.
+            OutputError: the artifacts cannot be written.
+        """
+        self.check(config)
+        capabilities = _describe(config.machine, config.seed, self._own_machine)
+        with self.store.read() as tx:
+            campaign_id = free_campaign_id(tx, config.name)
+        batch = first_batch(make_planner(config.planner), campaign_id, config)
+        plates = compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
+        return tuple(prove(self.store, workflow, capabilities) for workflow in plates)
+
+    def prove_plate(self, plate_id: str) -> Proof:
+        """The same for a plate that was submitted, whatever became of it: its workflow was frozen then.
+
+        Raises:
+            InputError: no such plate was submitted.
+            MachineRefusedError: a step cannot be executed; says what to change.
+            OutputError: the artifacts cannot be written.
+        """
+        workflow = load_workflow(self.store, run_of_plate(self.store, plate_id).run_id)
+        own = (r.config for r in self.store.campaigns() if plate_id.startswith(f"{r.campaign_id}/"))
+        config = next(own, None)
+        settings, seed = (config.machine, config.seed) if config else (MachineSettings(), 0)
+        return prove(self.store, workflow, _describe(settings, seed, self._own_machine))
 
     def run(self, config: CampaignConfig, on_event: OnEvent | None = None) -> Campaign:
         """Runs a new campaign to its end and returns it.

@@ -91,7 +91,16 @@ def begun_batch(store: Store, campaign_id: str, config: CampaignConfig) -> Batch
 def new_batch(loop: Loop, campaign_id: str, config: CampaignConfig, history: History) -> Batch:
     """What the planner asks for next; without proposals when nothing is left to ask."""
     iteration = loop.store.campaign(campaign_id).n_iterations + 1
-    proposals = loop.planner.propose(config, history, iteration, config.batch_size)
+    return _proposed(loop.planner, campaign_id, config, history, iteration)
+
+
+def first_batch(planner: Planner, campaign_id: str, config: CampaignConfig) -> Batch:
+    """What a campaign will begin with, as `new_batch` will give it, before the campaign is stored."""
+    return _proposed(planner, campaign_id, config, History(), 1)
+
+
+def _proposed(planner: Planner, campaign_id: str, config: CampaignConfig, history: History, iteration: int) -> Batch:
+    proposals = planner.propose(config, history, iteration, config.batch_size)
     named = [
         replace(p, proposal_id=f"i{iteration:03d}-e{k:03d}", reason=_rounded(p.reason))
         for k, p in enumerate(proposals, start=1)

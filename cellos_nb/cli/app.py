@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, demo, doctor, outputs
+from cellos_nb.cli import campaigns, demo, doctor, outputs, proofs
 
 app = typer.Typer(
     name="cellos",
@@ -47,6 +47,8 @@ app.command()(campaigns.run)
 app.command()(campaigns.resume)
 app.command()(campaigns.status)
 app.command("list")(campaigns.list_campaigns)
+app.command()(proofs.proof)
+app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.command()(outputs.record)
 app.command()(doctor.doctor)

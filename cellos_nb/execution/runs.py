@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from cellos_nb.domain.reading import Reading
 from cellos_nb.errors import CampaignError, InputError, StoreCorruptError
+from cellos_nb.execution.artifacts import Artifact
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions, execution_logs, runs
@@ -139,9 +140,18 @@ def note_run(tx: Connection, run_id: int, machine: str, started_at: datetime, fi
     _NOTE(tx, {"of_run": run_id, "on": machine, "from": started_at, "to": finished_at})
 
 
-def write_log(tx: Connection, level: int, message: str, run_id: int | None = None) -> None:
+def write_log(
+    tx: Connection, level: int, message: str, run_id: int | None = None, *, artifact: Artifact | None = None
+) -> None:
     """Keeps a message with the database, where it outlives every process, and passes it on to `logging`."""
-    values = {"at": now_utc(), "level": logging.getLevelName(level), "message": message, "run_id": run_id}
+    values = {
+        "at": now_utc(),
+        "level": logging.getLevelName(level),
+        "message": message,
+        "run_id": run_id,
+        "artifact_ref": artifact.ref if artifact else None,
+        "artifact_sha256": artifact.sha256 if artifact else None,
+    }
     tx.execute(insert(execution_logs), values)
     log.log(level, "%s", message, extra={"run_id": run_id})
 

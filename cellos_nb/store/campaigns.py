@@ -33,16 +33,21 @@ PROPOSAL_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
 """What a proposal is made from: its own fields in their order, then those of its reason."""
 
 
-def add_campaign(tx: Connection, config: CampaignConfig) -> str:
-    """Stores a campaign and gives it an identifier: its name in plain letters, numbered when that is taken."""
-    stem = slug(config.name)
+def free_campaign_id(tx: Connection, name: str) -> str:
+    """The identifier that the next campaign of this name gets: the name in plain letters, numbered when taken."""
+    stem = slug(name)
     taken = set(tx.execute(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id.startswith(stem))).scalars())
     taken.add(AD_HOC)
     campaign_id, n = stem, 1
     while campaign_id in taken:
         n += 1
         campaign_id = f"{stem}-{n}"
-    now = now_utc()
+    return campaign_id
+
+
+def add_campaign(tx: Connection, config: CampaignConfig) -> str:
+    """Stores a campaign and gives it an identifier: its name in plain letters, numbered when that is taken."""
+    campaign_id, now = free_campaign_id(tx, config.name), now_utc()
     tx.execute(
         insert(campaigns),
         {

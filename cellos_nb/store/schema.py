@@ -199,11 +199,23 @@ control_flags = Table(
     Column("set_at", UtcTime, nullable=False),
 )
 
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("manifest_sha256", Text, primary_key=True),
+    Column("workflow_sha256", Text, nullable=False, index=True),
+    Column("machine", Text, nullable=False),
+    Column("plate_id", Text, nullable=False),
+    Column("proved_at", UtcTime, nullable=False),
+)
+
 approvals = Table(
     "approvals",
     metadata,
     Column("approval_id", Integer, primary_key=True),
     Column("workflow_sha256", Text, nullable=False, index=True),
+    # what the person saw; null in approvals of the first form, which count for nothing
+    Column("manifest_sha256", Text, ForeignKey("proofs.manifest_sha256")),
     Column("machine", Text, nullable=False),
     Column("person", Text, nullable=False),
     Column("approved_at", UtcTime, nullable=False),

@@ -26,6 +26,7 @@ from cellos_nb.execution.control import ControlFlags
 from cellos_nb.execution.events import RunDone, RunStarted, StepDone, StepFailed, StepStarted
 from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.journal import reading_of
+from cellos_nb.execution.proof import prove
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.execution.recovery import discard, mark_done
 from cellos_nb.execution.runs import load_workflow, run_of_plate
@@ -346,6 +347,13 @@ def test_a_real_machine_moves_only_under_an_approval_of_exactly_this_workflow(st
     robot = LedgerMachine(tmp_path / "ledger", is_simulated=False)
     assert "nobody approved this workflow" in run_one(store, robot).error
     tomorrow = now_utc() + timedelta(days=1)
+    other = replace(robot.describe(), machine="other")
+    for workflow, machine in (
+        (plate("b"), other),
+        (plate("b", dose_um=2.0), robot.describe()),
+        (plate("c"), robot.describe()),
+    ):
+        prove(store, workflow, machine)
     approve(store, plate("b").sha256, machine="other", person="Ada", expires_at=tomorrow)
     approve(store, plate("b", dose_um=2.0).sha256, machine="ledger", person="Ada", expires_at=tomorrow)
     assert "nobody approved this workflow" in run_one(store, robot, plate("b")).error
@@ -356,6 +364,7 @@ def test_a_real_machine_moves_only_under_an_approval_of_exactly_this_workflow(st
 
 def test_an_approval_ends(store, tmp_path):
     robot = LedgerMachine(tmp_path / "ledger", is_simulated=False)
+    prove(store, plate(), robot.describe())
     approve(store, plate().sha256, machine="ledger", person="Ada", expires_at=now_utc() + timedelta(milliseconds=1))
     threading.Event().wait(0.01)
     run_one(store, robot)
