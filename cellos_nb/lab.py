@@ -36,11 +36,21 @@ if TYPE_CHECKING:
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
+MACHINES_VARIABLE = "CELLOS_MACHINES"
+DEFAULT_MACHINES = "cellos.machines"
 
 
 def default_url() -> str:
     """The database that is meant when none is named: the environment's, or `lab.db` in the working folder."""
     return os.environ.get(URL_VARIABLE) or DEFAULT_URL
+
+
+def _machines_folder(store: Store) -> Path:
+    """Where the simulated machines of one database keep their ledgers, on this machine."""
+    if store.path is not None:
+        return store.path.with_name(f"{store.path.name}.machines")
+    # One folder for each database, since plates of two may have the same names.
+    return Path(os.environ.get(MACHINES_VARIABLE) or DEFAULT_MACHINES) / store.identity
 
 
 def check_config(config: CampaignConfig, machine: HardwareInterface | None = None) -> Preflight:
@@ -164,7 +174,8 @@ class Lab:
         """The machine of a campaign, opened once and kept open until the lab is closed.
 
         What a simulated machine did is kept in a ledger beside the database, as a real one remembers: after a crash it
-        can say what became of every step.
+        can say what became of every step. For a database on a server the ledgers lie in the folder that
+        `CELLOS_MACHINES` names, or `cellos.machines` in the working folder.
 
         Raises:
             ConfigError: no such kind, or its files cannot be read.
@@ -174,8 +185,7 @@ class Lab:
             return self._own_machine
         key = self._key(settings, seed)
         if key not in self._machines:
-            path = self.store.path
-            ledger = path.with_name(f"{path.name}.machines") / f"{key}.ledger"
+            ledger = _machines_folder(self.store) / f"{key}.ledger"
             self._machines[key] = open_machine(settings, ledger=ledger, seed=seed)
         return self._machines[key]
 

@@ -9,7 +9,7 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -18,7 +18,6 @@ from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.process import ProcessIdentity, this_process
 from cellos_nb.store.schema import lease
 from cellos_nb.store.store import Store
-from cellos_nb.units import now_utc
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +104,7 @@ class Lease:
         if time.monotonic() - self._heard > self._ttl_s / 2:
             with self._open_store().write() as tx:
                 self.check(tx)
-                tx.execute(_mine(self.fencing), {"expires_at": now_utc() + timedelta(seconds=self._ttl_s)})
+                tx.execute(_mine(self.fencing), {"expires_at": self._end(tx)})
 
     def release(self) -> None:
         """Gives the lease back, for others to take at once; does nothing when it is not held."""
@@ -128,8 +127,9 @@ class Lease:
 
     def _acquire(self) -> Row[Any] | None:
         """Takes the lease when it is free; otherwise returns who holds it."""
-        me, now = this_process(), now_utc()
-        with self._open_store().write(durable=True) as tx:
+        me, store = this_process(), self._open_store()
+        with store.write(durable=True) as tx:
+            now = store.now(tx)
             row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
             if row is not None and row.owner is not None and row.expires_at > now and not _is_dead(row):
                 return row
@@ -173,10 +173,14 @@ class Lease:
                 return 0.0
         if time.monotonic() - self._heard > self._ttl_s / 3:
             with store.write() as tx:
-                done = tx.execute(_mine(fencing), {"expires_at": now_utc() + timedelta(seconds=self._ttl_s)})
+                done = tx.execute(_mine(fencing), {"expires_at": self._end(tx)})
             if done.rowcount == 1:
                 self._heard = time.monotonic()
         return min(self._linger_s, self._ttl_s / 3)
+
+    def _end(self, tx: Connection) -> datetime:
+        """When the lease ends unless it is renewed, by the clock that all dispatchers share."""
+        return self._open_store().now(tx) + timedelta(seconds=self._ttl_s)
 
     def _open_store(self) -> Store:
         store = self._store()

@@ -253,7 +253,7 @@ class JobQueue:
         with self._store.read() as tx:
             row = tx.execute(_BY_NUMBER, {"of_job": job_id}).first()
         if row is None:
-            raise InputError(f"There is no job {job_id} in {self._store.path}. List them with `cellos queue`.")
+            raise InputError(f"There is no job {job_id} in {self._store.where}. List them with `cellos queue`.")
         return _job(row)
 
     def jobs(self, status: JobStatus | None = None) -> tuple[Job, ...]:

@@ -131,7 +131,7 @@ def run_of_plate(store: Store, plate_id: str) -> RunRecord:
     with store.read() as tx:
         row = tx.execute(_RUNS.where(runs.c.plate_id == plate_id)).first()
     if row is None:
-        raise InputError(f"{plate_id}: no such plate was submitted to {store.path}. List them with `cellos queue`.")
+        raise InputError(f"{plate_id}: no such plate was submitted to {store.where}. List them with `cellos queue`.")
     return _record(row)
 
 

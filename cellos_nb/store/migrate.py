@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
-from cellos_nb.errors import StoreCorruptError, StoreVersionError
+from cellos_nb.errors import StoreCorruptError, StoreError, StoreVersionError
 from cellos_nb.store.database import Database
 from cellos_nb.store.schema import metadata
 
@@ -17,16 +17,20 @@ REVISIONS = ("0001", "0002")
 """All revisions in order. Stands here, beside the scripts, so that opening a current database imports no alembic."""
 
 
-def bring_up_to_date(database: Database) -> None:
-    """Creates the tables in an empty file, or migrates an older one; all or nothing.
+def bring_up_to_date(database: Database, *, may_create: bool = True) -> None:
+    """Creates the tables in an empty database, or migrates an older one; all or nothing.
 
     Raises:
+        StoreError: it is empty and may not be filled.
         StoreVersionError: a newer release wrote it.
         StoreCorruptError: it is a database of another program.
     """
     with database.read() as connection:
-        if _version(connection, database) == REVISIONS[-1]:
-            return
+        version = _version(connection, database)
+    if version == REVISIONS[-1]:
+        return
+    if version is None and not may_create:
+        raise no_database(database)
     with database.write(durable=True) as connection:
         # Asked again, because another process may have done it while this one waited for the transaction.
         version = _version(connection, database)
@@ -34,6 +38,13 @@ def bring_up_to_date(database: Database) -> None:
             create(connection)
         elif version != REVISIONS[-1]:
             upgrade(connection)
+
+
+def no_database(database: Database) -> StoreError:
+    """The error for a database that should be there and is not."""
+    return StoreError(
+        f"{database.address.where}: there is no such database. Check --db, or run a campaign to create it."
+    )
 
 
 def create(connection: Connection) -> None:
@@ -73,12 +84,12 @@ def _version(connection: Connection, database: Database) -> str | None:
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is None or "actions" not in tables:
         raise StoreCorruptError(
-            f"{database.path}: is an SQLite database of another program (it holds {', '.join(tables[:3])}). "
-            "Name another file with --db."
+            f"{database.address.where}: is a database of another program (it holds {', '.join(sorted(tables)[:3])}). "
+            "Name another one with --db."
         )
     if found not in REVISIONS:
         raise StoreVersionError(
-            f"{database.path}: was written by a newer release of cellos_nb (form {found}; this one knows up to "
-            f"{REVISIONS[-1]}). Upgrade cellos_nb, or use another --db."
+            f"{database.address.where}: was written by a newer release of cellos_nb (form {found}; this one knows up "
+            f"to {REVISIONS[-1]}). Upgrade cellos_nb, or use another --db."
         )
     return str(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -15,10 +14,9 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult
-from cellos_nb.errors import StoreError
 from cellos_nb.store import campaigns, results
 from cellos_nb.store.database import BUSY_TIMEOUT_S, Database
-from cellos_nb.store.migrate import REVISIONS, bring_up_to_date
+from cellos_nb.store.migrate import REVISIONS, bring_up_to_date, no_database
 from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord
 
 
@@ -38,20 +36,22 @@ class Store:
         """Opens a database, creating it or bringing it up to date as needed.
 
         Args:
-            url_or_path: `lab.db` or `sqlite:///lab.db`.
-            create: whether a file that does not exist is created.
+            url_or_path: `lab.db`, `sqlite:///lab.db` or `postgresql+psycopg://user@host/lab`.
+            create: whether a database that does not exist is created; on a server, whether an empty one is filled.
             busy_timeout_s: how long to wait for another process's transaction.
 
         Raises:
             StoreVersionError: a newer release wrote it.
             StoreCorruptError: it is damaged or no database of this software.
             StoreWriteError: full disk, read-only folder, or locked for too long.
+            StoreError: the server cannot be reached; the message never holds the password.
         """
         database = Database(url_or_path, busy_timeout_s=busy_timeout_s)
-        if not create and not database.path.exists():
-            raise StoreError(f"{database.path}: there is no such database. Check --db, or run a campaign to create it.")
+        # Asked before the first connection, which would make the file.
+        if not create and database.address.path is not None and not database.address.path.exists():
+            raise no_database(database)
         try:
-            bring_up_to_date(database)
+            bring_up_to_date(database, may_create=create)
         except BaseException:
             database.close()
             raise
@@ -74,14 +74,28 @@ class Store:
         self._on_close.append(call)
 
     @property
-    def path(self) -> Path:
-        """The file."""
-        return self._database.path
+    def path(self) -> Path | None:
+        """The file; None when a server keeps the database."""
+        return self._database.address.path
+
+    @property
+    def where(self) -> str:
+        """The file, or the URL without password: for messages."""
+        return self._database.address.where
+
+    @property
+    def identity(self) -> str:
+        """A name for this database that no other one beside it has, fit for a folder."""
+        return self._database.identity()
 
     @property
     def description(self) -> str:
-        """What it is, for a person: file, engine and form."""
-        return f"{self.path} (SQLite {sqlite3.sqlite_version}, form {REVISIONS[-1]})"
+        """What it is, for a person: file or URL without password, engine and form."""
+        return f"{self.where} ({self._database.version}, form {REVISIONS[-1]})"
+
+    def now(self, tx: Connection) -> datetime:
+        """The clock that all processes on this database share, UTC: the server's, or this machine's for a file."""
+        return self._database.now(tx)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection for reading one consistent state; inside `write`, that transaction's own."""

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import sqlite3
-
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from cellos_nb.errors import StoreCorruptError, StoreError, StoreWriteError
+from cellos_nb.store.address import Address
 
 
-def translate(error: Exception, path: str) -> StoreError:
-    """The error of this project that says what an error of SQLite or SQLAlchemy means for a person."""
+def translate(error: Exception, address: Address) -> StoreError:
+    """The error of this project that says what an error of the driver or of SQLAlchemy means for a person."""
     cause = getattr(error, "orig", None) or error
-    # e.g. SQLITE_IOERR_WRITE: the part after the second bar is detail
-    name = getattr(cause, "sqlite_errorname", "") or ""
+    # e.g. SQLITE_IOERR_WRITE, whose last part is detail, or 53100, whose first two digits are the class
+    name = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
     for start, kind, says in _WORDS:
         if name.startswith(start):
-            return kind(f"{path}: {says}")
-    if isinstance(error, SQLAlchemyError | sqlite3.Error):
-        return StoreError(f"{path}: the database refused: {cause}. Nothing of this change was stored.")
-    return StoreError(f"{path}: {cause}.")
+            return kind(f"{address.where}: {says}")
+    said = address.without_secrets(str(cause)).rstrip(".")
+    if address.path is None and isinstance(error, OperationalError) and name[:2] in {"", "08", "57"}:
+        return StoreError(
+            f"{address.where}: the server cannot be reached or closed the connection ({said}). "
+            "Nothing of this change was stored, unless it was just being confirmed. "
+            "Check server, database, user and password, then run the same again."
+        )
+    return StoreError(f"{address.where}: the database refused: {said}. Nothing of this change was stored.")
 
 
 _WORDS: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -74,5 +78,44 @@ _WORDS: tuple[tuple[str, type[StoreError], str], ...] = (
             "the database is damaged. Keep the file, restore a backup, or save what can be read with "
             "`sqlite3 FILE .recover`, or start anew with another --db."
         ),
+    ),
+    # PostgreSQL. Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    (
+        "53100",
+        StoreWriteError,
+        "the server's disk is full; nothing of this change was stored. Free some space there and run the same again.",
+    ),
+    (
+        "53300",
+        StoreError,
+        "the server has no connection left. Close notebooks that no longer need theirs, or raise its max_connections.",
+    ),
+    (
+        "25006",
+        StoreWriteError,
+        "the server is read-only, as a standby is. Name the one that is written to with --db.",
+    ),
+    (
+        "42501",
+        StoreWriteError,
+        "this user may not do that. Let the owner of the database grant it: CREATE and USAGE on its schema.",
+    ),
+    (
+        "55P03",
+        StoreWriteError,
+        (
+            "locked by another process for too long; nothing of this change was stored. "
+            "End what holds it (see pg_stat_activity) and run the same again."
+        ),
+    ),
+    (
+        "25P03",
+        StoreWriteError,
+        "fell silent inside a transaction, which the server then ended; nothing of it was stored. Run the same again.",
+    ),
+    (
+        "XX00",
+        StoreCorruptError,
+        "the server reports damaged data or an error of its own. Look at its log; restore a backup if need be.",
     ),
 )

@@ -88,8 +88,11 @@ def machine_of(folder: Path, mode: str) -> LedgerMachine | ShippedMachine:
     return LedgerMachine(folder / "ledger", **MACHINES[mode])
 
 
-def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None) -> int:
-    """Begins or continues the campaign; returns how many points there were to be killed at."""
+def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None, database: str | None = None) -> int:
+    """Begins or continues the campaign, in a file in the folder unless a database is named.
+
+    Returns how many points there were to be killed at.
+    """
     killer = Killer(kill_at)
     commit, machine = DefaultDialect.do_commit, machine_of(folder, mode)
     execute = machine.execute
@@ -107,7 +110,7 @@ def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None)
 
     DefaultDialect.do_commit, machine.execute = commit_between_points, execute_and_die
     try:
-        with Store.open(folder / "lab.db") as store:
+        with Store.open(database or folder / "lab.db") as store:
             known = store.campaigns()
             campaign_id = known[0].campaign_id if known else store.add_campaign(config(n_plates))
             if known and known[0].status is CampaignStatus.FINISHED:
@@ -123,15 +126,15 @@ def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None)
 
 
 def serve():
-    """For every line `folder mode n_plates kill_at`, forks a process that runs the campaign; answers its exit code.
+    """For every line `folder mode n_plates kill_at database`, runs the campaign in a process; answers its exit code.
 
     Forked from one that has imported everything, so that a real process with a real death costs milliseconds.
     """
     for line in sys.stdin:
-        folder, mode, n_plates, kill_at = json.loads(line)
+        folder, mode, n_plates, kill_at, database = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            campaign(Path(folder), mode, n_plates, kill_at)
+            campaign(Path(folder), mode, n_plates, kill_at, database)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")

@@ -29,8 +29,8 @@ class Lab:
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "lab.db") as opened:
+def store(database):
+    with Store.open(database) as opened:
         yield opened
 
 

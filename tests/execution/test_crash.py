@@ -31,8 +31,8 @@ def run_in_a_process():
     single = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=single) as server:
 
-        def run(folder, mode, kill_at=None):
-            server.stdin.write(json.dumps([str(folder), mode, PLATES[mode], kill_at]) + "\n")
+        def run(folder, mode, kill_at=None, database=None):
+            server.stdin.write(json.dumps([str(folder), mode, PLATES[mode], kill_at, database]) + "\n")
             server.stdin.flush()
             return int(server.stdout.readline())
 
@@ -40,9 +40,9 @@ def run_in_a_process():
         server.stdin.close()
 
 
-def results_of(folder):
+def results_of(folder, database=None):
     """What the campaign concluded, without the times, which no two runs share."""
-    with Store.open(folder / "lab.db") as store:
+    with Store.open(database or folder / "lab.db") as store:
         (record,) = store.campaigns()
         history = store.history(record.campaign_id)
         return record.status, [replace(result, started_at=None, finished_at=None) for result in history]
@@ -78,6 +78,26 @@ def test_a_killed_campaign_continues_and_dispenses_everything_once(tmp_path, run
         assert effects_of(folder, mode) == effects, kill_at
         assert results_of(folder) == expected, kill_at
     assert n_killed > 20
+
+
+def test_on_postgresql_too_a_killed_campaign_continues_and_dispenses_everything_once(
+    tmp_path, run_in_a_process, postgres
+):
+    _, expected, effects = uninterrupted(tmp_path / "file", "strict")
+    (tmp_path / "whole").mkdir()
+    database = postgres.new()
+    n_points = campaign(tmp_path / "whole", "strict", 1, database=database)
+    # The engine changes nothing about what is done and concluded.
+    assert results_of(tmp_path, database) == expected
+    assert effects_of(tmp_path / "whole", "strict") == effects
+    assert n_points > 20
+    for kill_at in range(n_points):
+        folder, database = tmp_path / str(kill_at), postgres.new()
+        folder.mkdir()
+        assert run_in_a_process(folder, "strict", kill_at, database) == -signal.SIGKILL, kill_at
+        assert run_in_a_process(folder, "strict", database=database) == 0, kill_at
+        assert effects_of(folder, "strict") == effects, kill_at
+        assert results_of(folder, database) == expected, kill_at
 
 
 def test_a_campaign_that_is_killed_again_and_again_ends_all_the_same(tmp_path, run_in_a_process):

@@ -36,8 +36,8 @@ from cellos_nb.units import now_utc
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "lab.db") as opened:
+def store(database):
+    with Store.open(database) as opened:
         yield opened
 
 
@@ -72,12 +72,12 @@ def test_a_run_executes_every_step_once_and_keeps_its_reading(store, machine):
     assert reading_of(store, run.run_id).wells == ("A1", "A2", "A3", "B1", "B2")
 
 
-def test_the_machine_is_told_nothing_before_the_intent_is_committed(store, tmp_path):
+def test_the_machine_is_told_nothing_before_the_intent_is_committed(store, tmp_path, database):
     seen = []
 
     class Watching(LedgerMachine):
         def execute(self, step, token):
-            with Store.open(store.path) as other, other.read() as tx:
+            with Store.open(database) as other, other.read() as tx:
                 seen.append(tx.scalar(select(steps.c.status).where(steps.c.token == token)))
             return super().execute(step, token)
 

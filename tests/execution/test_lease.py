@@ -25,14 +25,14 @@ from cellos_nb.units import now_utc
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "lab.db") as opened:
+def store(database):
+    with Store.open(database) as opened:
         yield opened
 
 
 @contextmanager
-def holder_of(store):
-    command = [sys.executable, str(Path(__file__).with_name("hold_lease.py")), str(store.path)]
+def holder_of(database):
+    command = [sys.executable, str(Path(__file__).with_name("hold_lease.py")), database]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             process.fencing = int(process.stdout.readline())
@@ -41,24 +41,24 @@ def holder_of(store):
             process.kill()
 
 
-def test_another_live_process_is_refused_and_told_who_holds_it(store):
+def test_another_live_process_is_refused_and_told_who_holds_it(store, database):
     expected = rf"Process \d+ on {re.escape(this_process().host)} runs this database since .* stop it, or use another"
-    with holder_of(store) as process, pytest.raises(LeaseError, match=expected) as caught:  # noqa: SIM117
+    with holder_of(database) as process, pytest.raises(LeaseError, match=expected) as caught:  # noqa: SIM117
         with lease_of(store).held(patience_s=0.0):
             pass
     assert str(process.pid) in str(caught.value)
 
 
-def test_after_a_kill_the_next_one_takes_over_at_once_with_a_higher_token(store):
-    with holder_of(store) as process:
+def test_after_a_kill_the_next_one_takes_over_at_once_with_a_higher_token(store, database):
+    with holder_of(database) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
         with lease_of(store).held(patience_s=0.0) as fencing:
             assert fencing == process.fencing + 1
 
 
-def test_a_stopped_process_keeps_the_lease_until_it_expires(store):
-    with holder_of(store) as process:
+def test_a_stopped_process_keeps_the_lease_until_it_expires(store, database):
+    with holder_of(database) as process:
         process.send_signal(signal.SIGSTOP)
         with pytest.raises(LeaseError, match=f"Process {process.pid}"), lease_of(store).held(patience_s=0.0):
             pass
@@ -69,11 +69,11 @@ def test_a_stopped_process_keeps_the_lease_until_it_expires(store):
         process.send_signal(signal.SIGCONT)
 
 
-def test_whoever_lost_the_lease_writes_nothing_more_and_calls_no_device(store, tmp_path):
+def test_whoever_lost_the_lease_writes_nothing_more_and_calls_no_device(store, tmp_path, database):
     machine = LedgerMachine(tmp_path / "ledger", declares=False)
     executor = WorkflowExecutor(store, machine)
     executor.submit(plate())
-    with Store.open(store.path) as other:
+    with Store.open(database) as other:
 
         def lose_it(event):
             if getattr(event, "step_uid", "") == "2-attach":
@@ -89,8 +89,8 @@ def test_whoever_lost_the_lease_writes_nothing_more_and_calls_no_device(store, t
     assert machine.effects() == {("demo/i001-p1", "1-seed"): 1}
 
 
-def test_two_stores_of_one_process_do_not_hold_it_together(store):
-    with Store.open(store.path) as other, lease_of(store).held():  # noqa: SIM117
+def test_two_stores_of_one_process_do_not_hold_it_together(store, database):
+    with Store.open(database) as other, lease_of(store).held():  # noqa: SIM117
         with pytest.raises(LeaseError, match=f"Process {os.getpid()} "), lease_of(other).held(patience_s=0.0):
             pass
 
@@ -111,35 +111,35 @@ def test_it_may_be_nested_and_threads_take_turns(store):
     assert [first, nested, *seen] == [first] * 3
 
 
-def test_an_unused_lease_is_given_back_and_waited_for(store):
+def test_an_unused_lease_is_given_back_and_waited_for(store, database):
     brief = Lease(store, linger_s=0.2)
     with brief.held():
         pass
-    with Store.open(store.path) as other, Lease(other).held(patience_s=5.0) as fencing:
+    with Store.open(database) as other, Lease(other).held(patience_s=5.0) as fencing:
         assert fencing == 2
     with pytest.raises(LeaseError, match="is not held"):
         _ = brief.fencing
 
 
-def test_closing_the_store_gives_the_lease_back(store, tmp_path):
-    with Store.open(store.path) as other, lease_of(other).held():
+def test_closing_the_store_gives_the_lease_back(store, tmp_path, database):
+    with Store.open(database) as other, lease_of(other).held():
         pass
     with lease_of(store).held(patience_s=0.0):
         pass
 
 
-def test_a_lease_that_is_released_is_free_at_once(store):
+def test_a_lease_that_is_released_is_free_at_once(store, database):
     with lease_of(store).held():
         pass
     lease_of(store).release()
-    with Store.open(store.path) as other, Lease(other).held(patience_s=0.0):
+    with Store.open(database) as other, Lease(other).held(patience_s=0.0):
         pass
 
 
-def test_a_heart_beat_keeps_it_beyond_its_time(store):
+def test_a_heart_beat_keeps_it_beyond_its_time(store, database):
     with Lease(store, ttl_s=0.6, linger_s=0.1).held():
         threading.Event().wait(1.2)
-        with Store.open(store.path) as other:  # noqa: SIM117
+        with Store.open(database) as other:  # noqa: SIM117
             with pytest.raises(LeaseError, match="runs this database"), Lease(other).held(patience_s=0.0):
                 pass
 

@@ -5,7 +5,15 @@ from datetime import timedelta
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from cellos_nb.errors import InputError
 from cellos_nb.execution import queue as queue_module
@@ -15,8 +23,8 @@ from cellos_nb.units import now_utc
 
 
 @pytest.fixture
-def queue(tmp_path):
-    with Store.open(tmp_path / "lab.db") as store:
+def queue(database):
+    with Store.open(database) as store:
         yield JobQueue(store)
 
 
@@ -143,13 +151,9 @@ class QueueMachine(RuleBasedStateMachine):
     claimed = Bundle("claimed")
     running = Bundle("running")
 
-    def __init__(self):
+    def __init__(self, database):
         super().__init__()
-        import tempfile
-        from pathlib import Path
-
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = Store.open(Path(self.folder.name) / "lab.db")
+        self.store = Store.open(database)
         self.queue = JobQueue(self.store)
         self.expected: dict[int, JobStatus] = {}
         self.priority: dict[int, int] = {}
@@ -157,7 +161,6 @@ class QueueMachine(RuleBasedStateMachine):
 
     def teardown(self):
         self.store.close()
-        self.folder.cleanup()
 
     @rule(target=jobs, key=st.integers(0, 30), priority=st.integers(-2, 2))
     def submit(self, key, priority):
@@ -233,5 +236,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert {job.job_id: job.status for job in self.queue.jobs()} == self.expected
 
 
-TestQueueMachine = QueueMachine.TestCase
-TestQueueMachine.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+def test_whatever_is_asked_in_whatever_order_no_job_is_lost_or_doubled(new_database):
+    run_state_machine_as_test(
+        lambda: QueueMachine(new_database()),
+        settings=settings(max_examples=30, stateful_step_count=30, deadline=None),
+    )

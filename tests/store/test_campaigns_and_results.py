@@ -35,8 +35,8 @@ def answer(proposal, iteration=1, **values):
 
 
 @pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "lab.db") as opened:
+def store(database):
+    with Store.open(database) as opened:
         yield opened
 
 

@@ -96,7 +96,13 @@ def test_a_database_is_named_by_path_or_url(tmp_path, form):
 @pytest.mark.parametrize(
     ("url", "match"),
     [
-        pytest.param("postgresql+psycopg://u:secret@host/db", r"u:\*\*\*@host/db: this release keeps", id="postgres"),
+        pytest.param(
+            "mysql://u:secret@host/db", r"^mysql://u@host/db: the store is kept by SQLite or by Post", id="mysql"
+        ),
+        pytest.param("postgresql+asyncpg://u:secret@host/db", r"^postgresql://u@host/db: .* psycopg\.", id="driver"),
+        pytest.param(
+            "postgresql://u:secret@host:port/db", r"^postgresql://\*\*\*@host:port/db: no database", id="port"
+        ),
         pytest.param(":memory:", "needs a file", id="memory"),
         pytest.param("sqlite://", "needs a file", id="memory url"),
         pytest.param("://", "no database URL", id="no url"),
@@ -106,6 +112,8 @@ def test_what_cannot_hold_a_store_is_refused(url, match):
     with pytest.raises(StoreError, match=match) as error:
         Store.open(url)
     assert one_line(error)
+    assert "secret" not in str(error.value)
+    assert error.value.__cause__ is None
 
 
 def test_a_database_that_must_exist_is_not_created(tmp_path):
