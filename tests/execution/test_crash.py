@@ -91,7 +91,8 @@ def test_on_postgresql_too_a_killed_campaign_continues_and_dispenses_everything_
     assert results_of(tmp_path, database) == expected
     assert effects_of(tmp_path / "whole", "strict") == effects
     assert n_points > 20
-    for kill_at in range(n_points):
+    # A step has five points, so every third one meets each kind; a file in the test above is killed at all of them.
+    for kill_at in range(0, n_points, 3):
         folder, database = tmp_path / str(kill_at), postgres.new()
         folder.mkdir()
         assert run_in_a_process(folder, "strict", kill_at, database) == -signal.SIGKILL, kill_at
