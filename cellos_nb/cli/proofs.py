@@ -38,10 +38,10 @@ def proof(
         config = CampaignConfig.from_yaml(what)
         check_config(config)  # before a database is made
         with Lab.open(db) as lab:
-            proofs, folder = lab.prove(config), lab.store.path.parent
+            proofs, folder = lab.prove(config), lab.store.folder
     else:
         with Lab.open(db, must_exist=True) as lab:
-            proofs, folder = (lab.prove_plate(what),), lab.store.path.parent
+            proofs, folder = (lab.prove_plate(what),), lab.store.folder
     if as_json:
         print_json([_as_dict(each, folder) for each in proofs])
         return

@@ -45,7 +45,7 @@ class ArtifactStore:
     @classmethod
     def beside(cls, store: Store) -> ArtifactStore:
         """The artifacts of a database."""
-        return cls(store.path.with_name(FOLDER))
+        return cls(store.folder / FOLDER)
 
     def write(self, name: str, content: bytes) -> Artifact:
         """Keeps a file and returns it; what is there already is checked and left alone.

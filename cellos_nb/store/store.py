@@ -79,6 +79,11 @@ class Store:
         return self._database.address.path
 
     @property
+    def folder(self) -> Path:
+        """Where files that go with the database lie: beside the file, or the working folder for a server's."""
+        return Path() if self.path is None else self.path.parent
+
+    @property
     def where(self) -> str:
         """The file, or the URL without password: for messages."""
         return self._database.address.where

@@ -343,7 +343,8 @@ def test_an_interrupted_run_goes_on_in_the_same_process(store, machine):
     assert set(machine.effects().values()) == {1}
 
 
-def test_a_real_machine_moves_only_under_an_approval_of_exactly_this_workflow(store, tmp_path):
+def test_a_real_machine_moves_only_under_an_approval_of_exactly_this_workflow(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     robot = LedgerMachine(tmp_path / "ledger", is_simulated=False)
     assert "nobody approved this workflow" in run_one(store, robot).error
     tomorrow = now_utc() + timedelta(days=1)
@@ -362,7 +363,8 @@ def test_a_real_machine_moves_only_under_an_approval_of_exactly_this_workflow(st
     assert run_one(store, robot, plate("c")).status is JobStatus.SUCCEEDED
 
 
-def test_an_approval_ends(store, tmp_path):
+def test_an_approval_ends(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     robot = LedgerMachine(tmp_path / "ledger", is_simulated=False)
     prove(store, plate(), robot.describe())
     approve(store, plate().sha256, machine="ledger", person="Ada", expires_at=now_utc() + timedelta(milliseconds=1))
