@@ -94,7 +94,11 @@ class PostgresServer:
             subprocess.run([newest / "bin" / "postgres", "--version"], check=True, capture_output=True, **self._as_user)
         except (PermissionError, subprocess.CalledProcessError):
             # In a home folder that only its owner, here root, may enter.
-            newest = Path(shutil.copytree(newest, self.folder / "programs", symlinks=True))
+            package, copies = newest.parent, self.folder / "programs"
+            # The libraries lie beside the package, where the programs look for them by a relative path.
+            for folder in (package, *package.parent.glob(f"{package.name}*.libs")):
+                shutil.copytree(folder, copies / folder.name, symlinks=True)
+            newest = copies / package.name / newest.name
         return newest / "bin"
 
     def _run(self, program: str, *arguments: object) -> None:
