@@ -17,7 +17,7 @@ from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.domain.summary import CampaignSummary, summarise
 from cellos_nb.errors import InDoubtError, StoppedError
 from cellos_nb.execution.events import OnEvent, ignore
-from cellos_nb.execution.lease import dispatcher
+from cellos_nb.execution.lease import dispatcher, is_dispatched
 from cellos_nb.execution.preflight import Preflight, check_campaign
 from cellos_nb.execution.proof import Proof, prove
 from cellos_nb.execution.runs import load_workflow, run_of_plate, run_records
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
+INTERRUPTED = "interrupted"
+"""What a campaign is called that was running when its process ended; `resume` continues it."""
 MACHINES_VARIABLE = "CELLOS_MACHINES"
 DEFAULT_MACHINES = "cellos.machines"
 
@@ -121,10 +123,15 @@ class Campaign:
             self.campaign_id,
             self.config,
             self.results,
-            status=str(record.status),
+            status=self._standing(record.status),
             stop_reason=record.stop_reason or "",
             duration_s=sum(lap.duration_s or 0.0 for lap in self._store.iterations(self.campaign_id)),
         )
+
+    def _standing(self, status: CampaignStatus) -> str:
+        if status is CampaignStatus.RUNNING and not is_dispatched(self._store):
+            return INTERRUPTED
+        return str(status)
 
 
 class Lab:

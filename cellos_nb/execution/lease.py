@@ -211,6 +211,13 @@ def dispatcher(store: Store) -> Iterator[None]:
         yield
 
 
+def is_dispatched(store: Store) -> bool:
+    """Whether a live process, this one or another, executes the work of this database now."""
+    with store.read() as tx:
+        row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
+        return row is not None and row.owner is not None and row.expires_at > store.now(tx) and not _is_dead(row)
+
+
 def _beat(held: weakref.ref[Lease], fencing: int) -> None:
     """Renews a lease until it is given back, lost, or its store is gone; never keeps the store alive."""
     pause, wait_s = threading.Event(), LINGER_S

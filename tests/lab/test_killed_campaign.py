@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mortal_campaign import run
 
+from cellos_nb import Lab
 from cellos_nb.hardware.ledger import read_ledger
 
 WET = ("seed", "dilute", "dose")
@@ -45,6 +46,13 @@ def test_a_campaign_killed_at_any_commit_goes_on_and_dispenses_nothing_twice(und
             assert set(counts.values()) == {1}, counts
             assert counts.keys() == wet_steps(undisturbed).keys()
     assert n_killed > 16
+
+
+def test_a_killed_campaign_is_called_interrupted_until_it_is_resumed(tmp_path):
+    assert run(tmp_path, 8) == -signal.SIGKILL
+    with Lab.open(tmp_path / "lab.db") as lab:
+        assert lab.campaign("mortal").summary().status == "interrupted"
+        assert lab.resume("mortal").summary().status == "finished"
 
 
 def test_a_campaign_killed_again_and_again_still_ends(undisturbed, tmp_path):
