@@ -104,5 +104,9 @@ class StepFailedError(MachineError):
     """The device reports that a step ended in failure after it may have begun."""
 
 
+class StuckError(MachineError):
+    """A device has not answered for much longer than a step takes."""
+
+
 class InDoubtError(MachineError):
     """It cannot be told whether a step that must not be repeated took effect; a person must choose."""

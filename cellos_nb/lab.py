@@ -15,7 +15,7 @@ from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.domain.summary import CampaignSummary, summarise
-from cellos_nb.errors import InDoubtError, StoppedError
+from cellos_nb.errors import ApprovalError, InDoubtError, StoppedError
 from cellos_nb.execution.events import OnEvent, ignore
 from cellos_nb.execution.lease import dispatcher, is_dispatched
 from cellos_nb.execution.preflight import Preflight, check_campaign
@@ -259,6 +259,7 @@ class Lab:
 
         Raises:
             CampaignError: there is no such campaign.
+            ApprovalError: a real machine needs a person's approval of a plate; the campaign is paused.
             InDoubtError: a plate is held until a person decides; the campaign is paused.
             LeaseError: another process is running campaigns of this database.
             StoppedError: a person killed the queue; the campaign is paused.
@@ -272,7 +273,7 @@ class Lab:
             self.store.set_campaign_status(campaign_id, CampaignStatus.RUNNING)
             try:
                 ending = run_campaign(loop, campaign_id)
-            except (InDoubtError, StoppedError) as error:
+            except (ApprovalError, InDoubtError, StoppedError) as error:
                 self.store.set_campaign_status(campaign_id, CampaignStatus.PAUSED, str(error))
                 raise
             self.store.set_campaign_status(campaign_id, ending.status, ending.reason)

@@ -10,6 +10,23 @@ from cellos_nb.domain.step import StepKind
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A part of a machine that does one thing at a time."""
+
+    name: str
+    """Within its machine: `liquid_handler`."""
+    step_kinds: tuple[StepKind, ...]
+    """What needs it. A kind that needs several devices stands under each; one that needs none, under none."""
+
+
+STANDARD_DEVICES = (
+    Device("liquid_handler", tuple(kind for kind in StepKind if kind.moves_liquid)),
+    Device("reader", (StepKind.READ, StepKind.IMAGE)),
+)
+"""A plate that incubates holds no device, so that others are dosed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """A machine as the planner, the compiler and the executor see it."""
 
@@ -38,6 +55,28 @@ class Capabilities:
     """Machine time booked per hour of pipetting and reading."""
     data_source: str = ""
     """Citation of the measurements or parameters that it answers from; empty for a real device."""
+    devices: tuple[Device, ...] = STANDARD_DEVICES
+    """What its steps share; each is used by one plate at a time."""
+    hour_s: float | None = None
+    """Seconds on the clock that an hour of incubation takes; when left out 3600, and 0 where time is simulated."""
+    time_limit_s: float | None = None
+    """After so long a step counts as stuck; when left out, three times what it should take and 10 minutes."""
+
+    @property
+    def incubation_hour_s(self) -> float:
+        """Seconds on the clock that an hour of incubation takes."""
+        if self.hour_s is not None:
+            return self.hour_s
+        return 0.0 if self.is_simulated else 3600.0
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether its steps take no time, so that nothing can be done meanwhile."""
+        return self.is_simulated and self.incubation_hour_s == 0.0
+
+    def devices_for(self, kind: StepKind) -> tuple[str, ...]:
+        """The devices that a step of this kind needs, by name, in alphabetical order."""
+        return tuple(sorted(device.name for device in self.devices if kind in device.step_kinds))
 
 
 class OutcomeState(StrEnum):

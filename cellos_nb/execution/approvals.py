@@ -83,8 +83,8 @@ def require_approval(store: Store, workflow: Workflow, capabilities: Capabilitie
     how = f"`cellos approve-workflow --workflow {digest} --machine {machine} --person NAME --expires-h HOURS`"
     if not given:
         raise ApprovalError(
-            f"{workflow.plate_id}: {machine} is real, and nobody approved this workflow for it. Write a proof with "
-            f"`cellos proof {workflow.plate_id}`, read its protocol, then approve it with {how}."
+            f"{workflow.plate_id}: {machine} is real, and nobody approved this workflow for it. Read its proof, which "
+            f"`cellos proof {workflow.plate_id}` shows, then approve it with {how}."
         )
     if max(given) <= now_utc():
         raise ApprovalError(

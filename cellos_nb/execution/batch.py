@@ -13,7 +13,7 @@ from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.domain.settings import PlatePlan
-from cellos_nb.errors import InDoubtError, StoreCorruptError
+from cellos_nb.errors import ApprovalError, InDoubtError, StoreCorruptError
 from cellos_nb.execution.events import OnEvent, ResultsStored, ignore
 from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.journal import reading_of
@@ -71,6 +71,7 @@ def run_batch(
 
     Raises:
         CompileError: the proposals cannot be put onto plates; nothing was stored.
+        ApprovalError: a real machine needs a person's approval first; its proof is written.
         InDoubtError: a plate is held for a person to decide; the results of the others are stored.
         LeaseError: another process executes the work of this database.
         StoppedError: a person killed the queue; calling again continues.
@@ -158,10 +159,10 @@ def submit_new_batch(
 
 
 def submitted_runs(store: Store, batch_id: str) -> Runs:
-    """The runs of a batch that was submitted; a plate in doubt is put back, to be asked about again."""
+    """The runs of a batch that was submitted; a plate that is held is put back, to be asked about again."""
     runs = run_records(store, batch_id=batch_id)
     for run in runs:
-        if run.status is JobStatus.IN_DOUBT:
+        if run.status.is_held:
             JobQueue(store).requeue(run.run_id)
     return {run.run_id: None for run in runs}
 
@@ -184,6 +185,7 @@ def _bring_through(
     """Executes the runs of a batch, concludes its plates and stores their results in one transaction.
 
     Raises:
+        ApprovalError: a real machine needs a person's approval first.
         InDoubtError: a plate is held; the results of the others are stored.
     """
     ended = executor.run(runs.keys(), on_event)
@@ -193,17 +195,26 @@ def _bring_through(
     concluded = [
         result
         for run in plates
-        if run.status.is_final and run.status is not JobStatus.IN_DOUBT
+        if run.status.is_final and not run.status.is_held
         for result in _conclude_plate(store, asked, run, runs[run.run_id] or load_workflow(store, run.run_id))
     ]
     with store.write() as tx:
         results.add_results(tx, asked.batch_id, concluded)
-    for run in plates:
-        if run.status is JobStatus.IN_DOUBT:
-            raise InDoubtError(run.error or f"{run.plate_id}: in doubt.")
+    _raise_if_held(plates)
     on_event(ResultsStored(asked.batch_id, asked.iteration, len(concluded), now_utc()))
     place = {proposal.proposal_id: position for position, proposal in enumerate(asked.proposals)}
     return tuple(sorted(concluded, key=lambda result: place[result.proposal.proposal_id]))
+
+
+def _raise_if_held(plates: Sequence[RunRecord]) -> None:
+    """Raises what a person has to decide before the batch can be concluded."""
+    for run in plates:
+        if run.status is JobStatus.PAUSED:
+            raise ApprovalError(run.error or f"{run.plate_id}: waits for an approval.")
+    # In doubt, or in the queue behind a plate that is.
+    for run in sorted(plates, key=lambda run: run.status is not JobStatus.IN_DOUBT):
+        if not run.status.is_final or run.status is JobStatus.IN_DOUBT:
+            raise InDoubtError(f"{run.plate_id}: {run.error}" if not run.status.is_final else run.error or run.plate_id)
 
 
 def is_concluded(store: Store, batch_id: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import threading
 import time
 import weakref
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ class ControlFlags:
 
     def set(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
         """Sets a flag; setting it again keeps the first reason."""
-        values = {"name": name, "reason": reason, "set_by": by or _person(), "set_at": now_utc()}
+        values = {"name": name, "reason": reason, "set_by": by or person_here(), "set_at": now_utc()}
         with self._store.write() as tx:
             if tx.scalar(select(control_flags.c.name).where(control_flags.c.name == name)) is None:
                 tx.execute(insert(control_flags), values)
@@ -73,24 +72,40 @@ class ControlFlags:
             self._seen_at = time.monotonic()
         return self._seen
 
-    def wait_until_allowed(self, *, max_age_s: float = 0.0) -> None:
-        """Returns when work may go on: at once, or when a pause is over.
+    def is_allowed(self, *, max_age_s: float = 0.0) -> bool:
+        """Whether work may go on now; False while it is paused.
 
         Raises:
             StoppedError: the queue was killed.
         """
         # What is remembered may let work go on for a moment longer; it never holds work up.
         flags = self.read(max_age_s=max_age_s) and self.read()
-        while flags:
-            if "killed" in flags:
-                flag = flags["killed"]
-                why = f": {flag.reason}" if flag.reason else ""
-                raise StoppedError(
-                    f"{flag.set_by} stopped all work on this database at {flag.set_at:%Y-%m-%d %H:%M:%S} UTC{why}. "
-                    "Allow it again with `cellos resume-queue`, then resume."
-                )
-            threading.Event().wait(POLL_S)
-            flags = self.read()
+        if "killed" in flags:
+            flag = flags["killed"]
+            why = f": {flag.reason}" if flag.reason else ""
+            raise StoppedError(
+                f"{flag.set_by} stopped all work on this database at {flag.set_at:%Y-%m-%d %H:%M:%S} UTC{why}. "
+                "Allow it again with `cellos resume-queue`, then resume."
+            )
+        return not flags
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the daemon may move real machines, under approvals; otherwise it writes proofs of what they would do.
+
+        Read anew each time: it is asked once for a run.
+        """
+        with self._store.read() as tx:
+            return tx.scalar(_MODE) is not None
+
+    def set_mode(self, *, is_real: bool, by: str | None = None) -> None:
+        """Sets what the daemon may do: REAL, or PROOF."""
+        with self._store.write() as tx:
+            if not is_real:
+                tx.execute(delete(control_flags).where(control_flags.c.name == _REAL))
+            elif tx.scalar(_MODE) is None:
+                values = {"name": _REAL, "reason": "", "set_by": by or person_here(), "set_at": now_utc()}
+                tx.execute(insert(control_flags), values)
 
 
 _SHARED: weakref.WeakKeyDictionary[Store, ControlFlags] = weakref.WeakKeyDictionary()
@@ -103,10 +118,13 @@ def flags_of(store: Store) -> ControlFlags:
     return _SHARED[store]
 
 
-_FLAGS = select(control_flags)
+_REAL = "real"
+_FLAGS = select(control_flags).where(control_flags.c.name != _REAL)
+_MODE = select(control_flags.c.name).where(control_flags.c.name == _REAL)
 
 
-def _person() -> str:
+def person_here() -> str:
+    """The name of the person at this machine, as the system knows it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,22 +1,35 @@
-"""WorkflowExecutor: takes runs from the queue and brings them through, one after another."""
+"""WorkflowExecutor: takes runs from the queue and brings them through, several plates at once."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from cellos_nb.domain.machine import Capabilities
 from cellos_nb.errors import LeaseError, StoreError
-from cellos_nb.execution.control import GLANCE_S, flags_of
-from cellos_nb.execution.events import OnEvent, RunDone, ignore
+from cellos_nb.execution.conductor import Conductor, Task
+from cellos_nb.execution.control import GLANCE_S, POLL_S, flags_of
+from cellos_nb.execution.devices import devices_of
+from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
 from cellos_nb.execution.journal import Journal
 from cellos_nb.execution.lease import lease_of
-from cellos_nb.execution.plate_run import Halt, PlateRun
+from cellos_nb.execution.orders import Halt
+from cellos_nb.execution.plate_run import PlateRun
 from cellos_nb.execution.queue import Job, JobQueue, JobStatus
-from cellos_nb.execution.runs import KIND, RunRecord, add_run, load_workflow, note_run, run_record, write_log
+from cellos_nb.execution.runs import (
+    KIND,
+    RunRecord,
+    add_run,
+    load_workflow,
+    note_runs,
+    run_record,
+    run_records,
+    write_log,
+)
+from cellos_nb.execution.station import Station
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -25,16 +38,59 @@ from cellos_nb.workflow.workflow import Workflow
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.5
-"""How often a waiting executor looks for flags and for work that another process submitted."""
+"""How often a waiting executor looks for flags and for work that another process submitted or cancelled."""
+AT_ONCE = 4
+"""Plates that are dosed and read on one machine at a time; those that incubate do not count."""
+AT_ONCE_INSTANT = 64
+"""The same where steps take no time: runs that are claimed in one transaction."""
+GRACE_S = 20.0
+"""How long a step in progress may take to end when work is stopped; after that it is asked about the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """A run that is being executed."""
+
+    job: Job
+    workflow: Workflow
+    plate: PlateRun
+    started_at: datetime
 
 
 class WorkflowExecutor:
     """Runs workflows on one machine, through the journal of one store."""
 
-    def __init__(self, store: Store, machine: HardwareInterface) -> None:
+    def __init__(
+        self,
+        store: Store,
+        machine: HardwareInterface,
+        *,
+        name: str | None = None,
+        place: Executor | None = None,
+        conductor: Conductor | None = None,
+        may_be_real: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """An executor for one machine.
+
+        Args:
+            store: queue and journal.
+            machine: what executes the steps.
+            name: tells the machine from all others of the database; its own name when left out.
+            place: where its calls run; threads, or the caller's own for simulated machines, when left out.
+            conductor: shared with the executors of other machines; one of its own when left out.
+            may_be_real: asked for each run, whether a real machine moves under an approval or only a proof is written.
+        """
         self._store, self._machine = store, machine
+        self._name, self._place, self._may_be_real = name, place, may_be_real
         self._queue, self._flags, self._lease = JobQueue(store), flags_of(store), lease_of(store)
+        self._conductor = conductor or Conductor(store)
         self._at_hand: dict[int, Workflow] = {}
+        self._in_hand: dict[int, InHand] = {}
+        self._ending: list[tuple[InHand, Halt | None]] = []
+        self._ended: dict[int, RunRecord] = {}
+        self._held: set[int] = set()
+        self._opened: tuple[Station, Journal] | None = None
+        self.on_event: OnEvent = ignore
 
     def submit(
         self,
@@ -44,6 +100,7 @@ class WorkflowExecutor:
         cost_usd: float = 0.0,
         priority: int = 0,
         not_before: datetime | None = None,
+        resources: Collection[str] = (),
     ) -> int:
         """Queues a workflow and returns its run's number; the same plate again returns the same number.
 
@@ -51,7 +108,13 @@ class WorkflowExecutor:
             CampaignError: that plate was submitted before with another workflow.
         """
         run_id = add_run(
-            self._store, workflow, batch_id=batch_id, cost_usd=cost_usd, priority=priority, not_before=not_before
+            self._store,
+            workflow,
+            batch_id=batch_id,
+            cost_usd=cost_usd,
+            priority=priority,
+            not_before=not_before,
+            resources=resources,
         )
         self._at_hand[run_id] = workflow
         return run_id
@@ -59,97 +122,207 @@ class WorkflowExecutor:
     def run(self, run_ids: Collection[int] | None = None, on_event: OnEvent = ignore) -> dict[int, RunRecord]:
         """Executes queued runs, all or those named, until none of them waits any more. Returns those it executed.
 
-        A run that fails does not end the others; its record says how it ended.
+        A run that fails does not end the others; its record says how it ended. A run that waits for a device which
+        only a person can release is left in the queue.
 
         Raises:
             LeaseError: another process executes the work of this database.
             StoppedError: the queue was killed; what was done is recorded, the rest stays queued.
         """
-        ended: dict[int, RunRecord] = {}
-        wanted = None if run_ids is None else list(run_ids)
+        self.on_event, self._ended, self._held = on_event, {}, set()
+        wanted = None if run_ids is None else dict.fromkeys(run_ids)
         with self._lease.held():
             if self._lease.is_new:
                 self._queue.recover(KIND)
                 self._lease.is_new = False
-            capabilities = self._machine.describe()
-            while wanted is None or wanted:
-                self._flags.wait_until_allowed(max_age_s=GLANCE_S if capabilities.is_simulated else 0.0)
-                job = self._take(wanted)
-                if job is not None:
-                    record = self._run_one(job, capabilities, on_event)
-                    if record is not None:
-                        ended[job.job_id] = record
-                        wanted = None if wanted is None else [run_id for run_id in wanted if run_id != job.job_id]
-                    continue
-                due = self._queue.next_due(kind=KIND, among=wanted)
-                if due is None:
-                    break
-                # Never woken early: it is a pause that ends by time.
-                threading.Event().wait(max(0.0, min((due - now_utc()).total_seconds(), LOOK_S)))
-        return ended
+            devices_of(self._store).look()
+            try:
+                self._run(wanted)
+            except LeaseError:
+                self._conductor.leave()  # whoever holds the lease now decides about these runs
+                raise
+            except BaseException:
+                self.leave()
+                raise
+        return self._ended
 
-    def _take(self, wanted: Collection[int] | None) -> Job | None:
-        """Claims and starts the next run that is due."""
+    def _run(self, wanted: dict[int, None] | None) -> None:
+        max_age_s = GLANCE_S if self.station.capabilities.is_instant else 0.0
+        self._conductor.is_closing = False
+        while True:
+            if self._flags.is_allowed(max_age_s=max_age_s):
+                self._claim(wanted)
+            if self._in_hand:
+                self._conductor.turn(LOOK_S)
+                self._look_for_cancelled()
+                self.flush(only_if_due=True)
+            else:
+                self.flush()
+                if not self._wait_for_work(wanted):
+                    return
+
+    def _claim(self, wanted: dict[int, None] | None) -> None:
+        """Takes up the next runs that are due, as many as there is room for."""
+        among = None
+        if wanted is not None:
+            done = self._ended.keys() | {run.job.job_id for run, _ in self._ending}
+            among = [run_id for run_id in wanted if run_id not in done and run_id not in self._in_hand]
+        room = self.room
+        if room <= 0 or among == []:
+            return
         fencing = self._lease.fencing
         with self._store.write() as tx:
             self._lease.check(tx)
-            if wanted is None:
-                return self._queue.claim(fencing=fencing, kind=KIND, start=True)
-            claims = (self._queue.claim(fencing=fencing, job_id=run_id, start=True) for run_id in wanted)
-            return next((job for job in claims if job is not None), None)
+            jobs = self._queue.claim_many(room, fencing=fencing, kind=KIND, among=among, start=True)
+        for job in jobs:
+            self.take_up(job)
 
-    def _run_one(self, job: Job, capabilities: Capabilities, on_event: OnEvent) -> RunRecord | None:
-        """One run to its end; None when it waits for another attempt."""
-        # A machine that is simulated and remembers every token loses nothing when its journal is a moment behind.
-        is_strict = not (capabilities.is_simulated and capabilities.can_reconcile)
-        journal = Journal(self._store, self._lease, capabilities.machine, is_strict=is_strict)
-        started_at = now_utc()
+    def _wait_for_work(self, wanted: dict[int, None] | None) -> bool:
+        """Waits for what is queued for later, for a moment at most; False when nothing is."""
+        among = None if wanted is None else [one for one in wanted if one not in self._ended]
+        due = None if among == [] else self._queue.next_due(kind=KIND, among=among, without=self._held)
+        if due is None:
+            return False
+        seconds = (due - now_utc()).total_seconds()
+        paused_s = 0.0 if self._flags.is_allowed() else POLL_S
+        self._conductor.turn(min(max(seconds, paused_s), LOOK_S))
+        return True
+
+    @property
+    def station(self) -> Station:
+        """The machine, as it described itself when it was first asked."""
+        return self._open()[0]
+
+    @property
+    def room(self) -> int:
+        """How many more runs can be taken up now."""
+        most = AT_ONCE_INSTANT if self.station.capabilities.is_instant else AT_ONCE
+        resting = {task.job_id for task in self._conductor.tasks if task.rests_until is not None}
+        return most - sum(job_id not in resting for job_id in self._in_hand)
+
+    def take_up(self, job: Job) -> None:
+        """Begins or continues a run that was claimed and started; the conductor brings it forward."""
+        station, journal = self._open()
         try:
             workflow = self._at_hand.pop(job.job_id, None) or load_workflow(self._store, job.job_id)
-            plate = PlateRun(
-                job.job_id,
-                workflow,
-                store=self._store,
-                machine=self._machine,
-                journal=journal,
-                flags=self._flags,
-                on_event=on_event,
-            )
-            halt = plate.go(is_first=job.claimed_at is None)
-            record = self._close(job.job_id, journal, halt, capabilities.machine, started_at)
-        except LeaseError:
-            raise  # whoever holds the lease now decides about this run
         except BaseException:
-            self._put_back(job.job_id, journal)
+            self._queue.postpone(job.job_id, timedelta(0))
             raise
-        if record.status is JobStatus.QUEUED:
-            self._at_hand[job.job_id] = workflow
-            return None
-        on_event(RunDone(record.plate_id, record.n_wells, record.status, record.error, now_utc()))
-        return replace(record, reading=plate.reading)
+        plate = PlateRun(
+            job.job_id,
+            workflow,
+            store=self._store,
+            station=station,
+            journal=journal,
+            on_event=self._tell,
+            may_be_real=self._may_be_real(),
+        )
+        self._in_hand[job.job_id] = InHand(job, workflow, plate, now_utc())
+        task = Task(
+            job.job_id,
+            workflow.plate_id,
+            plate.go(is_first=job.claimed_at is None),
+            station.place,
+            on_end=lambda halt: self._end(job.job_id, halt),
+            on_fault=_raise,
+            priority=job.priority,
+        )
+        self._conductor.begin(task)
 
-    def _close(self, run_id: int, journal: Journal, halt: Halt | None, machine: str, started_at: datetime) -> RunRecord:
-        """Stores what is left of the journal together with how the run ended."""
+    def flush(self, *, only_if_due: bool = False) -> None:
+        """Stores what is in memory: journal entries, and how runs ended; all in one transaction.
+
+        Raises:
+            LeaseError: another dispatcher took over; nothing was stored.
+        """
+        if self._opened is None:
+            return
+        station, journal = self._opened
+        if only_if_due and not journal.is_due:
+            return
+        ending, self._ending = self._ending, []
+        if not ending:
+            if not only_if_due:
+                journal.flush()
+            return
         with self._store.write(durable=journal.is_strict) as tx:
             journal.flush()
-            note_run(tx, run_id, machine=machine, started_at=started_at, finished_at=now_utc())
-            if halt is None:
-                self._queue.complete(run_id)
-            elif halt.retry_in is not None:
-                self._queue.postpone(run_id, halt.retry_in, halt.error)
-                write_log(tx, logging.WARNING, halt.error, run_id)
-            else:
-                self._queue.end(run_id, halt.status, halt.error)
-                write_log(tx, logging.ERROR, halt.error, run_id)
-            return run_record(self._store, run_id)
+            now = now_utc()
+            note_runs(tx, [(run.job.job_id, run.started_at, now) for run, _ in ending], machine=station.name)
+            self._queue.complete_all([run.job.job_id for run, halt in ending if halt is None])
+            for run, halt in ending:
+                if halt is not None:
+                    self._note_halt(tx, run.job, halt)
+            records = self._records([run.job.job_id for run, _ in ending])
+        for run, _ in ending:
+            record = records[run.job.job_id]
+            if record.status is JobStatus.QUEUED:
+                self._at_hand[run.job.job_id] = run.workflow
+                continue
+            self._ended[run.job.job_id] = replace(record, reading=run.plate.reading)
+            self.on_event(RunDone(record.plate_id, record.n_wells, record.status, record.error, now_utc()))
 
-    def _put_back(self, run_id: int, journal: Journal) -> None:
-        """Stores what was done before an error or a keyboard interrupt, so that the run can go on from there."""
+    def leave(self) -> None:
+        """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back."""
+        self._conductor.settle(GRACE_S)
+        resting = {task.job_id: task.rests_until for task in self._conductor.leave()}
+        runs, self._in_hand = list(self._in_hand.values()), {}
+        if self._opened is None:
+            return
         try:
-            with self._store.write(durable=journal.is_strict):
-                journal.flush()
-                self._queue.postpone(run_id, timedelta(0))
+            self.flush()
+            with self._store.write(durable=self._opened[1].is_strict):
+                for run in runs:
+                    until = resting.get(run.job.job_id)
+                    delay = until - now_utc() if until is not None else timedelta(0)
+                    self._queue.postpone(run.job.job_id, max(delay, timedelta(0)))
         except (StoreError, LeaseError) as error:
-            # The first error is on its way up; whoever executes next settles this run from what is stored.
+            # The first error is on its way up; whoever executes next settles these runs from what is stored.
             self._lease.is_new = True
-            log.warning("run %s: the journal could not be stored (%s)", run_id, error)
+            log.warning("%d runs: the journal could not be stored (%s)", len(runs), error)
+
+    def _tell(self, event: Event) -> None:
+        self.on_event(event)
+
+    def _end(self, job_id: int, halt: Halt | None) -> None:
+        self._ending.append((self._in_hand.pop(job_id), halt))
+        self.flush(only_if_due=True)
+        if halt is not None:
+            # It may have left a step open; nobody else gets its devices.
+            devices_of(self._store).look()
+            if halt.is_held:
+                self._held.add(job_id)
+
+    def _note_halt(self, tx: Any, job: Job, halt: Halt) -> None:
+        level = logging.ERROR
+        if halt.is_attempt:
+            after = self._queue.fail(job.job_id, halt.error)
+            level = logging.WARNING if after.status is JobStatus.QUEUED else level
+        elif halt.retry_in is not None:
+            self._queue.postpone(job.job_id, halt.retry_in, halt.error)
+            level = logging.WARNING
+        else:
+            self._queue.end(job.job_id, halt.status, halt.error)
+            level = logging.WARNING if halt.status is JobStatus.PAUSED else level
+        if halt.retry_in is None or job.last_error != halt.error:
+            write_log(tx, level, halt.error, job.job_id)
+
+    def _records(self, job_ids: list[int]) -> dict[int, RunRecord]:
+        if len(job_ids) == 1:
+            return {job_ids[0]: run_record(self._store, job_ids[0])}
+        return {record.run_id: record for record in run_records(self._store, run_ids=job_ids)}
+
+    def _look_for_cancelled(self) -> None:
+        """Ends the waiting of runs that were cancelled while they incubate or wait for a device."""
+        if any(task.rests_until is not None for task in self._conductor.tasks):
+            self._conductor.withdraw(self._queue.cancelling())
+
+    def _open(self) -> tuple[Station, Journal]:
+        if self._opened is None:
+            station = Station.of(self._machine, self._name, self._place)
+            self._opened = station, Journal(self._store, self._lease, station.name, is_strict=station.is_strict)
+        return self._opened
+
+
+def _raise(error: Exception) -> None:
+    raise error

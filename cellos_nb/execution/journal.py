@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -34,6 +36,10 @@ class StepStatus(StrEnum):
     INTERRUPTED = "interrupted"
     """A harmless step cut short by a crash, to be repeated."""
     IN_DOUBT = "in_doubt"
+    CONTINUED = "continued"
+    """A person said how many transfers took effect; the others are done under the next attempt."""
+    DISCARDED = "discarded"
+    """A person threw the plate away before it was known what became of the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,10 @@ class JournalEntry:
     step_uid: str
     attempt: int
     status: StepStatus
+    started_at: datetime
     error: str | None = None
+    transfers_done: int | None = None
+    """Of the whole step, counted from its first transfer, when a person had it continued."""
 
 
 def token_of(plate_id: str, step_uid: str, attempt: int) -> str:
@@ -72,8 +81,12 @@ class Journal:
         self._readings: list[dict[str, str]] = []
         self._stored_at = time.monotonic()
 
-    def started(self, run_id: int, token: str, step_uid: str, attempt: int) -> None:
-        """Notes the intent. When strict, it is on the disk when this returns."""
+    def started(self, run_id: int, token: str, step_uid: str, attempt: int, devices: Sequence[str] = ()) -> datetime:
+        """Notes the intent and returns its time. When strict, it is on the disk when this returns.
+
+        `devices` are held from now until the step's end is noted, also if that takes a person.
+        """
+        now = now_utc()
         self._new[token] = {
             "token": token,
             "run_id": run_id,
@@ -83,10 +96,13 @@ class Journal:
             "machine": self._machine,
             "error": None,
             "fencing": self._lease.fencing,
-            "started_at": now_utc(),
+            "started_at": now,
             "finished_at": None,
+            "devices": ",".join(devices),
+            "transfers_done": None,
         }
         self._noted()
+        return now
 
     def done(self, token: str, reading: Reading | None) -> None:
         """Notes that a step was executed, with what it read."""
@@ -117,10 +133,7 @@ class Journal:
 
     def entries(self, run_id: int) -> tuple[JournalEntry, ...]:
         """What is stored about a run, in the order of the attempts."""
-        query = select(steps.c.token, steps.c.step_uid, steps.c.attempt, steps.c.status, steps.c.error)
-        with self._store.read() as tx:
-            rows = tx.execute(query.where(steps.c.run_id == run_id).order_by(steps.c.attempt)).all()
-        return tuple(JournalEntry(token, uid, n, StepStatus(status), error) for token, uid, n, status, error in rows)
+        return entries_of(self._store, run_id)
 
     def _ended(self, token: str, status: StepStatus, error: str | None) -> None:
         end: dict[str, Any] = {"status": status.value, "error": error, "finished_at": now_utc()}
@@ -130,10 +143,25 @@ class Journal:
             self._changed[token] = {"of_token": token} | end
         self._noted()
 
-    def _noted(self) -> None:
+    @property
+    def is_due(self) -> bool:
+        """Whether what is in memory has waited, or grown, for long enough."""
         n = len(self._new) + len(self._changed)
-        if self.is_strict or n >= GROUP_ENTRIES or time.monotonic() - self._stored_at > GROUP_S:
+        return self.is_strict or n >= GROUP_ENTRIES or time.monotonic() - self._stored_at > GROUP_S
+
+    def _noted(self) -> None:
+        if self.is_due:
             self.flush()
+
+
+def entries_of(store: Store, run_id: int) -> tuple[JournalEntry, ...]:
+    """What is stored about a run, in the order of the attempts."""
+    wanted = [steps.c[name] for name in ("token", "step_uid", "attempt", "status", "started_at", "error")]
+    query = select(*wanted, steps.c.transfers_done).where(steps.c.run_id == run_id).order_by(steps.c.attempt)
+    with store.read() as tx:
+        return tuple(
+            JournalEntry(token, uid, n, StepStatus(status), *rest) for token, uid, n, status, *rest in tx.execute(query)
+        )
 
 
 def reading_of(store: Store, run_id: int) -> Reading | None:

@@ -3,70 +3,33 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
-from functools import cache
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 
 from cellos_nb.errors import InputError
-from cellos_nb.store.prepared import Prepared
+from cellos_nb.execution.jobs import Job, JobStatus, retry_delay_s
+from cellos_nb.execution.queue_statements import (
+    BY_KEY,
+    BY_NUMBER,
+    CLAIM,
+    INSERT,
+    NEEDS,
+    STATUS,
+    WAITING,
+    change_of,
+    due,
+)
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
-FIRST_RETRY_S = 0.5
-LONGEST_RETRY_S = 300.0
+__all__ = ["Job", "JobQueue", "JobStatus", "retry_delay_s"]
 
-
-class JobStatus(StrEnum):
-    """Where a job stands.
-
-    queued → claimed → running → succeeded | dead_letter | in_doubt
-       ▲        └────────┴── retry, crash ──► queued
-       └── requeue ── dead_letter            cancelled from any of the first three
-    """
-
-    QUEUED = "queued"
-    CLAIMED = "claimed"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    """Running, and to be ended after the step in progress."""
-    SUCCEEDED = "succeeded"
-    CANCELLED = "cancelled"
-    DEAD_LETTER = "dead_letter"
-    IN_DOUBT = "in_doubt"
-    """It cannot be told what happened; a person must choose."""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more happens by itself."""
-        return self in {JobStatus.SUCCEEDED, JobStatus.CANCELLED, JobStatus.DEAD_LETTER, JobStatus.IN_DOUBT}
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One piece of work."""
-
-    job_id: int
-    idempotency_key: str
-    kind: str
-    payload: dict[str, Any]
-    status: JobStatus
-    priority: int
-    not_before: datetime | None
-    attempts: int
-    """Attempts that failed."""
-    max_attempts: int
-    last_error: str | None
-    created_at: datetime
-    claimed_at: datetime | None
-    """When it was last claimed; of a job just claimed, the time before. None the first time."""
-    finished_at: datetime | None
+_IN_HAND = (JobStatus.RUNNING, JobStatus.CANCELLING)
 
 
 class JobQueue:
@@ -84,18 +47,28 @@ class JobQueue:
         priority: int = 0,
         not_before: datetime | None = None,
         max_attempts: int = 3,
+        resources: Collection[str] = (),
     ) -> int:
         """Adds a job and returns its number; the same key again returns the same number and changes nothing.
 
+        Args:
+            kind: what sort of work, e.g. `experiment`.
+            payload: what that kind needs to know, as JSON has it.
+            idempotency_key: the name of this piece of work; there is never a second with it.
+            priority: higher goes first.
+            not_before: a moment to come; now when left out.
+            max_attempts: after so many it goes to the dead letters.
+            resources: names of what it needs; while one of them is busy, jobs that do not need it go first.
+
         Raises:
-            InputError: an empty key or kind, or less than one attempt.
+            InputError: an empty key or kind, less than one attempt, or a resource with a comma in its name.
         """
         if not kind or not idempotency_key:
             raise InputError("A job needs a kind and an idempotency key, so that submitting it twice makes one.")
         if max_attempts < 1:
             raise InputError(f"max_attempts: {max_attempts} is too small; give at least 1.")
         with self._store.write() as tx:
-            found = tx.scalar(_BY_KEY, {"key": idempotency_key})
+            found = tx.scalar(BY_KEY, {"key": idempotency_key})
             if found is not None:
                 return int(found)
             return self.add(
@@ -105,6 +78,7 @@ class JobQueue:
                 priority=priority,
                 not_before=not_before,
                 max_attempts=max_attempts,
+                resources=resources,
             )
 
     def add(
@@ -116,6 +90,7 @@ class JobQueue:
         priority: int = 0,
         not_before: datetime | None = None,
         max_attempts: int = 3,
+        resources: Collection[str] = (),
     ) -> int:
         """Adds a job whose key is known to be new, which `submit` would look for."""
         values = {
@@ -128,9 +103,10 @@ class JobQueue:
             "attempts": 0,
             "max_attempts": max_attempts,
             "created_at": now_utc(),
+            "resources": _joined(resources),
         }
         with self._store.write() as tx:
-            return _number(tx.execute(_INSERT, values).inserted_primary_key)
+            return _number(tx.execute(INSERT, values).inserted_primary_key)
 
     def claim(
         self,
@@ -139,6 +115,7 @@ class JobQueue:
         kind: str | None = None,
         job_id: int | None = None,
         start: bool = False,
+        busy: Collection[str] = (),
     ) -> Job | None:
         """Takes the next job that is due, for this caller alone; None when none is.
 
@@ -147,15 +124,44 @@ class JobQueue:
             kind: only jobs of this kind.
             job_id: only this job.
             start: begin it at once, so that there is no moment between in which it could be cancelled.
+            busy: resources that cannot be used now; jobs that need one of them are passed over.
         """
+        among = None if job_id is None else [job_id]
+        jobs = self.claim_many(1, fencing=fencing, kind=kind, among=among, start=start, busy=busy)
+        return jobs[0] if jobs else None
+
+    def claim_many(
+        self,
+        n: int,
+        *,
+        fencing: int | None = None,
+        kind: str | None = None,
+        among: Sequence[int] | None = None,
+        start: bool = False,
+        busy: Collection[str] = (),
+    ) -> list[Job]:
+        """Takes up to `n` jobs that are due, in one transaction. As `claim`; `among` names the jobs to choose from."""
         now, status = now_utc(), JobStatus.RUNNING if start else JobStatus.CLAIMED
-        asked = {"now": now, "kind": kind, "of_job": job_id}
         with self._store.write() as tx:
-            row = tx.execute(_DUE[kind is not None, job_id is not None], asked).first()
-            if row is None:
-                return None
-            _CLAIM(tx, {"of_job": row.action_id, "to": status.value, "fence": fencing, "at": now})
-        return _job(row, status)
+            asked = {"now": now, "kind": kind, "n": n}
+            if among is not None:
+                each = (tx.execute(due(kind is not None, "job"), asked | {"of_job": one}).first() for one in among)
+                rows = list(islice((row for row in each if row is not None), n))
+            elif busy:
+                free = [needs for needs in self._needs() if not set(busy) & set(needs.split(","))]
+                found = [row for one in free for row in tx.execute(due(kind is not None, "for"), asked | {"of": one})]
+                rows = sorted(found, key=lambda row: (-row.priority, row.action_id))[:n]
+            else:
+                rows = list(tx.execute(due(kind is not None, "any"), asked))
+            if rows:
+                change = {"to": status.value, "fence": fencing, "at": now}
+                CLAIM(tx, [change | {"of_job": row.action_id} for row in rows])
+        return [_job(row, status) for row in rows]
+
+    def _needs(self) -> list[str]:
+        """The different resources that waiting jobs need, however many jobs there are."""
+        with self._store.read() as tx:
+            return list(tx.execute(NEEDS).scalars())
 
     def start(self, job_id: int) -> bool:
         """Notes that a claimed job begins; False when it was cancelled in the meantime and must not."""
@@ -168,6 +174,22 @@ class JobQueue:
             InputError: it is not running.
         """
         self._end(job_id, JobStatus.SUCCEEDED, None)
+
+    def complete_all(self, job_ids: Sequence[int]) -> None:
+        """Ends several running jobs as succeeded; all of them or none.
+
+        Raises:
+            InputError: one is not running.
+        """
+        if not job_ids:
+            return
+        ended = {f"to_{name}": value for name, value in _ended(JobStatus.SUCCEEDED, None).items()}
+        change = change_of(_IN_HAND, *_ended(JobStatus.SUCCEEDED, None))
+        with self._store.write() as tx:
+            done = change(tx, [ended | {"of_job": job_id} for job_id in job_ids])
+            if done.rowcount != len(job_ids):
+                other = next(one for one in job_ids if self.status(one) is not JobStatus.SUCCEEDED)
+                raise self._not_in_state(other, "running")
 
     def fail(self, job_id: int, error: str) -> Job:
         """Ends an attempt. The job waits for its next one, longer each time, or goes to the dead letters.
@@ -209,12 +231,13 @@ class JobQueue:
     def cancel(self, job_id: int, reason: str = "cancelled") -> JobStatus:
         """Cancels a job; a running one ends after the step in progress. One that has ended stays as it is."""
         with self._store.write():
-            if not self._move(job_id, (JobStatus.QUEUED, JobStatus.CLAIMED), _ended(JobStatus.CANCELLED, reason)):
+            idle = (JobStatus.QUEUED, JobStatus.CLAIMED, JobStatus.PAUSED)
+            if not self._move(job_id, idle, _ended(JobStatus.CANCELLED, reason)):
                 self._move(job_id, (JobStatus.RUNNING,), {"status": JobStatus.CANCELLING, "last_error": reason})
             return self.job(job_id).status
 
     def requeue(self, job_id: int) -> None:
-        """Gives a job from the dead letters its attempts anew, or asks again about one in doubt.
+        """Gives a job from the dead letters its attempts anew, or asks again about one that is held.
 
         Raises:
             InputError: it is neither.
@@ -225,24 +248,35 @@ class JobQueue:
             "not_before": None,
             "finished_at": None,
         }
-        if not self._move(job_id, (JobStatus.DEAD_LETTER, JobStatus.IN_DOUBT), values):
-            raise self._not_in_state(job_id, "in the dead letters or in doubt")
+        if not self._move(job_id, (JobStatus.DEAD_LETTER, JobStatus.IN_DOUBT, JobStatus.PAUSED), values):
+            raise self._not_in_state(job_id, "in the dead letters, in doubt or paused")
 
-    def recover(self, kind: str) -> int:
+    def recover(self, kind: str | None = None) -> int:
         """Puts back what was claimed or begun and not ended; returns how many jobs that were.
 
         For the holder of the lease alone, when it has none of that kind in hand: then they are left by a crash.
         """
-        left = actions.c.kind == kind
         begun = (JobStatus.CLAIMED, JobStatus.RUNNING, JobStatus.CANCELLING)
+        left: ColumnElement[bool] = actions.c.status.in_(begun)
+        if kind is not None:
+            left = left & (actions.c.kind == kind)
         with self._store.read() as tx:
-            if tx.scalar(select(actions.c.action_id).where(left, actions.c.status.in_(begun)).limit(1)) is None:
+            if tx.scalar(select(actions.c.action_id).where(left).limit(1)) is None:
                 return 0
         with self._store.write() as tx:
             ending = update(actions).where(left, actions.c.status == JobStatus.CANCELLING)
             tx.execute(ending, {"status": JobStatus.CANCELLED, "finished_at": now_utc()})
-            back = update(actions).where(left, actions.c.status.in_(begun[:2]))
-            return tx.execute(back, {"status": JobStatus.QUEUED}).rowcount
+            return tx.execute(update(actions).where(left), {"status": JobStatus.QUEUED}).rowcount
+
+    def status(self, job_id: int) -> JobStatus:
+        """Where one job stands.
+
+        Raises:
+            InputError: there is none with that number.
+        """
+        with self._store.read() as tx:
+            found = tx.scalar(STATUS, {"of_job": job_id})
+        return self.job(job_id).status if found is None else JobStatus(found)
 
     def job(self, job_id: int) -> Job:
         """One job.
@@ -251,7 +285,7 @@ class JobQueue:
             InputError: there is none with that number.
         """
         with self._store.read() as tx:
-            row = tx.execute(_BY_NUMBER, {"of_job": job_id}).first()
+            row = tx.execute(BY_NUMBER, {"of_job": job_id}).first()
         if row is None:
             raise InputError(f"There is no job {job_id} in {self._store.where}. List them with `cellos queue`.")
         return _job(row)
@@ -264,6 +298,12 @@ class JobQueue:
         with self._store.read() as tx:
             return tuple(_job(row) for row in tx.execute(query))
 
+    def cancelling(self) -> frozenset[int]:
+        """The running jobs that are to end."""
+        with self._store.read() as tx:
+            found = tx.execute(select(actions.c.action_id).where(actions.c.status == JobStatus.CANCELLING))
+            return frozenset(found.scalars())
+
     def dead_letters(self) -> tuple[Job, ...]:
         """The jobs that were given up, with their last error."""
         return self.jobs(JobStatus.DEAD_LETTER)
@@ -275,13 +315,17 @@ class JobQueue:
             counts: dict[str, int] = {status: n for status, n in tx.execute(query)}  # noqa: C416 — rows are no pairs to mypy
         return {status.value: counts.get(status.value, 0) for status in JobStatus}
 
-    def next_due(self, *, kind: str | None = None, among: Collection[int] | None = None) -> datetime | None:
+    def next_due(
+        self, *, kind: str | None = None, among: Collection[int] | None = None, without: Collection[int] = ()
+    ) -> datetime | None:
         """The earliest time at which a waiting job may be claimed; None when none waits."""
-        query = select(actions.c.not_before).where(_WAITING)
+        query = select(actions.c.not_before).where(WAITING)
         if kind is not None:
             query = query.where(actions.c.kind == kind)
         if among is not None:
             query = query.where(actions.c.action_id.in_(among))
+        if without:
+            query = query.where(actions.c.action_id.not_in(without))
         # No time at all comes first: it is due now.
         with self._store.read() as tx:
             row = tx.execute(query.order_by(actions.c.not_before.is_not(None), actions.c.not_before).limit(1)).first()
@@ -292,62 +336,24 @@ class JobQueue:
     def _move(self, job_id: int, from_: tuple[JobStatus, ...], values: dict[str, Any]) -> bool:
         with self._store.write() as tx:
             named = {f"to_{name}": value for name, value in values.items()}
-            return _change(from_, *values)(tx, {"of_job": job_id, **named}).rowcount == 1
+            return change_of(from_, *values)(tx, {"of_job": job_id, **named}).rowcount == 1
 
     def _end(self, job_id: int, status: JobStatus, error: str | None, *, attempts: int | None = None) -> None:
         values = _ended(status, error)
         if attempts is not None:
             values["attempts"] = attempts
-        if not self._move(job_id, (JobStatus.RUNNING, JobStatus.CANCELLING), values):
+        if not self._move(job_id, _IN_HAND, values):
             raise self._not_in_state(job_id, "running")
 
     def _not_in_state(self, job_id: int, wanted: str) -> InputError:
         return InputError(f"Job {job_id} is not {wanted} but {self.job(job_id).status}.")
 
 
-def retry_delay_s(attempt: int) -> float:
-    """Seconds to wait after the given failed attempt: doubling, capped, and spread so that many do not return at once.
-
-    The spread decides when, never what, so it needs no seed.
-    """
-    longest = min(FIRST_RETRY_S * 2 ** (attempt - 1), LONGEST_RETRY_S)
-    return random.uniform(longest / 2, longest)  # noqa: S311
-
-
-# Spelled out, because an index over waiting jobs alone is not used for a parameter.
-_WAITING = actions.c.status == literal_column("'queued'")
-
-
-def _due(*, has_kind: bool, is_one: bool) -> Select[Any]:
-    """The next job to claim."""
-    is_time = or_(actions.c.not_before.is_(None), actions.c.not_before <= bindparam("now"))
-    query = select(actions).where(_WAITING, is_time)
-    if has_kind:
-        query = query.where(actions.c.kind == bindparam("kind"))
-    if is_one:
-        query = query.where(actions.c.action_id == bindparam("of_job"))
-    return query.order_by(actions.c.priority.desc(), actions.c.action_id).limit(1)
-
-
-# Built once: building a statement costs more than executing it.
-_DUE = {(kind, one): _due(has_kind=kind, is_one=one) for kind in (False, True) for one in (False, True)}
-_BY_KEY = select(actions.c.action_id).where(actions.c.idempotency_key == bindparam("key"))
-_BY_NUMBER = select(actions).where(actions.c.action_id == bindparam("of_job"))
-_INSERT = insert(actions)
-_CLAIM = Prepared(
-    update(actions)
-    .where(actions.c.action_id == bindparam("of_job"))
-    .values(status=bindparam("to"), fencing=bindparam("fence"), claimed_at=bindparam("at"))
-)
-
-
-@cache
-def _change(from_: tuple[JobStatus, ...], *columns: str) -> Prepared:
-    """Sets columns of one job to `to_<column>`, if it has one of the statuses."""
-    # Not IN, whose list SQLAlchemy would expand anew each time.
-    is_in_state = or_(*(actions.c.status == status.value for status in from_))
-    change = update(actions).where(actions.c.action_id == bindparam("of_job"), is_in_state)
-    return Prepared(change.values({name: bindparam(f"to_{name}") for name in columns}))
+def _joined(resources: Collection[str]) -> str:
+    wrong = [name for name in resources if not name or "," in name]
+    if wrong:
+        raise InputError(f"resources: {wrong[0]!r} cannot be a name; it is empty or has a comma in it.")
+    return ",".join(sorted(set(resources)))
 
 
 def _number(primary_key: Any) -> int:
@@ -373,4 +379,5 @@ def _job(row: Row[Any], status: JobStatus | None = None) -> Job:
         created_at=row.created_at,
         claimed_at=row.claimed_at,
         finished_at=row.finished_at,
+        resources=tuple(row.resources.split(",")) if row.resources else (),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,8 @@ from cellos_nb.workflow.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
-KIND = "workflow"
+KIND = "experiment"
+"""Of a job that executes a workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def add_run(
     cost_usd: float = 0.0,
     priority: int = 0,
     not_before: datetime | None = None,
+    resources: Collection[str] = (),
 ) -> int:
     """Queues a workflow under its plate as idempotency key, and returns the run's number.
 
@@ -71,7 +73,12 @@ def add_run(
                 )
             return int(found.run_id)
         run_id = JobQueue(store).add(
-            KIND, {"plate_id": key}, idempotency_key=key, priority=priority, not_before=not_before
+            KIND,
+            {"plate_id": key},
+            idempotency_key=key,
+            priority=priority,
+            not_before=not_before,
+            resources=resources,
         )
         values = {
             "run_id": run_id,
@@ -107,11 +114,15 @@ def load_workflow(store: Store, run_id: int) -> Workflow:
         ) from error
 
 
-def run_records(store: Store, *, batch_id: str | None = None) -> tuple[RunRecord, ...]:
-    """Runs in the order submitted: of one batch, or all."""
+def run_records(
+    store: Store, *, batch_id: str | None = None, run_ids: Collection[int] | None = None
+) -> tuple[RunRecord, ...]:
+    """Runs in the order submitted: of one batch, those named, or all."""
     query = _RUNS.order_by(runs.c.run_id)
     if batch_id is not None:
         query = query.where(runs.c.batch_id == batch_id)
+    if run_ids is not None:
+        query = query.where(runs.c.run_id.in_(run_ids))
     with store.read() as tx:
         return tuple(_record(row) for row in tx.execute(query))
 
@@ -135,9 +146,9 @@ def run_of_plate(store: Store, plate_id: str) -> RunRecord:
     return _record(row)
 
 
-def note_run(tx: Connection, run_id: int, machine: str, started_at: datetime, finished_at: datetime) -> None:
-    """Notes where and when a run was executed; the first start counts."""
-    _NOTE(tx, {"of_run": run_id, "on": machine, "from": started_at, "to": finished_at})
+def note_runs(tx: Connection, executed: Sequence[tuple[int, datetime, datetime]], machine: str) -> None:
+    """Notes where runs were executed and, for each number, from when to when; the first start counts."""
+    _NOTE(tx, [{"of_run": run_id, "on": machine, "from": start, "to": end} for run_id, start, end in executed])
 
 
 def write_log(

@@ -129,10 +129,20 @@ actions = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("claimed_at", UtcTime),
     Column("finished_at", UtcTime),
+    Column("resources", Text, nullable=False, server_default=""),  # what it needs, sorted, separated by commas
 )
 # Only what waits stands in this index, so that a claim costs the same after a million finished actions.
 Index(
     "ix_actions_waiting",
+    actions.c.priority.desc(),
+    actions.c.action_id,
+    sqlite_where=text("status = 'queued'"),
+    postgresql_where=text("status = 'queued'"),
+)
+# The same for each set of resources, so that a stuck one does not make a claim look through all that wait for it.
+Index(
+    "ix_actions_waiting_for",
+    actions.c.resources,
     actions.c.priority.desc(),
     actions.c.action_id,
     sqlite_where=text("status = 'queued'"),
@@ -168,6 +178,16 @@ steps = Table(
     Column("fencing", Integer, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
+    Column("devices", Text, nullable=False, server_default=""),  # held while the step is open, separated by commas
+    Column("transfers_done", Integer),  # of a step that a person had continued after so many
+)
+# Steps that hold devices: few, however many were ever done.
+Index(
+    "ix_steps_open",
+    steps.c.run_id,
+    steps.c.devices,
+    sqlite_where=text("status IN ('started', 'in_doubt')"),
+    postgresql_where=text("status IN ('started', 'in_doubt')"),
 )
 
 readings = Table(
@@ -197,6 +217,20 @@ control_flags = Table(
     Column("reason", Text, nullable=False),
     Column("set_by", Text, nullable=False),
     Column("set_at", UtcTime, nullable=False),
+)
+
+tick_ledger = Table(
+    "tick_ledger",
+    metadata,
+    Column("tick_id", Integer, primary_key=True),
+    Column("fencing", Integer, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("attempted", Integer, nullable=False),
+    Column("succeeded", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("notes", Text, nullable=False),
 )
 
 proofs = Table(

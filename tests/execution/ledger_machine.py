@@ -31,6 +31,7 @@ class LedgerMachine:
             assays=("viability",),
             min_volume_ul=0.0025,
             max_volume_ul=1000.0,
+            hour_s=0.0,
         )
         self.trouble: dict[str, list[Exception]] = {}
         """By step uid, or plate and step uid: what to raise instead of executing, first to last."""

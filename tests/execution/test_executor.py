@@ -20,7 +20,7 @@ from cellos_nb.errors import (
     StoppedError,
     StoreCorruptError,
 )
-from cellos_nb.execution import plate_run
+from cellos_nb.execution import conductor, plate_run
 from cellos_nb.execution.approvals import approve
 from cellos_nb.execution.control import ControlFlags
 from cellos_nb.execution.events import RunDone, RunStarted, StepDone, StepFailed, StepStarted
@@ -274,6 +274,7 @@ def test_a_person_may_discard_a_held_plate(store, machine):
 
 def test_a_killed_queue_stops_between_steps_and_continues_after(store, machine, monkeypatch):
     monkeypatch.setattr(plate_run, "GLANCE_S", -1.0)
+    monkeypatch.setattr(conductor, "GLANCE_S", -1.0)
     flags = ControlFlags(store)
 
     def kill_after_seeding(event):
@@ -310,6 +311,7 @@ def test_a_paused_queue_starts_nothing_until_it_is_resumed(store, machine, monke
 
 def test_a_running_run_that_is_cancelled_ends_after_its_step(store, machine, monkeypatch):
     monkeypatch.setattr(plate_run, "GLANCE_S", -1.0)
+    monkeypatch.setattr(conductor, "GLANCE_S", -1.0)
 
     def cancel_after_seeding(event):
         if isinstance(event, StepDone) and event.step_uid == "1-seed":

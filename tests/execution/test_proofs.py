@@ -16,7 +16,7 @@ from plates import plate
 from sqlalchemy import select
 
 from cellos_nb.domain.campaign import CampaignConfig
-from cellos_nb.errors import ArtifactError, MachineRefusedError
+from cellos_nb.errors import ApprovalError, ArtifactError, MachineRefusedError
 from cellos_nb.execution.approvals import approve
 from cellos_nb.execution.artifacts import ArtifactStore
 from cellos_nb.execution.proof import newest_proof, prove, read_proof
@@ -169,9 +169,15 @@ def test_a_real_machine_runs_the_campaign_that_was_proved_and_approved_and_no_ot
         for proof in lab.prove(CONFIG):
             tomorrow = now_utc() + timedelta(days=1)
             approve(lab.store, proof.workflow_sha256, machine="ledger", person="Ada", expires_at=tomorrow)
-        refused = lab.run(CampaignConfig.from_dict(CONFIG.to_dict() | {"name": "Other"}))
-        assert refused.status == "failed"
-        assert "nobody approved this workflow" in refused.summary().stop_reason
+        with pytest.raises(ApprovalError, match="nobody approved this workflow"):
+            lab.run(CampaignConfig.from_dict(CONFIG.to_dict() | {"name": "Other"}))
+        refused = lab.campaign("other")
+        assert refused.status == "paused"
         assert not robot.effects()
+        # What it would have done is there to be read, approved, and then done.
+        (workflow,) = refused.workflows()
+        approve(lab.store, workflow.sha256, machine="ledger", person="Ada", expires_at=tomorrow)
+        assert lab.resume("other").status == "finished"
+        assert set(robot.effects().values()) == {1}
         assert lab.run(CONFIG).status == "finished"
         assert set(robot.effects().values()) == {1}

@@ -97,7 +97,7 @@ def test_a_dead_letter_can_be_queued_again_with_new_attempts(queue):
     queue.fail(job, "once")
     queue.requeue(job)
     assert queue.claim().attempts == 0
-    with pytest.raises(InputError, match="is not in the dead letters or in doubt but claimed"):
+    with pytest.raises(InputError, match="is not in the dead letters, in doubt or paused but claimed"):
         queue.requeue(job)
 
 

@@ -1,0 +1,76 @@
+"""Jobs: pieces of work, and where each stands."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 300.0
+
+
+class JobStatus(StrEnum):
+    """Where a job stands.
+
+    queued → claimed → running → succeeded | dead_letter | in_doubt | paused
+       ▲        └────────┴── retry, crash ──► queued
+       └── requeue ── dead_letter | in_doubt | paused        cancelled from any of the first three, and from paused
+    """
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    """Running, and to be ended after the step in progress."""
+    SUCCEEDED = "succeeded"
+    CANCELLED = "cancelled"
+    DEAD_LETTER = "dead_letter"
+    IN_DOUBT = "in_doubt"
+    """It cannot be told what happened; a person must choose."""
+    PAUSED = "paused"
+    """It waits for a person to allow it."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self not in {JobStatus.QUEUED, JobStatus.CLAIMED, JobStatus.RUNNING, JobStatus.CANCELLING}
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has to decide before it can go on or end."""
+        return self in {JobStatus.IN_DOUBT, JobStatus.PAUSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work."""
+
+    job_id: int
+    idempotency_key: str
+    kind: str
+    payload: dict[str, Any]
+    status: JobStatus
+    priority: int
+    not_before: datetime | None
+    attempts: int
+    """Attempts that failed."""
+    max_attempts: int
+    last_error: str | None
+    created_at: datetime
+    claimed_at: datetime | None
+    """When it was last claimed; of a job just claimed, the time before. None the first time."""
+    finished_at: datetime | None
+    resources: tuple[str, ...] = ()
+    """What it needs, by name; a machine that is stuck holds up those that need it and no other."""
+
+
+def retry_delay_s(attempt: int) -> float:
+    """Seconds to wait after the given failed attempt: doubling, capped, and spread so that many do not return at once.
+
+    The spread decides when, never what, so it needs no seed.
+    """
+    longest = min(FIRST_RETRY_S * 2 ** (attempt - 1), LONGEST_RETRY_S)
+    return random.uniform(longest / 2, longest)  # noqa: S311

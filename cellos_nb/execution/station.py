@@ -1,0 +1,74 @@
+"""A machine as execution sees it: under a name of its own, with the place where its calls run and their time limits."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from cellos_nb.domain.machine import Capabilities
+from cellos_nb.domain.step import Step, StepKind
+from cellos_nb.execution.orders import Call
+from cellos_nb.execution.places import Here, Threads
+from cellos_nb.hardware.interface import HardwareInterface
+
+QUESTION_LIMIT_S = 60.0
+"""After so long a question to a machine counts as unanswered."""
+LEAST_LIMIT_S = 600.0
+"""What every step may take, and what is added to three times its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One machine, opened."""
+
+    name: str
+    """Tells it from all other machines of the database, also from equal ones."""
+    machine: HardwareInterface
+    capabilities: Capabilities
+    place: Executor
+
+    @classmethod
+    def of(cls, machine: HardwareInterface, name: str | None = None, place: Executor | None = None) -> Station:
+        """A machine as it describes itself; simulated ones that take no time are called in the caller's thread."""
+        capabilities = machine.describe()
+        usual = Here() if capabilities.is_instant else Threads()
+        return cls(name or capabilities.machine, machine, capabilities, place or usual)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether each intent is on the disk before the machine is called.
+
+        A machine that is simulated and remembers every token loses nothing when its journal is a moment behind.
+        """
+        return not (self.capabilities.is_simulated and self.capabilities.can_reconcile)
+
+    def devices_for(self, kind: StepKind) -> tuple[str, ...]:
+        """The devices that a step of this kind takes, told apart from those of other machines."""
+        return tuple(f"{self.name}/{device}" for device in self.capabilities.devices_for(kind))
+
+    def preflight(self, step: Step) -> Call:
+        """Has the machine check a step."""
+        return Call(self.machine.preflight, (step,), self._question_s, f"{self.name}: the check of step {step.uid}")
+
+    def execute(self, step: Step, token: str) -> Call:
+        """Has the machine execute a step."""
+        return Call(self.machine.execute, (step, token), self.limit_s(step), f"{self.name}: step {step.uid}")
+
+    def reconcile(self, token: str) -> Call:
+        """Asks the machine what became of a step."""
+        return Call(self.machine.reconcile, (token,), self._question_s, f"{self.name}: what became of {token}")
+
+    @property
+    def _question_s(self) -> float:
+        limit = self.capabilities.time_limit_s
+        return QUESTION_LIMIT_S if limit is None else min(limit, QUESTION_LIMIT_S)
+
+    def limit_s(self, step: Step) -> float:
+        """After how long a step counts as stuck."""
+        can = self.capabilities
+        if can.time_limit_s is not None:
+            return can.time_limit_s
+        n_transfers = len(step.transfers) if step.transfers else 0
+        n_read = len(step.readout.wells) * step.readout.n_sites if step.readout else 0
+        expected_s = n_transfers * can.seconds_per_transfer + n_read * can.seconds_per_well_read
+        return 3 * expected_s + LEAST_LIMIT_S
