@@ -161,7 +161,7 @@ class JobQueue:
     def _needs(self) -> list[str]:
         """The different resources that waiting jobs need, however many jobs there are."""
         with self._store.read() as tx:
-            return list(tx.execute(NEEDS).scalars())
+            return list(tx.execute(NEEDS[tx.dialect.name]).scalars())
 
     def start(self, job_id: int) -> bool:
         """Notes that a claimed job begins; False when it was cancelled in the meantime and must not."""

@@ -30,13 +30,19 @@ def due(has_kind: bool, which: Literal["any", "for", "job"]) -> Select[Any]:  # 
 
 
 # Jumps from one set of resources to the next, so that it costs the same for 100,000 jobs that need the same.
-NEEDS = text(
-    "WITH RECURSIVE needs(resources) AS ("
-    "SELECT min(resources) FROM actions WHERE status = 'queued' UNION ALL "
-    "SELECT (SELECT min(resources) FROM actions WHERE status = 'queued' AND actions.resources > needs.resources) "
-    "FROM needs WHERE needs.resources IS NOT NULL) "
-    "SELECT resources FROM needs WHERE resources IS NOT NULL"
-)
+_NEEDS = """
+    WITH RECURSIVE needs(resources) AS (
+        SELECT min(resources) FROM actions {index} WHERE status = 'queued'
+        UNION ALL
+        SELECT (SELECT min(resources) FROM actions {index}
+                WHERE status = 'queued' AND actions.resources > needs.resources)
+        FROM needs WHERE needs.resources IS NOT NULL)
+    SELECT resources FROM needs WHERE resources IS NOT NULL
+"""
+NEEDS = {
+    "sqlite": text(_NEEDS.format(index="INDEXED BY ix_actions_waiting_for")),
+    "postgresql": text(_NEEDS.format(index="")),
+}
 BY_KEY = select(actions.c.action_id).where(actions.c.idempotency_key == bindparam("key"))
 BY_NUMBER = select(actions).where(actions.c.action_id == bindparam("of_job"))
 STATUS = select(actions.c.status).where(actions.c.action_id == bindparam("of_job"))

@@ -15,6 +15,9 @@ def upgrade() -> None:
     """Adds columns and the ledger; what is queued needs nothing by name and is executed as before."""
     op.execute("UPDATE actions SET kind = 'experiment' WHERE kind = 'workflow'")
     op.add_column("actions", sa.Column("resources", sa.Text(), nullable=False, server_default=""))
+    op.drop_index("ix_actions_waiting", table_name="actions")
+    op.drop_index("ix_actions_status", table_name="actions")
+    op.create_index("ix_actions_by_status", "actions", ["status", sa.text("priority DESC"), "action_id"], unique=False)
     waiting = sa.text("status = 'queued'")
     op.create_index(
         "ix_actions_waiting_for",
