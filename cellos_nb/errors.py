@@ -60,6 +60,22 @@ class AnalysisError(InputError):
     """The numbers given do not allow the analysis asked for."""
 
 
+class MessageError(InputError):
+    """A message to people cannot be sent as it is: no title, or one of several lines."""
+
+
+class ChannelNotConfiguredError(InputError):
+    """Messages were to go to a channel for which the environment names no address."""
+
+
+class ChannelUrlError(InputError):
+    """An address in the environment cannot be used, or an address was given in place of a channel's name."""
+
+
+class NotDeliveredError(CellosError):
+    """A service did not take a message; what was to be told is kept, and the run goes on."""
+
+
 class StoreError(CellosError):
     """The database cannot be opened, read or written."""
 

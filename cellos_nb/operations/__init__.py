@@ -1,0 +1,1 @@
+"""Running a lab: what happens around the experiments."""
