@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cellos_nb.domain.codec import UNKNOWN_KEYS_ARE_REFUSED
 from cellos_nb.errors import ChannelNotConfiguredError, ChannelUrlError
-from cellos_nb.operations.notifications.masking import masked
+from cellos_nb.operations.notifications.masking import without_addresses
 
 EVERYONE = "CELLOS_NOTIFY_URLS"
 """The variable of the channel without a name."""
@@ -45,7 +45,7 @@ class Channel:
     def __post_init__(self) -> None:
         if self.name and not _NAME.fullmatch(self.name):
             raise ChannelUrlError(
-                f"{masked(self.name)!r} is no name of a channel; use letters, digits, blanks, - and _. "
+                f"{without_addresses(self.name)!r} is no name of a channel; use letters, digits, blanks, - and _. "
                 f"An address does not belong here: it stands in the environment, in {NAMED}<NAME>."
             )
 

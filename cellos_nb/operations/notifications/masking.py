@@ -40,10 +40,16 @@ def secrets_of(address: str) -> frozenset[str]:
     return frozenset(form for form in written | decoded | {quote(part, safe="") for part in decoded} if form)
 
 
-def masked(text: str, secrets: Iterable[str] = ()) -> str:
-    """A text with every secret in it replaced, and every address but its kind."""
-    # Apprise shows the first and last letter of each token: too much of a short one.
-    text = re.sub(r"(?<=\w://)\S+", MASK, text)
+def without_addresses(text: str) -> str:
+    """A text with nothing but the kind left of every address.
+
+    Apprise shows the first and last letter of each token: too much of a short one.
+    """
+    return re.sub(r"(?<=\w://)\S+", MASK, text)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """A text with every secret in it replaced."""
     for secret in sorted(secrets, key=len, reverse=True):
         # A short one, such as the user `me`, is not looked for inside of words.
         pattern = re.escape(secret) if len(secret) > SHORTEST else rf"(?<!\w){re.escape(secret)}(?!\w)"
@@ -70,6 +76,8 @@ class SecretFilter(logging.Filter):
         if record.exc_info:
             text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
             record.exc_info = None
+        if record.name == "apprise":  # the others serve everybody in this process
+            text = without_addresses(text)
         record.msg, record.args, record.exc_text = masked(text, self._secrets), (), None
         return True
 

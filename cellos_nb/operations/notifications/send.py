@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cellos_nb.errors import ChannelUrlError, NotDeliveredError
 from cellos_nb.operations.notifications.channel import Channel, service_of
 from cellos_nb.operations.notifications.delivery import Delivery, ServiceOutcome
-from cellos_nb.operations.notifications.masking import GUARD, masked, secrets_of
+from cellos_nb.operations.notifications.masking import GUARD, masked, secrets_of, without_addresses
 from cellos_nb.operations.notifications.message import Message
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def send(message: Message, channel: Channel, *, timeout_s: float = TIMEOUT_S) ->
             why = f"did not answer within {timeout_s:g} s, so the message may or may not have arrived"
             outcomes.append(ServiceOutcome(n, kind, why, is_uncertain=True))
         except NotDeliveredError as failure:
-            outcomes.append(ServiceOutcome(n, kind, masked(str(failure), secrets_of(addresses[n]))))
+            outcomes.append(ServiceOutcome(n, kind, masked(without_addresses(str(failure)), secrets_of(addresses[n]))))
         else:
             outcomes.append(ServiceOutcome(n, kind, error))
     delivery = Delivery(channel, message.sha256, tuple(outcomes))
