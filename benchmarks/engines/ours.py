@@ -1,0 +1,222 @@
+"""cellos_nb: workflows of one proposal, five steps each, compiled beforehand, through the full journal.
+
+A function for each setting opens what is measured. Run by `run.py`, or alone: `ours.py --setting grouped --profile`
+prints where the time of a run goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from measure import N_STEPS, measured
+from sqlalchemy import Connection
+
+from cellos_nb import ExperimentProposal
+from cellos_nb.domain.machine import Capabilities, Outcome, OutcomeState
+from cellos_nb.domain.reading import Reading
+from cellos_nb.domain.step import Step
+from cellos_nb.execution.approvals import approve
+from cellos_nb.execution.autonomous import default_plan
+from cellos_nb.execution.executor import WorkflowExecutor
+from cellos_nb.execution.proof import prove
+from cellos_nb.execution.queue import JobQueue
+from cellos_nb.hardware.interface import HardwareInterface
+from cellos_nb.hardware.virtual import VirtualMachine
+from cellos_nb.store.store import Store
+from cellos_nb.units import now_utc
+from cellos_nb.workflow.compile import compile_plates
+from cellos_nb.workflow.workflow import Workflow
+
+
+class DurableStore(Store):
+    """Every transaction is on the disk before it returns: synchronous=FULL, synchronous_commit=on."""
+
+    def write(self, *, durable: bool = False) -> AbstractContextManager[Connection]:  # noqa: ARG002 — it always is
+        return super().write(durable=True)
+
+
+class Physical:
+    """A machine that counts as real and moves nothing: every intent is committed before a step, and each approved."""
+
+    def __init__(self) -> None:
+        self._within = VirtualMachine(name="bench")
+
+    def describe(self) -> Capabilities:
+        return replace(self._within.describe(), is_simulated=False, can_reconcile=False)
+
+    def preflight(self, step: Step) -> None:
+        self._within.preflight(step)
+
+    def execute(self, step: Step, token: str) -> Reading | None:
+        return self._within.execute(step, token)
+
+    def reconcile(self, token: str) -> Outcome:  # noqa: ARG002 — it cannot tell
+        return Outcome(OutcomeState.UNKNOWN)
+
+    def stop(self) -> None:
+        self._within.stop()
+
+
+def simulated(folder: Path) -> VirtualMachine:
+    return VirtualMachine(folder / "machine.ledger")
+
+
+def grouped(database: str, folder: Path) -> tuple[Store, HardwareInterface]:
+    """Journal entries share commits, and every commit is on the disk."""
+    return DurableStore.open(database), simulated(folder)
+
+
+def grouped_as_shipped(database: str, folder: Path) -> tuple[Store, HardwareInterface]:
+    """The same with the default: a crash of the computer may take the last moment, a crash of the process nothing."""
+    return Store.open(database), simulated(folder)
+
+
+def strict(database: str, _: Path) -> tuple[Store, HardwareInterface]:
+    """The intent on the disk before each step, what came of it after."""
+    return Store.open(database), Physical()
+
+
+SETTINGS = {"grouped": grouped, "grouped_as_shipped": grouped_as_shipped, "strict": strict}
+
+
+def compiled(n: int, machine: Capabilities, name: str) -> list[Workflow]:
+    """Workflows of five steps, one proposal each."""
+    proposals = [ExperimentProposal("U2OS", "staurosporine", 1 + 9 * k / n, proposal_id=f"e{k}") for k in range(n)]
+    plan, made = default_plan(proposals[:1], 96), []
+    for k, proposal in enumerate(proposals):
+        (workflow,) = compile_plates([proposal], plan, machine, batch_id=f"{name}{k}", seed=k)
+        if len(workflow.steps) != N_STEPS:
+            raise SystemExit(
+                f"{workflow.plate_id} has {len(workflow.steps)} steps; the engines beside it have {N_STEPS}."
+            )
+        made.append(workflow)
+    return made
+
+
+def allowed(store: Store, machine: Capabilities, workflows: list[Workflow]) -> list[Workflow]:
+    """Approved, where the machine counts as real."""
+    if not machine.is_simulated:
+        for workflow in workflows:
+            prove(store, workflow, machine)
+            until = now_utc() + timedelta(days=1)
+            approve(store, workflow.sha256, machine=machine.machine, person="benchmark", expires_at=until)
+    return workflows
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[tuple[Store, HardwareInterface]]:
+    store, machine = SETTINGS[args.setting](args.url or str(args.folder / "lab.db"), args.folder)
+    with store:
+        yield store, machine
+        machine.stop()
+
+
+def run(args: argparse.Namespace) -> None:
+    with opened(args) as (store, machine):
+        facts = machine.describe()
+        many = allowed(store, facts, compiled(args.runs, facts, "many"))
+        single = allowed(store, facts, compiled(args.single + 1, facts, "single"))
+        executor = WorkflowExecutor(store, machine)
+
+        def together(_: int) -> None:
+            if args.in_one:
+                with store.write():
+                    run_ids = [executor.submit(workflow) for workflow in many]
+            else:
+                run_ids = [executor.submit(workflow) for workflow in many]
+            ended(executor.run(), run_ids)
+
+        def one(k: int) -> None:
+            run_id = executor.submit(single[k])
+            ended(executor.run([run_id]), [run_id])
+
+        if args.profile:
+            one(0)
+            profile(lambda: together(args.runs), args.runs)
+        else:
+            measured(together, one, args.runs, args.single)
+
+
+def ended(records: dict, run_ids: list[int]) -> None:
+    """Stops the benchmark when a run did not succeed: nothing would have been measured."""
+    for run_id in run_ids:
+        if records[run_id].status != "succeeded":
+            raise SystemExit(f"run {run_id}: {records[run_id].status}, {records[run_id].error}")
+
+
+def profile(action: Callable[[], None], n_runs: int) -> None:
+    """Prints what a run costs, by function, in µs; the profiler itself makes everything two to three times slower."""
+    profiler = cProfile.Profile()
+    profiler.runcall(action)
+    stats = pstats.Stats(profiler)
+    print(f"{stats.total_tt / n_runs * 1e6:,.0f} µs a run under the profiler")
+    for column, title in ((3, "with what it calls"), (2, "by itself")):
+        print(f"\n{title}\n{'µs a run':>10} {'calls a run':>12}")
+        costs = sorted(stats.stats.items(), key=lambda item: item[1][column], reverse=True)
+        for (file, line, name), figures in costs[:40]:
+            where = "/".join(Path(file).parts[-2:])
+            print(f"{figures[column] / n_runs * 1e6:10.1f} {figures[1] / n_runs:12.2f}  {where}:{line} {name}")
+
+
+def claims(args: argparse.Namespace) -> None:
+    """Prints how long a claim takes with more and more jobs waiting."""
+    medians = {}
+    for later in (False, True):
+        for n in (100, 10_000, 100_000):
+            with Store.open(args.url or str(args.folder / f"claims{n}{later}.db")) as store:
+                queue = JobQueue(store)
+                fill(queue, store, n, later=later, name=f"{n}{later}")
+                seconds = []
+                for _ in range(min(50, n // 10)):
+                    started = time.perf_counter()
+                    job = queue.claim(kind=f"k{n}{later}", start=True)
+                    seconds.append(time.perf_counter() - started)
+                    if job is None:
+                        raise SystemExit("nothing was claimed")
+                medians[f"{n}{' later' if later else ''}"] = statistics.median(seconds)
+                for job in queue.jobs(status="queued") if args.url else ():
+                    queue.cancel(job.job_id)
+    print(json.dumps(medians))
+
+
+def fill(queue: JobQueue, store: Store, n: int, *, later: bool, name: str) -> None:
+    """Queues n jobs of ten priorities; `later`: nine of ten wait for tomorrow and come first by priority."""
+    tomorrow = now_utc() + timedelta(days=1)
+    with store.write():
+        for k in range(n):
+            waits = later and k % 10 > 0
+            queue.add(
+                f"k{name}",
+                {},
+                idempotency_key=f"{name}-{k}",
+                priority=k % 10,
+                not_before=tomorrow if waits else None,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--setting", choices=list(SETTINGS), required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--url", help="a PostgreSQL database in place of an SQLite file")
+    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--single", type=int, default=50)
+    parser.add_argument("--in-one", action="store_true", help="submit in one transaction, as a batch is submitted")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--claims", action="store_true")
+    args = parser.parse_args()
+    (claims if args.claims else run)(args)
+
+
+if __name__ == "__main__":
+    main()
