@@ -113,7 +113,8 @@ def rounds(n_rounds: int, server: DurableServer) -> dict[str, list[dict]]:
                     print(f"round {k + 1}: {setting.name}: not measured\n{error}", file=sys.stderr)
                     continue
             found[setting.name].append(answer)
-            print(f"round {k + 1}: {setting.name}: {answer['runs_per_s']:,.0f} runs/s", file=sys.stderr)
+            speed, single = answer["runs_per_s"], statistics.median(answer["single_s"])
+            print(f"round {k + 1}: {setting.name}: {figure(speed)} runs/s, {ms(single)}", file=sys.stderr)
     return found
 
 
