@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cellos_nb.domain.codec import to_json
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
 from cellos_nb.errors import InputError
@@ -60,6 +62,19 @@ class History:
         """The results that a model may learn from."""
         return tuple(result for result in self.results if result.is_learnable)
 
+    @property
+    def iterations(self) -> tuple[int, ...]:
+        """The numbers of the iterations that have results, ascending; some are missing where a campaign went back."""
+        return tuple(sorted({result.iteration for result in self.results}))
+
+    def digest(self) -> str:
+        """The SHA-256, as 64 hex digits, of all that a planner may learn from.
+
+        Wall-clock times, costs and the campaign's name are left out, so that equal campaigns have equal digests.
+        """
+        text = to_json([list(_learnt(result)) for result in self.results])
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def frame(self) -> pd.DataFrame:
         """One row per well, columns as in `COLUMNS`; an experiment without wells has one row."""
         import pandas as pd
@@ -111,6 +126,13 @@ def _result(group: pd.DataFrame) -> ExperimentResult:
         iteration=int(head["iteration"]),
         cost_usd=float(sum(row["cost_usd"] for row in rows)),
     )
+
+
+def _learnt(result: ExperimentResult) -> Iterator[Any]:
+    yield from (result.iteration, result.proposal.proposal_id, *result.proposal.condition, result.status)
+    yield from (result.measurement, result.standard_error, result.degrees_of_freedom, result.viability)
+    for well in result.wells:
+        yield from (well.plate_id.rpartition("/")[2], well.well, well.signal, well.value, " ".join(well.qc_flags))
 
 
 def _rows(result: ExperimentResult) -> Iterator[tuple[Any, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,7 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.errors import CampaignError, ConfigError, ProposalError, StoreCorruptError
 from cellos_nb.store.prepared import Prepared
-from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord, slug
+from cellos_nb.store.records import CampaignRecord, CampaignStatus, Parent, slug
 from cellos_nb.store.schema import campaigns, iterations, proposals, results
 from cellos_nb.units import now_utc
 
@@ -45,8 +44,11 @@ def free_campaign_id(tx: Connection, name: str) -> str:
     return campaign_id
 
 
-def add_campaign(tx: Connection, config: CampaignConfig) -> str:
-    """Stores a campaign and gives it an identifier: its name in plain letters, numbered when that is taken."""
+def add_campaign(tx: Connection, config: CampaignConfig, parent: Parent | None = None) -> str:
+    """Stores a campaign and gives it an identifier: its name in plain letters, numbered when that is taken.
+
+    One that has a parent waits to be resumed.
+    """
     campaign_id, now = free_campaign_id(tx, config.name), now_utc()
     tx.execute(
         insert(campaigns),
@@ -54,9 +56,12 @@ def add_campaign(tx: Connection, config: CampaignConfig) -> str:
             "campaign_id": campaign_id,
             "name": config.name,
             "config": config.to_json(),
-            "status": CampaignStatus.RUNNING,
+            "status": CampaignStatus.PAUSED if parent else CampaignStatus.RUNNING,
+            "stop_reason": f"forked from {parent}, not begun" if parent else None,
             "created_at": now,
             "changed_at": now,
+            "parent_id": parent.campaign_id if parent else None,
+            "parent_iteration": parent.iteration if parent else None,
         },
     )
     return campaign_id
@@ -68,13 +73,12 @@ def campaign_records(tx: Connection, campaign_id: str | None = None) -> tuple[Ca
     Raises:
         CampaignError: there is none with that identifier.
     """
-    n_iterations = (
-        select(func.count()).where(iterations.c.campaign_id == campaigns.c.campaign_id).correlate(campaigns)
-    ).scalar_subquery()
+    is_own = (iterations.c.campaign_id == campaigns.c.campaign_id) & iterations.c.superseded_from.is_(None)
+    n_iterations = select(func.count()).where(is_own).correlate(campaigns).scalar_subquery()
     n_experiments = (
         select(func.count())
         .select_from(iterations.join(results, results.c.batch_id == iterations.c.batch_id))
-        .where(iterations.c.campaign_id == campaigns.c.campaign_id)
+        .where(is_own)
         .correlate(campaigns)
     ).scalar_subquery()
     query = select(campaigns, n_iterations.label("n_iterations"), n_experiments.label("n_experiments"))
@@ -180,27 +184,6 @@ def batch_proposals(tx: Connection, batch_id: str) -> tuple[ExperimentProposal, 
     return tuple(proposal_of(row) for row in tx.execute(query))
 
 
-def iteration_records(tx: Connection, campaign_id: str) -> tuple[IterationRecord, ...]:
-    """The iterations of a campaign, in order, with what they asked for.
-
-    Raises:
-        CampaignError: there is none with that identifier.
-    """
-    laps = tx.execute(
-        select(iterations).where(iterations.c.campaign_id == campaign_id).order_by(iterations.c.iteration)
-    ).all()
-    if not laps and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
-        raise unknown_campaign(tx, campaign_id)
-    asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
-    query = select(proposals.c.batch_id, *PROPOSAL_COLUMNS).where(proposals.c.campaign_id == campaign_id)
-    for batch_id, *values in tx.execute(query.order_by(proposals.c.position)):
-        asked[batch_id].append(proposal_of(values))
-    return tuple(
-        IterationRecord(lap.batch_id, lap.iteration, tuple(asked[lap.batch_id]), lap.created_at, lap.concluded_at)
-        for lap in laps
-    )
-
-
 def proposal_of(values: Sequence[Any]) -> ExperimentProposal:
     """A proposal from the values of `PROPOSAL_COLUMNS`."""
     cell_line, compound, dose_um, assay, proposal_id, *why = values
@@ -274,18 +257,28 @@ def _check_identifiers(tx: Connection, campaign_id: str | None, asked: Sequence[
             raise ProposalError(f"proposal_id: {again} was used before in campaign {campaign_id}; give a new one.")
 
 
-def _record(row: Row[Any]) -> CampaignRecord:
+def config_of(row: Row[Any]) -> CampaignConfig:
+    """The configuration in a row with `campaign_id` and `config`.
+
+    Raises:
+        StoreCorruptError: it cannot be read.
+    """
     try:
-        config = codec.from_json(CampaignConfig, row.config)
+        return codec.from_json(CampaignConfig, row.config)
     except (ConfigError, ValidationError) as error:
         raise StoreCorruptError(f"{row.campaign_id}: its stored configuration is damaged ({error}).") from error
+
+
+def _record(row: Row[Any]) -> CampaignRecord:
     return CampaignRecord(
         campaign_id=row.campaign_id,
-        config=config,
+        config=config_of(row),
         status=CampaignStatus(row.status),
         stop_reason=row.stop_reason,
         created_at=row.created_at,
         changed_at=row.changed_at,
         n_iterations=row.n_iterations,
         n_experiments=row.n_experiments,
+        parent=None if row.parent_id is None else Parent(row.parent_id, row.parent_iteration),
+        stop_request=row.stop_request,
     )

@@ -35,9 +35,53 @@ class CampaignRecord:
     changed_at: datetime
     """When the status last changed."""
     n_iterations: int
-    """Iterations proposed, the running one among them."""
+    """Own iterations proposed that count, the running one among them."""
     n_experiments: int
-    """Experiments concluded."""
+    """Experiments concluded in them."""
+    parent: Parent | None = None
+    """The campaign that this one was forked from."""
+    stop_request: str | None = None
+    """Why a person wants no further iteration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Where a campaign was forked from."""
+
+    campaign_id: str
+    iteration: int
+    """The last one whose results it began with."""
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} at iteration {self.iteration}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What must be known of a campaign before each of its iterations, and no more."""
+
+    config: CampaignConfig
+    status: CampaignStatus
+    reason: str | None
+    """Why it has this status, in words."""
+    stop_request: str | None
+    next_iteration: int
+    """The number that the next new iteration gets: one that was never used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supersession:
+    """That an iteration no longer counts: who decided it, when and why."""
+
+    at: datetime
+    by: str
+    reason: str
+    since_iteration: int
+    """The first iteration that no longer sees it."""
+
+    def __str__(self) -> str:
+        why = f": {self.reason}" if self.reason else ""
+        return f"superseded {self.at:%Y-%m-%d %H:%M} UTC by {self.by}{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +96,8 @@ class IterationRecord:
     created_at: datetime
     concluded_at: datetime | None
     """When the last of its results was stored; None before."""
+    superseded: Supersession | None = None
+    """Set when the campaign was rolled back to before it; None while it counts."""
 
     @property
     def is_concluded(self) -> bool:

@@ -12,6 +12,7 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
 from cellos_nb.errors import CampaignError
 from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, proposal_of, unknown_campaign
+from cellos_nb.store.iterations import counting
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import campaigns, iterations, proposals, results
 from cellos_nb.units import now_utc
@@ -39,15 +40,22 @@ def add_results(tx: Connection, batch_id: str, concluded: Sequence[ExperimentRes
         _CONCLUDE(tx, {"of_batch": batch_id, "at": now_utc()})
 
 
-def history(tx: Connection, campaign_id: str) -> History:
-    """All results of a campaign by iteration, then in the order asked.
+def history(
+    tx: Connection, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False
+) -> History:
+    """The results of a campaign that count, by iteration, then in the order asked; a fork's inherited ones first.
+
+    Args:
+        tx: the transaction to read in.
+        campaign_id: the campaign.
+        seen_by: as the planner saw it before the iteration of that number.
+        superseded: those that no longer count as well.
 
     Raises:
         CampaignError: there is none with that identifier.
     """
-    rows = tx.execute(
-        _query().where(iterations.c.campaign_id == campaign_id).order_by(iterations.c.iteration, proposals.c.position)
-    ).all()
+    wanted = counting(campaign_id, seen_by=seen_by, superseded=superseded)
+    rows = tx.execute(_query().where(wanted).order_by(iterations.c.iteration, proposals.c.position)).all()
     if not rows and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)
     return History(tuple(_results(rows)))

@@ -60,6 +60,9 @@ campaigns = Table(
     Column("stop_reason", Text),
     Column("created_at", UtcTime, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
+    Column("parent_id", Text),  # the campaign whose results this one began with
+    Column("parent_iteration", Integer),
+    Column("stop_request", Text),  # why no further iteration is wanted; null: none is unwanted
 )
 
 iterations = Table(
@@ -70,7 +73,32 @@ iterations = Table(
     Column("iteration", Integer, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("concluded_at", UtcTime),
+    Column("superseded_from", Integer),  # the first iteration that no longer sees this one; null: it counts
+    Column("superseded_at", UtcTime),
+    Column("superseded_by", Text),
+    Column("superseded_reason", Text),
     UniqueConstraint("campaign_id", "iteration"),
+)
+# Only what was begun stands in this index, so that finding it costs the same after a million iterations.
+Index(
+    "ix_iterations_begun",
+    iterations.c.campaign_id,
+    sqlite_where=text("concluded_at IS NULL"),
+    postgresql_where=text("concluded_at IS NULL"),
+)
+
+inherited_iterations = Table(
+    "inherited_iterations",  # what counted in the parent when a campaign was forked, whatever happened to it later
+    metadata,
+    Column("campaign_id", Text, ForeignKey("campaigns.campaign_id"), primary_key=True),
+    Column("batch_id", Text, ForeignKey("iterations.batch_id"), primary_key=True),
+)
+
+model_states = Table(
+    "model_states",
+    metadata,
+    Column("batch_id", Text, ForeignKey("iterations.batch_id"), primary_key=True),
+    Column("state", Text, nullable=False),
 )
 
 proposals = Table(

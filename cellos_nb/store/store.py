@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
+from cellos_nb.domain.model_state import ModelState
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult
-from cellos_nb.store import campaigns, results
+from cellos_nb.store import campaigns, iterations, model_states, results
 from cellos_nb.store.database import BUSY_TIMEOUT_S, Database
 from cellos_nb.store.migrate import REVISIONS, bring_up_to_date, no_database
 from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord
@@ -145,10 +146,11 @@ class Store:
         iteration: int,
         proposals: Sequence[ExperimentProposal],
         begun_at: datetime | None = None,
+        state: ModelState | None = None,
     ) -> None:
         """Stores what one iteration asks for, before anything is done about it. The same again changes nothing.
 
-        `begun_at` is when its planning began; now when left out.
+        `begun_at` is when its planning began, now when left out; `state` is what the planner knew.
 
         Raises:
             CampaignError: no such campaign, or the iteration was stored with other proposals.
@@ -157,15 +159,17 @@ class Store:
         with self.write() as tx:
             batch_id = campaign_batch_id(campaign_id, iteration)
             campaigns.add_batch(tx, batch_id, campaign_id, iteration, proposals, begun_at=begun_at)
+            if state is not None:
+                model_states.add_state(tx, batch_id, state)
 
     def iterations(self, campaign_id: str) -> tuple[IterationRecord, ...]:
-        """The iterations of a campaign, in order.
+        """A campaign's own iterations, superseded ones among them, in order.
 
         Raises:
             CampaignError: there is none with that identifier.
         """
         with self.read() as tx:
-            return campaigns.iteration_records(tx, campaign_id)
+            return iterations.iteration_records(tx, campaign_id)
 
     def add_results(self, campaign_id: str, iteration: int, concluded: Sequence[ExperimentResult]) -> None:
         """Stores results and, in the same transaction, whether the iteration is concluded.
@@ -178,14 +182,19 @@ class Store:
         with self.write() as tx:
             results.add_results(tx, campaign_batch_id(campaign_id, iteration), concluded)
 
-    def history(self, campaign_id: str) -> History:
-        """All results of a campaign by iteration, then in the order asked.
+    def history(self, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False) -> History:
+        """The results of a campaign that count, by iteration, then in the order asked; a fork's inherited ones first.
+
+        Args:
+            campaign_id: the campaign.
+            seen_by: as the planner saw it before the iteration of that number.
+            superseded: those that no longer count as well.
 
         Raises:
             CampaignError: there is none with that identifier.
         """
         with self.read() as tx:
-            return results.history(tx, campaign_id)
+            return results.history(tx, campaign_id, seen_by=seen_by, superseded=superseded)
 
 
 def campaign_batch_id(campaign_id: str, iteration: int) -> str:

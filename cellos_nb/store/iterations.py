@@ -1,0 +1,140 @@
+"""Queries over the iterations of a campaign: those that count, those superseded, those inherited by a fork."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
+
+from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, config_of, proposal_of, unknown_campaign
+from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing, Supersession
+from cellos_nb.store.schema import actions, campaigns, inherited_iterations, iterations, proposals, results, runs
+from cellos_nb.units import now_utc
+
+
+def counting(campaign_id: str, *, seen_by: int | None = None, superseded: bool = False) -> ColumnElement[bool]:
+    """Which rows of `iterations` are a campaign's history: its own that count, and those it inherited.
+
+    Args:
+        campaign_id: the campaign.
+        seen_by: as the iteration of that number saw it.
+        superseded: those that no longer count as well.
+    """
+    own = iterations.c.campaign_id == campaign_id
+    if seen_by is not None:
+        counts = or_(iterations.c.superseded_from.is_(None), iterations.c.superseded_from > seen_by)
+        own = own & (iterations.c.iteration < seen_by) & counts
+    elif not superseded:
+        own = own & iterations.c.superseded_from.is_(None)
+    inherited = select(inherited_iterations.c.batch_id).where(inherited_iterations.c.campaign_id == campaign_id)
+    return own | iterations.c.batch_id.in_(inherited)
+
+
+def standing(tx: Connection, campaign_id: str) -> Standing:
+    """What must be known of a campaign before each iteration; costs the same after a thousand of them.
+
+    Raises:
+        CampaignError: there is none with that identifier.
+    """
+    last = select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id == campaign_id).scalar_subquery()
+    row = tx.execute(select(campaigns, last.label("last")).where(campaigns.c.campaign_id == campaign_id)).first()
+    if row is None:
+        raise unknown_campaign(tx, campaign_id)
+    return Standing(
+        config=config_of(row),
+        status=CampaignStatus(row.status),
+        reason=row.stop_reason,
+        stop_request=row.stop_request,
+        next_iteration=1 + max(row.last or 0, row.parent_iteration or 0),
+    )
+
+
+def begun_iteration(tx: Connection, campaign_id: str) -> IterationRecord | None:
+    """The iteration that was proposed, counts, and is not concluded; None when there is none."""
+    query = select(iterations).where(
+        iterations.c.campaign_id == campaign_id,
+        iterations.c.concluded_at.is_(None),
+        iterations.c.superseded_from.is_(None),
+    )
+    lap = tx.execute(query.order_by(iterations.c.iteration).limit(1)).first()
+    return None if lap is None else _record(lap, batch_proposals(tx, lap.batch_id))
+
+
+def iteration_records(tx: Connection, campaign_id: str) -> tuple[IterationRecord, ...]:
+    """A campaign's own iterations, superseded ones among them, in order, with what they asked for.
+
+    Raises:
+        CampaignError: there is none with that identifier.
+    """
+    laps = tx.execute(
+        select(iterations).where(iterations.c.campaign_id == campaign_id).order_by(iterations.c.iteration)
+    ).all()
+    if not laps and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
+        raise unknown_campaign(tx, campaign_id)
+    asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
+    query = select(proposals.c.batch_id, *PROPOSAL_COLUMNS).where(proposals.c.campaign_id == campaign_id)
+    for batch_id, *values in tx.execute(query.order_by(proposals.c.position)):
+        asked[batch_id].append(proposal_of(values))
+    return tuple(_record(lap, asked[lap.batch_id]) for lap in laps)
+
+
+def concluded_iterations(tx: Connection, campaign_id: str) -> dict[int, str]:
+    """The batches of a campaign's history by iteration, ascending; those inherited among them."""
+    query = select(iterations.c.iteration, iterations.c.batch_id)
+    query = query.where(counting(campaign_id), iterations.c.concluded_at.is_not(None)).order_by(iterations.c.iteration)
+    return {row.iteration: row.batch_id for row in tx.execute(query)}
+
+
+def supersede(tx: Connection, campaign_id: str, after: int, *, by: str, reason: str) -> dict[int, str]:
+    """Marks a campaign's own iterations after the given one as superseded; returns their batches by iteration."""
+    here = (iterations.c.campaign_id == campaign_id) & (iterations.c.iteration > after)
+    here = here & iterations.c.superseded_from.is_(None)
+    query = select(iterations.c.iteration, iterations.c.batch_id).where(here).order_by(iterations.c.iteration)
+    marked = {row.iteration: row.batch_id for row in tx.execute(query)}
+    next_iteration = standing(tx, campaign_id).next_iteration
+    tx.execute(
+        update(iterations).where(here),
+        {
+            "superseded_from": next_iteration,
+            "superseded_at": now_utc(),
+            "superseded_by": by,
+            "superseded_reason": reason,
+        },
+    )
+    return marked
+
+
+def plates_under_way(tx: Connection, campaign_id: str) -> tuple[str, ...]:
+    """The plates of a campaign that are claimed or begun and not ended, in the order submitted."""
+    query = (
+        select(runs.c.plate_id)
+        .join(actions, actions.c.action_id == runs.c.run_id)
+        .join(iterations, iterations.c.batch_id == runs.c.batch_id)
+        .where(iterations.c.campaign_id == campaign_id, actions.c.status.in_(("claimed", "running", "cancelling")))
+    )
+    return tuple(tx.execute(query.order_by(runs.c.run_id)).scalars())
+
+
+def spent_usd(tx: Connection, campaign_id: str) -> float:
+    """What a campaign's own iterations cost, superseded ones as well; what it inherited was paid by its parent."""
+    own = iterations.c.campaign_id == campaign_id
+    concluded = select(func.sum(results.c.cost_usd)).join(iterations, iterations.c.batch_id == results.c.batch_id)
+    # Plates that were through when their iteration was rolled back have no results, and cost what they cost.
+    given_up = (
+        select(func.sum(runs.c.cost_usd))
+        .join(iterations, iterations.c.batch_id == runs.c.batch_id)
+        .join(actions, actions.c.action_id == runs.c.run_id)
+        .where(own, iterations.c.superseded_from.is_not(None), iterations.c.concluded_at.is_(None))
+        .where(actions.c.status == "succeeded")
+    )
+    return float(tx.scalar(concluded.where(own)) or 0.0) + float(tx.scalar(given_up) or 0.0)
+
+
+def _record(lap: Row[Any], asked: Sequence[ExperimentProposal]) -> IterationRecord:
+    gone = None
+    if lap.superseded_from is not None:
+        gone = Supersession(lap.superseded_at, lap.superseded_by, lap.superseded_reason, lap.superseded_from)
+    return IterationRecord(lap.batch_id, lap.iteration, tuple(asked), lap.created_at, lap.concluded_at, gone)
