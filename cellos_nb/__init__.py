@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cellos_nb.analysis.fit import fit_dose_response as fit_dose_response
+    from cellos_nb.campaign import Campaign as Campaign
     from cellos_nb.domain.campaign import CampaignConfig as CampaignConfig
     from cellos_nb.domain.proposal import ExperimentProposal as ExperimentProposal
     from cellos_nb.domain.result import ExperimentResult as ExperimentResult
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from cellos_nb.hardware.interface import HardwareInterface as HardwareInterface
     from cellos_nb.hardware.replay import ReplayMachine as ReplayMachine
     from cellos_nb.hardware.virtual import VirtualMachine as VirtualMachine
-    from cellos_nb.lab import Campaign as Campaign
     from cellos_nb.lab import Lab as Lab
     from cellos_nb.planner.model import DoseResponseGP as DoseResponseGP
     from cellos_nb.workflow.workflow import Workflow as Workflow
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AutonomousExecutor": "execution.autonomous",
     "BiologicalVirtualMachine": "hardware.biology",
-    "Campaign": "lab",
+    "Campaign": "campaign",
     "CampaignConfig": "domain.campaign",
     "DoseResponseGP": "planner.model",
     "ExperimentProposal": "domain.proposal",

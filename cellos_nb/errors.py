@@ -108,6 +108,10 @@ class StoppedError(CellosError):
     """A person stopped the work; what was done is kept, and resuming goes on from there."""
 
 
+class CampaignPausedError(StoppedError):
+    """A person paused the campaign; no further plate of it was begun."""
+
+
 class MachineError(CellosError):
     """A device refused, failed or cannot be reached."""
 

@@ -1,4 +1,4 @@
-"""Lab: the object a notebook holds (store, machines, planner), and Campaign, what it gives back."""
+"""Lab: the object a notebook holds: store, machines, planner."""
 
 from __future__ import annotations
 
@@ -7,37 +7,33 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
+from cellos_nb.campaign import Campaign
 from cellos_nb.domain.campaign import CampaignConfig
-from cellos_nb.domain.history import History
+from cellos_nb.domain.fork import forked_config
 from cellos_nb.domain.machine import Capabilities
-from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
 from cellos_nb.domain.settings import MachineSettings
-from cellos_nb.domain.summary import CampaignSummary, summarise
 from cellos_nb.errors import ApprovalError, InDoubtError, StoppedError
 from cellos_nb.execution.events import OnEvent, ignore
-from cellos_nb.execution.lease import dispatcher, is_dispatched
+from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.preflight import Preflight, check_campaign
 from cellos_nb.execution.proof import Proof, prove
-from cellos_nb.execution.runs import load_workflow, run_of_plate, run_records
+from cellos_nb.execution.runs import load_workflow, run_of_plate
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.registry import open_machine
 from cellos_nb.loop import Loop, first_batch, run_campaign
 from cellos_nb.planner.registry import make_planner
+from cellos_nb.store import steering
 from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
 from cellos_nb.workflow.compile import compile_plates
-from cellos_nb.workflow.workflow import Workflow
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Campaign", "Lab", "check_config", "default_url"]
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
-INTERRUPTED = "interrupted"
-"""What a campaign is called that was running when its process ended; `resume` continues it."""
 MACHINES_VARIABLE = "CELLOS_MACHINES"
 DEFAULT_MACHINES = "cellos.machines"
 
@@ -75,63 +71,6 @@ def _describe(settings: MachineSettings, seed: int, machine: HardwareInterface |
         return machine.describe()
     finally:
         machine.stop()
-
-
-class Campaign:
-    """One campaign as its store holds it; reading it never needs the machine, and any process may."""
-
-    def __init__(self, store: Store, campaign_id: str) -> None:
-        self.campaign_id = campaign_id
-        self._store = store
-        self.config: CampaignConfig = store.campaign(campaign_id).config
-
-    def __repr__(self) -> str:
-        return f"Campaign({self.campaign_id!r}, {self.status})"
-
-    @property
-    def status(self) -> str:
-        """Where the campaign stands: running, paused, finished, failed or cancelled."""
-        return str(self._store.campaign(self.campaign_id).status)
-
-    @property
-    def results(self) -> History:
-        """Everything concluded so far, in order, quarantined and failed experiments included."""
-        return self._store.history(self.campaign_id)
-
-    def history(self) -> pd.DataFrame:
-        """One row per well, in the order of the experiments; columns as in `cellos_nb.domain.history.COLUMNS`."""
-        return self.results.frame()
-
-    def scores(self) -> tuple[ScoredCondition, ...]:
-        """Every condition that answers the question, in the order of its completion."""
-        return score_conditions(self.config, self.results)
-
-    def best(self) -> ScoredCondition | None:
-        """The best condition measured, with its interval; None before there is one."""
-        return best_condition(self.scores())
-
-    def workflows(self) -> tuple[Workflow, ...]:
-        """The workflow of each plate, as it was frozen before its first step, in the order of submission."""
-        laps = self._store.iterations(self.campaign_id)
-        runs = [run for lap in laps for run in run_records(self._store, batch_id=lap.batch_id)]
-        return tuple(load_workflow(self._store, run.run_id) for run in runs)
-
-    def summary(self) -> CampaignSummary:
-        """The campaign in a few numbers."""
-        record = self._store.campaign(self.campaign_id)
-        return summarise(
-            self.campaign_id,
-            self.config,
-            self.results,
-            status=self._standing(record.status),
-            stop_reason=record.stop_reason or "",
-            duration_s=sum(lap.duration_s or 0.0 for lap in self._store.iterations(self.campaign_id)),
-        )
-
-    def _standing(self, status: CampaignStatus) -> str:
-        if status is CampaignStatus.RUNNING and not is_dispatched(self._store):
-            return INTERRUPTED
-        return str(status)
 
 
 class Lab:
@@ -255,7 +194,9 @@ class Lab:
     def resume(self, campaign_id: str, on_event: OnEvent | None = None) -> Campaign:
         """Continues a campaign where it stood, whatever ended it; a finished one is returned as it is.
 
-        A campaign of which a whole iteration failed ends as failed, with the reason; it does not raise.
+        One that a person paused, stopped or rolled back goes on. When it is paused meanwhile, from this process or any
+        other, this returns before the next plate. One of which a whole iteration failed ends as failed, with the
+        reason; that does not raise.
 
         Raises:
             CampaignError: there is no such campaign.
@@ -265,19 +206,43 @@ class Lab:
             StoppedError: a person killed the queue; the campaign is paused.
         """
         campaign = self.campaign(campaign_id)
-        if campaign.status == CampaignStatus.FINISHED:
+        record = self.store.campaign(campaign_id)
+        if record.status is CampaignStatus.FINISHED and record.stop_request is None:
             return campaign
         config = campaign.config
         with dispatcher(self.store), self._machine_of(config) as machine:
             loop = Loop(self.store, machine, make_planner(config.planner), on_event or ignore)
-            self.store.set_campaign_status(campaign_id, CampaignStatus.RUNNING)
+            with self.store.write() as tx:
+                steering.begin(tx, campaign_id)
             try:
                 ending = run_campaign(loop, campaign_id)
             except (ApprovalError, InDoubtError, StoppedError) as error:
                 self.store.set_campaign_status(campaign_id, CampaignStatus.PAUSED, str(error))
                 raise
-            self.store.set_campaign_status(campaign_id, ending.status, ending.reason)
+            # A pause stands in the store already, and whoever made it may have taken it back.
+            if ending.status is not CampaignStatus.PAUSED:
+                self.store.set_campaign_status(campaign_id, ending.status, ending.reason)
         return campaign
+
+    def fork(self, campaign_id: str, *, at: int, **changes: Any) -> Campaign:
+        """A new campaign that begins with the results of another one up to iteration `at`; `resume` runs it.
+
+        It refers to those results and copies none; its own iterations are numbered from `at + 1`, those inherited count
+        for `max_iterations`, and its budget is its own. What becomes of the parent later changes nothing.
+
+        Args:
+            campaign_id: the parent; it goes on undisturbed.
+            at: an iteration that was concluded.
+            changes: settings by name, with dots for what stands inside: `fork(…, **{"planner.acquisition": "ei"})`.
+
+        Raises:
+            CampaignError: no such campaign or iteration.
+            ConfigError: a setting is impossible, or would make the inherited results meaningless.
+        """
+        config = forked_config(self.campaign(campaign_id).config, changes)
+        self.check(config)
+        with self.store.write() as tx:
+            return self.campaign(steering.fork(tx, campaign_id, at, config))
 
     @contextmanager
     def _machine_of(self, config: CampaignConfig) -> Iterator[HardwareInterface]:

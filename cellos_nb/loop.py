@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
+from cellos_nb.domain.model_state import ModelState
 from cellos_nb.domain.objective import score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
+from cellos_nb.errors import CampaignPausedError
 from cellos_nb.execution.batch import Batch, forecast_cost, run_batch
 from cellos_nb.execution.events import OnEvent
+from cellos_nb.execution.runs import write_log
 from cellos_nb.hardware.interface import HardwareInterface
-from cellos_nb.planner.interface import Planner
-from cellos_nb.store.records import CampaignStatus
+from cellos_nb.planner.interface import Planner, TellingPlanner
+from cellos_nb.store.records import CampaignStatus, Standing
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
@@ -52,60 +58,120 @@ def run_campaign(loop: Loop, campaign_id: str) -> Ending:
     What was proposed is stored before it is compiled, and what was compiled before it is executed; so a campaign that
     was killed at any point goes on where it was.
     """
-    config = loop.store.campaign(campaign_id).config
     while True:
-        begun_at = now_utc()
-        history = loop.store.history(campaign_id)
-        batch = begun_batch(loop.store, campaign_id, config)
-        if batch is None:
-            failure = reason_to_give_up(history)
-            if failure:
-                return Ending(CampaignStatus.FAILED, failure)
-            reason = reason_to_stop(config, history)
-            if reason:
-                return Ending(CampaignStatus.FINISHED, reason)
-            batch = new_batch(loop, campaign_id, config, history)
-            if not batch.proposals:
-                return Ending(CampaignStatus.FINISHED, "every experiment of the question has been made")
-            reason = reason_not_to_spend(config, history, batch, loop.machine)
-            if reason:
-                return Ending(CampaignStatus.FINISHED, reason)
-            loop.store.add_iteration(campaign_id, batch.iteration, batch.proposals, begun_at)
-        run_iteration(loop, batch)
+        following = next_batch(loop, campaign_id)
+        if isinstance(following, Ending):
+            return following
+        try:
+            run_iteration(loop, following)
+        except CampaignPausedError as pause:
+            return Ending(CampaignStatus.PAUSED, str(pause))
+
+
+def next_batch(loop: Loop, campaign_id: str) -> Batch | Ending:
+    """What a campaign does next: the batch that was begun, or a new one, which is stored; or the reason to end.
+
+    An ending is not stored. `PAUSED` stands in the store already; a person may have taken it back meanwhile.
+    """
+    begun_at = now_utc()
+    now = loop.store.standing(campaign_id)
+    if now.status is CampaignStatus.PAUSED:
+        return Ending(CampaignStatus.PAUSED, now.reason or "paused")
+    begun = loop.store.begun_iteration(campaign_id)
+    if begun is not None:
+        report_changed_history(loop.store, campaign_id, begun.iteration)
+        return _batch(campaign_id, now.config, begun.iteration, begun.proposals)
+    return _new_batch(loop, campaign_id, now, begun_at)
+
+
+def _new_batch(loop: Loop, campaign_id: str, now: Standing, begun_at: datetime) -> Batch | Ending:
+    """Proposes and stores the next iteration, together with what the planner knew; or why there is none."""
+    history = loop.store.history(campaign_id)
+    ending = reason_to_end(now, history)
+    if ending:
+        return ending
+    batch, state = _proposed(loop.planner, campaign_id, now.config, history, now.next_iteration)
+    if not batch.proposals:
+        return Ending(CampaignStatus.FINISHED, "every experiment of the question has been made")
+    reason = reason_not_to_spend(now.config, loop.store.spent_usd(campaign_id), batch, loop.machine)
+    if reason:
+        return Ending(CampaignStatus.FINISHED, reason)
+    with loop.store.write():
+        # Asked again, because planning takes its time; in one transaction, so that no pause comes between.
+        now = loop.store.standing(campaign_id)
+        if now.status is CampaignStatus.PAUSED:
+            return Ending(CampaignStatus.PAUSED, now.reason or "paused")
+        loop.store.add_iteration(campaign_id, batch.iteration, batch.proposals, begun_at, state)
+    return batch
 
 
 def run_iteration(loop: Loop, batch: Batch) -> tuple[ExperimentResult, ...]:
-    """Compiles a batch onto plates, executes them, concludes what the readings say and stores it."""
+    """Compiles a batch onto plates, executes them, concludes what the readings say and stores it.
+
+    Raises:
+        CampaignPausedError: the campaign was paused; plates under way were brought to their end, no other was begun.
+    """
     log.info("%s: %d experiments", batch.batch_id, len(batch.proposals))
-    return run_batch(loop.store, loop.machine, batch, on_event=loop.on_event)
+    campaign_id = batch.campaign_id
+    hold = None if campaign_id is None else partial(why_paused, loop.store, campaign_id)
+    return run_batch(loop.store, loop.machine, batch, on_event=loop.on_event, hold=hold)
 
 
-def begun_batch(store: Store, campaign_id: str, config: CampaignConfig) -> Batch | None:
-    """The batch that was proposed and not concluded; None when there is none."""
-    for iteration in store.iterations(campaign_id):
-        if not iteration.is_concluded:
-            return _batch(campaign_id, config, iteration.iteration, iteration.proposals)
-    return None
+def why_paused(store: Store, campaign_id: str) -> str | None:
+    """Why no further plate of a campaign may begin, in words; None when it may."""
+    now = store.standing(campaign_id)
+    return (now.reason or "paused") if now.status is CampaignStatus.PAUSED else None
 
 
-def new_batch(loop: Loop, campaign_id: str, config: CampaignConfig, history: History) -> Batch:
-    """What the planner asks for next; without proposals when nothing is left to ask."""
-    iteration = loop.store.campaign(campaign_id).n_iterations + 1
-    return _proposed(loop.planner, campaign_id, config, history, iteration)
+def report_changed_history(store: Store, campaign_id: str, iteration: int) -> None:
+    """Logs, also in the database, when an iteration was proposed from other results than those stored now."""
+    for state in store.model_states(campaign_id, iteration):
+        if state.history_sha256 == store.history(campaign_id, seen_by=iteration).digest():
+            continue
+        message = (
+            f"{campaign_id}: iteration {iteration} was proposed from other results than those stored now "
+            f"(digest {state.history_sha256[:12]}). Compare with a backup; the iteration goes on as it was proposed."
+        )
+        with store.write() as tx:
+            write_log(tx, logging.WARNING, message)
 
 
 def first_batch(planner: Planner, campaign_id: str, config: CampaignConfig) -> Batch:
-    """What a campaign will begin with, as `new_batch` will give it, before the campaign is stored."""
-    return _proposed(planner, campaign_id, config, History(), 1)
+    """What a campaign will begin with, as `next_batch` will give it, before the campaign is stored."""
+    return _proposed(planner, campaign_id, config, History(), 1)[0]
 
 
-def _proposed(planner: Planner, campaign_id: str, config: CampaignConfig, history: History, iteration: int) -> Batch:
-    proposals = planner.propose(config, history, iteration, config.batch_size)
+def _proposed(
+    planner: Planner, campaign_id: str, config: CampaignConfig, history: History, iteration: int
+) -> tuple[Batch, ModelState]:
+    """What the planner asks for next, without proposals when nothing is left to ask, and what it knew."""
+    parameters: dict[str, Any] = {}
+    if isinstance(planner, TellingPlanner):
+        proposals, parameters = planner.propose_and_tell(config, history, iteration, config.batch_size)
+    else:
+        proposals = planner.propose(config, history, iteration, config.batch_size)
     named = [
         replace(p, proposal_id=f"i{iteration:03d}-e{k:03d}", reason=_rounded(p.reason))
         for k, p in enumerate(proposals, start=1)
     ]
-    return _batch(campaign_id, config, iteration, named)
+    state = ModelState(
+        iteration=iteration,
+        planner=planner.name,
+        seed=config.seed,
+        n_observations=len(history.learnable),
+        history_sha256=history.digest(),
+        parameters=_all_rounded(parameters),
+    )
+    return _batch(campaign_id, config, iteration, named), state
+
+
+def _all_rounded(value: Any) -> Any:
+    """The same plain value with every number to 6 digits."""
+    if isinstance(value, float):
+        return _six_digits(value)
+    if isinstance(value, Mapping):
+        return {str(key): _all_rounded(each) for key, each in value.items()}
+    return [_all_rounded(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _rounded(reason: ProposalReason | None) -> ProposalReason | None:
@@ -124,9 +190,20 @@ def _six_digits(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
 
 
+def reason_to_end(now: Standing, history: History) -> Ending | None:
+    """Why no further iteration is begun; None to go on."""
+    failure = reason_to_give_up(history)
+    if failure:
+        return Ending(CampaignStatus.FAILED, failure)
+    if now.stop_request is not None:
+        return Ending(CampaignStatus.FINISHED, f"after iteration {now.next_iteration - 1}, {now.stop_request}")
+    reason = reason_to_stop(now.config, history)
+    return Ending(CampaignStatus.FINISHED, reason) if reason else None
+
+
 def reason_to_give_up(history: History) -> str | None:
     """Why going on would only waste plates, in words: nothing of the last iteration was measured. None otherwise."""
-    done = max((result.iteration for result in history), default=0)
+    done = max(history.iterations, default=0)
     last = [result for result in history if result.iteration == done]
     if not last or any(result.status is not ResultStatus.FAILED for result in last):
         return None
@@ -134,32 +211,32 @@ def reason_to_give_up(history: History) -> str | None:
 
 
 def reason_to_stop(config: CampaignConfig, history: History) -> str | None:
-    """Why no further iteration is needed, in words; None to go on."""
-    done = max((result.iteration for result in history), default=0)
-    if done >= config.max_iterations:
+    """Why no further iteration is needed, in words; None to go on. Superseded iterations are in no history."""
+    done = history.iterations
+    if len(done) >= config.max_iterations:
         return f"all {config.max_iterations} iterations are done"
     rule = config.convergence
-    if rule is None or done <= rule.patience:
+    if rule is None or len(done) <= rule.patience:
         return None
+    last_before = done[-rule.patience - 1]
     conditions = score_conditions(config, history)
-    before = [c.score.value for c in conditions if c.iteration <= done - rule.patience]
-    since = [c.score.value for c in conditions if c.iteration > done - rule.patience]
+    before = [c.score.value for c in conditions if c.iteration <= last_before]
+    since = [c.score.value for c in conditions if c.iteration > last_before]
     if before and max(since, default=max(before)) < max(before) + rule.min_improvement:
         return f"converged: {rule.patience} iterations improved the best by less than {rule.min_improvement:g}"
     return None
 
 
 def reason_not_to_spend(
-    config: CampaignConfig, history: History, batch: Batch, machine: HardwareInterface
+    config: CampaignConfig, spent_usd: float, batch: Batch, machine: HardwareInterface
 ) -> str | None:
     """Why the budget does not allow this batch, in words; None when it does."""
     if config.budget_usd is None:
         return None
-    spent = sum(result.cost_usd for result in history)
     needed = forecast_cost(batch, machine.describe())
-    if spent + needed <= config.budget_usd:
+    if spent_usd + needed <= config.budget_usd:
         return None
-    return f"budget: {spent:,.2f} USD spent, {needed:,.2f} USD more needed, {config.budget_usd:,.2f} USD allowed"
+    return f"budget: {spent_usd:,.2f} USD spent, {needed:,.2f} USD more needed, {config.budget_usd:,.2f} USD allowed"
 
 
 def _batch(campaign_id: str, config: CampaignConfig, iteration: int, proposals: Sequence[ExperimentProposal]) -> Batch:

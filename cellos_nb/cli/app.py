@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, demo, doctor, outputs, proofs
+from cellos_nb.cli import campaigns, demo, doctor, outputs, proofs, steering
 
 app = typer.Typer(
     name="cellos",
@@ -45,6 +45,9 @@ app.command()(demo.demo)
 app.command()(campaigns.plan)
 app.command()(campaigns.run)
 app.command()(campaigns.resume)
+app.command()(steering.stop)
+app.command()(steering.rollback)
+app.command()(steering.fork)
 app.command()(campaigns.status)
 app.command("list")(campaigns.list_campaigns)
 app.command()(proofs.proof)

@@ -54,7 +54,7 @@ def run(
 def resume(campaign: CampaignId, db: Database = None, as_json: AsJson = False) -> None:
     """Continue a campaign where it stood.
 
-    No step that moved liquid is repeated.
+    Killed, paused, stopped, rolled back or forked. No step that moved liquid is repeated.
     """
     from cellos_nb.cli.progress import IterationBars
     from cellos_nb.lab import Lab

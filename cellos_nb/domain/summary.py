@@ -26,7 +26,12 @@ class CampaignSummary:
     duration_s: float
     """Wall-clock time of the iterations themselves."""
     cost_usd: float
+    """Of the campaign's own plates; superseded iterations cost what they cost."""
     best: ScoredCondition | None
+    parent: str = ""
+    """The campaign and iteration that it was forked from; its results up to there are counted in the numbers above."""
+    superseded: tuple[str, ...] = ()
+    """The iterations that no longer count: number, who, when, why."""
 
     @property
     def experiments_per_s(self) -> float:
@@ -45,26 +50,39 @@ class CampaignSummary:
             ("experiments per second", f"{self.experiments_per_s:.4g}"),
             ("cost", f"{self.cost_usd:,.2f} USD"),
         )
-        return (*head, *_best_rows(self.best))
+        forked = (("forked from", self.parent),) if self.parent else ()
+        gone = tuple(("rolled back", each) for each in self.superseded)
+        return (*head, *forked, *gone, *_best_rows(self.best))
 
 
 def summarise(
-    campaign_id: str, config: CampaignConfig, history: History, *, status: str, stop_reason: str, duration_s: float
+    campaign_id: str,
+    config: CampaignConfig,
+    history: History,
+    *,
+    status: str,
+    stop_reason: str,
+    duration_s: float,
+    spent_usd: float | None = None,
+    parent: str = "",
+    superseded: tuple[str, ...] = (),
 ) -> CampaignSummary:
-    """The summary of a campaign's history."""
+    """The summary of a campaign's history; `spent_usd` is what the history itself cost when left out."""
     results = history.results
     return CampaignSummary(
         campaign_id=campaign_id,
         question=question(config),
         status=status,
         stop_reason=stop_reason,
-        n_iterations=max((result.iteration for result in results), default=0),
+        n_iterations=len(history.iterations),
         n_experiments=len(results),
         n_wells=sum(len(result.wells) for result in results),
         n_learnable=len(history.learnable),
         duration_s=duration_s,
-        cost_usd=sum(result.cost_usd for result in results),
+        cost_usd=sum(result.cost_usd for result in results) if spent_usd is None else spent_usd,
         best=best_condition(score_conditions(config, history)),
+        parent=parent,
+        superseded=superseded,
     )
 
 

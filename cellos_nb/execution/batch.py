@@ -13,9 +13,9 @@ from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.domain.settings import PlatePlan
-from cellos_nb.errors import ApprovalError, InDoubtError, StoreCorruptError
+from cellos_nb.errors import ApprovalError, CampaignPausedError, InDoubtError, StoreCorruptError
 from cellos_nb.execution.events import OnEvent, ResultsStored, ignore
-from cellos_nb.execution.executor import WorkflowExecutor
+from cellos_nb.execution.executor import Hold, WorkflowExecutor
 from cellos_nb.execution.journal import reading_of
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.queue import JobQueue, JobStatus
@@ -63,13 +63,15 @@ Runs = Mapping[int, Workflow | None]
 
 
 def run_batch(
-    store: Store, machine: HardwareInterface, batch: Batch, on_event: OnEvent = ignore
+    store: Store, machine: HardwareInterface, batch: Batch, on_event: OnEvent = ignore, hold: Hold | None = None
 ) -> tuple[ExperimentResult, ...]:
     """The results of a batch, in the order of its proposals; executes what was not executed before.
 
-    A plate that fails gives failed results and does not end the others.
+    A plate that fails gives failed results and does not end the others. `hold` is asked before each plate begins, and
+    answers why no more may.
 
     Raises:
+        CampaignPausedError: `hold` had a reason; plates under way were brought to their end, results are stored.
         CompileError: the proposals cannot be put onto plates; nothing was stored.
         ApprovalError: a real machine needs a person's approval first; its proof is written.
         InDoubtError: a plate is held for a person to decide; the results of the others are stored.
@@ -80,7 +82,7 @@ def run_batch(
         if not is_concluded(store, batch.batch_id):
             executor = WorkflowExecutor(store, machine)
             runs = submit_batch(store, executor, batch, machine.describe())
-            _bring_through(store, executor, batch, runs, on_event)
+            _bring_through(store, executor, batch, runs, on_event, hold)
     with store.read() as tx:
         return results.batch_results(tx, batch.batch_id)
 
@@ -180,7 +182,12 @@ def _queue(
 
 
 def _bring_through(
-    store: Store, executor: WorkflowExecutor, asked: Batch | Asked, runs: Runs, on_event: OnEvent
+    store: Store,
+    executor: WorkflowExecutor,
+    asked: Batch | Asked,
+    runs: Runs,
+    on_event: OnEvent,
+    hold: Hold | None = None,
 ) -> tuple[ExperimentResult, ...]:
     """Executes the runs of a batch, concludes its plates and stores their results in one transaction.
 
@@ -188,7 +195,7 @@ def _bring_through(
         ApprovalError: a real machine needs a person's approval first.
         InDoubtError: a plate is held; the results of the others are stored.
     """
-    ended = executor.run(runs.keys(), on_event)
+    ended = executor.run(runs.keys(), on_event, hold=hold)
     missing = runs.keys() - ended.keys()
     stored = {run.run_id: run for run in run_records(store, batch_id=asked.batch_id)} if missing else {}
     plates = [ended.get(run_id) or stored[run_id] for run_id in runs]
@@ -200,6 +207,9 @@ def _bring_through(
     ]
     with store.write() as tx:
         results.add_results(tx, asked.batch_id, concluded)
+    why = hold() if hold is not None and any(not run.status.is_final for run in plates) else None
+    if why is not None:
+        raise CampaignPausedError(why)
     _raise_if_held(plates)
     on_event(ResultsStored(asked.batch_id, asked.iteration, len(concluded), now_utc()))
     place = {proposal.proposal_id: position for position, proposal in enumerate(asked.proposals)}

@@ -47,6 +47,10 @@ GRACE_S = 20.0
 """How long a step in progress may take to end when work is stopped; after that it is asked about the next time."""
 
 
+Hold = Callable[[], str | None]
+"""Says why no further run may begin, or None when it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class InHand:
     """A run that is being executed."""
@@ -89,6 +93,7 @@ class WorkflowExecutor:
         self._ending: list[tuple[InHand, Halt | None]] = []
         self._ended: dict[int, RunRecord] = {}
         self._held: set[int] = set()
+        self._hold: Hold = _never
         self._opened: tuple[Station, Journal] | None = None
         self.on_event: OnEvent = ignore
 
@@ -119,17 +124,25 @@ class WorkflowExecutor:
         self._at_hand[run_id] = workflow
         return run_id
 
-    def run(self, run_ids: Collection[int] | None = None, on_event: OnEvent = ignore) -> dict[int, RunRecord]:
+    def run(
+        self, run_ids: Collection[int] | None = None, on_event: OnEvent = ignore, *, hold: Hold | None = None
+    ) -> dict[int, RunRecord]:
         """Executes queued runs, all or those named, until none of them waits any more. Returns those it executed.
 
         A run that fails does not end the others; its record says how it ended. A run that waits for a device which
         only a person can release is left in the queue.
+
+        Args:
+            run_ids: those to execute; all that are queued when left out.
+            on_event: called with what happens.
+            hold: asked before each run begins; once it answers why, no other is begun and those under way are ended.
 
         Raises:
             LeaseError: another process executes the work of this database.
             StoppedError: the queue was killed; what was done is recorded, the rest stays queued.
         """
         self.on_event, self._ended, self._held = on_event, {}, set()
+        self._hold = hold or _never
         wanted = None if run_ids is None else dict.fromkeys(run_ids)
         with self._lease.held():
             if self._lease.is_new:
@@ -150,7 +163,7 @@ class WorkflowExecutor:
         max_age_s = GLANCE_S if self.station.capabilities.is_instant else 0.0
         self._conductor.is_closing = False
         while True:
-            if self._flags.is_allowed(max_age_s=max_age_s):
+            if self._flags.is_allowed(max_age_s=max_age_s) and self._hold() is None:
                 self._claim(wanted)
             if self._in_hand:
                 self._conductor.turn(LOOK_S)
@@ -158,7 +171,7 @@ class WorkflowExecutor:
                 self.flush(only_if_due=True)
             else:
                 self.flush()
-                if not self._wait_for_work(wanted):
+                if self._hold() is not None or not self._wait_for_work(wanted):
                     return
 
     def _claim(self, wanted: dict[int, None] | None) -> None:
@@ -216,6 +229,7 @@ class WorkflowExecutor:
             journal=journal,
             on_event=self._tell,
             may_be_real=self._may_be_real(),
+            hold=self._hold,
         )
         self._in_hand[job.job_id] = InHand(job, workflow, plate, now_utc())
         task = Task(
@@ -299,12 +313,12 @@ class WorkflowExecutor:
             after = self._queue.fail(job.job_id, halt.error)
             level = logging.WARNING if after.status is JobStatus.QUEUED else level
         elif halt.retry_in is not None:
-            self._queue.postpone(job.job_id, halt.retry_in, halt.error)
+            self._queue.postpone(job.job_id, halt.retry_in, halt.error or None)
             level = logging.WARNING
         else:
             self._queue.end(job.job_id, halt.status, halt.error)
             level = logging.WARNING if halt.status is JobStatus.PAUSED else level
-        if halt.retry_in is None or job.last_error != halt.error:
+        if halt.error and (halt.retry_in is None or job.last_error != halt.error):
             write_log(tx, level, halt.error, job.job_id)
 
     def _records(self, job_ids: list[int]) -> dict[int, RunRecord]:
@@ -322,6 +336,10 @@ class WorkflowExecutor:
             station = Station.of(self._machine, self._name, self._place)
             self._opened = station, Journal(self._store, self._lease, station.name, is_strict=station.is_strict)
         return self._opened
+
+
+def _never() -> str | None:
+    return None
 
 
 def _raise(error: Exception) -> None:

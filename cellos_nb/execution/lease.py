@@ -65,6 +65,17 @@ class Lease:
             raise LeaseError("The lease is not held. Execute through an executor, which takes it.")
         return self._fencing
 
+    @property
+    def held_fencing(self) -> int | None:
+        """The token that this store holds; None when it holds none."""
+        return self._fencing
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a thread of this process executes under the lease now; False while it only lingers."""
+        # Without the lock, whose owner may be waiting for a transaction that the asker is in.
+        return self._users > 0
+
     @contextmanager
     def held(self, *, patience_s: float = PATIENCE_S) -> Iterator[int]:
         """Holds the lease for the block and gives its fencing token; may be nested.
@@ -216,6 +227,16 @@ def is_dispatched(store: Store) -> bool:
     with store.read() as tx:
         row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
         return row is not None and row.owner is not None and row.expires_at > store.now(tx) and not _is_dead(row)
+
+
+def is_at_work(store: Store) -> bool:
+    """Whether another process holds this database, or a thread of this one executes its work; an idle hold is none."""
+    mine = lease_of(store)
+    with store.read() as tx:
+        row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
+    if row is not None and row.fencing == mine.held_fencing:
+        return mine.is_in_use
+    return is_dispatched(store)
 
 
 def _beat(held: weakref.ref[Lease], fencing: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -74,6 +74,7 @@ class PlateRun:
         journal: Journal,
         on_event: OnEvent,
         may_be_real: bool = True,
+        hold: Callable[[], str | None] = lambda: None,
     ) -> None:
         """The work of a run.
 
@@ -85,13 +86,14 @@ class PlateRun:
             journal: of that machine.
             on_event: called with what happens.
             may_be_real: whether a real machine moves, under an approval; otherwise a proof is written.
+            hold: says why the run may not begin; one that has begun goes on.
         """
         self._run_id, self._workflow = run_id, workflow
         self._store, self._station, self._journal = store, station, journal
         self._lease, self._queue, self._on_event = lease_of(store), JobQueue(store), on_event
         self._looked_at = float("-inf")
         self._before: dict[str, list[JournalEntry]] = defaultdict(list)
-        self._may_be_real = may_be_real
+        self._may_be_real, self._hold = may_be_real, hold
         self.reading: Reading | None = None
         """The last reading taken in this process."""
 
@@ -113,6 +115,8 @@ class PlateRun:
         if not is_first:
             for entry in self._journal.entries(self._run_id):
                 self._before[entry.step_uid].append(entry)
+        if not self._before and self._hold() is not None:
+            return Halt(JobStatus.QUEUED, "", timedelta(0))
         left = [step for step in self._workflow.steps if not self._is_done(step)]
         n_all, plate_id = len(self._workflow.steps), self._workflow.plate_id
         n_wells = len(self._workflow.layout.with_cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib
 import os
 import socket
@@ -36,6 +37,14 @@ def this_process() -> ProcessIdentity:
     """The identity of the calling process."""
     pid = os.getpid()
     return ProcessIdentity(socket.gethostname(), pid, f"{_world()}/{_start_of(pid)}")
+
+
+def person() -> str:
+    """Who runs this process, by login name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # which of them depends on the Python and the system
+        return "unknown"  # a container without a user entry
 
 
 def _world() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
@@ -25,5 +25,21 @@ class Planner(Protocol):
         No condition stands twice in the answer, every dose is one of `config.doses_um(compound)`, every proposal has a
         `ProposalReason`, and its `proposal_id` is left empty. Randomness comes from `config.seed` and `iteration`
         (counted from 1) alone. Learns from `history.learnable` only.
+        """
+        ...
+
+
+@runtime_checkable
+class TellingPlanner(Planner, Protocol):
+    """A planner that also tells what it had fitted. Offering this is optional; it changes nothing that is proposed."""
+
+    def propose_and_tell(
+        self, config: CampaignConfig, history: History, iteration: int, n: int
+    ) -> tuple[tuple[ExperimentProposal, ...], dict[str, Any]]:
+        """What `propose` gives, and what it rests on as plain JSON: lists, dicts with text keys, text, numbers, None.
+
+        For instance `{"noise_sd": 0.05, "log_evidence": -12.3}`. Kept with the iteration, shown to people, and compared
+        between a campaign that was resumed and one that was not; so no times, no paths, nothing that differs by chance.
+        Seed, number of observations and a digest of the history are added by the campaign.
         """
         ...

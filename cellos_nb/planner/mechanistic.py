@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,21 +54,28 @@ class MechanisticPlanner:
         self, config: CampaignConfig, history: History, iteration: int, n: int
     ) -> tuple[ExperimentProposal, ...]:
         """See `Planner.propose`."""
+        return self.propose_and_tell(config, history, iteration, n)[0]
+
+    def propose_and_tell(
+        self, config: CampaignConfig, history: History, iteration: int, n: int
+    ) -> tuple[tuple[ExperimentProposal, ...], dict[str, Any]]:
+        """See `TellingPlanner.propose_and_tell`; what is told is empty until the model is asked."""
         pool = CandidatePool.of(config, history)
         n_initial = self._settings.n_initial or config.batch_size
         n_first = min(n, max(n_initial - len(pool.results), 0))
         first = choose_evenly(pool, n_first, np.random.default_rng([config.seed, iteration, 3]))
         proposals = [pool.proposal(row, self.name, "initial") for row in first]
         pool = pool.without(first)
-        if n > len(first) and pool.is_open.any():
-            rng = np.random.default_rng([config.seed, iteration, 4])
-            proposals += self._by_model(config, pool, n - len(first), rng)
-        return tuple(proposals)
+        if n <= len(first) or not pool.is_open.any():
+            return tuple(proposals), {}
+        rng = np.random.default_rng([config.seed, iteration, 4])
+        model = fit_results(config, pool)
+        proposals += self._by_model(config, pool, model, n - len(first), rng)
+        return tuple(proposals), _told(model)
 
     def _by_model(
-        self, config: CampaignConfig, pool: CandidatePool, n: int, rng: np.random.Generator
+        self, config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP, n: int, rng: np.random.Generator
     ) -> list[ExperimentProposal]:
-        model = fit_results(config, pool)
         conditions = pool.conditions()
         mean, sd = model.predict(*conditions)
         samples = model.sample(*conditions, n_samples_for(len(mean)), rng)
@@ -112,6 +120,16 @@ def fit_results(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
         values,
         [result.standard_error for result in pool.results],
     )
+
+
+def _told(model: DoseResponseGP) -> dict[str, Any]:
+    """What the model has fitted: prior of most evidence, noise, and the share of inactive compounds."""
+    return {
+        "prior": asdict(model.prior),
+        "noise_sd": model.noise_sd,
+        "inactive_share": model.inactive_share,
+        "log_evidence": model.log_evidence,
+    }
 
 
 def _extreme(pool: CandidatePool, samples: Array, mean: Array, sd: Array, untreated: float) -> _Scores:

@@ -80,6 +80,11 @@ class DoseResponseGP:
         """Log marginal likelihood of the data."""
         return self._known.log_evidence
 
+    @property
+    def inactive_share(self) -> float:
+        """Estimated share of compounds that do nothing to any cell line."""
+        return float(self._known.kind_prior[~self._known.library.is_active].sum())
+
     def fit(
         self,
         cell_lines: Sequence[str],

@@ -37,6 +37,14 @@ class RunFacts:
     seed: int
     versions: dict[str, str]
     """Of Python and of the packages that shape the numbers."""
+    spent_usd: float | None = None
+    """By the campaign itself, superseded iterations included; None: what the history cost."""
+    parent: str = ""
+    """The campaign and iteration that it was forked from; the history begins with the parent's results."""
+    inherited_until: int = 0
+    """The last iteration that is the parent's."""
+    superseded: tuple[str, ...] = ()
+    """The iterations that no longer count and so stand in no file: number, who, when, why."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,9 @@ class RecordedCampaign:
             status=self.run.status,
             stop_reason=self.run.stop_reason,
             duration_s=self.run.duration_s,
+            spent_usd=self.run.spent_usd,
+            parent=self.run.parent,
+            superseded=self.run.superseded,
         )
 
 

@@ -61,6 +61,10 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
             data_source=machine.data_source,
             seed=campaign.config.seed,
             versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
+            spent_usd=summary.cost_usd,
+            parent=summary.parent,
+            inherited_until=lab.store.standing(campaign_id).parent_iteration,
+            superseded=summary.superseded,
         ),
     )
 

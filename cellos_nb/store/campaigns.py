@@ -127,10 +127,15 @@ def add_batch(
     """Stores what was asked for. The same again changes nothing.
 
     Raises:
-        CampaignError: no such campaign, or that iteration was stored with other proposals.
+        CampaignError: no such campaign, or that iteration was stored with other proposals, or was superseded.
         ProposalError: a proposal has no identifier, or one that stands twice.
     """
-    if tx.scalar(_BATCH, {"batch_id": batch_id}) is not None:
+    there = tx.execute(_BATCH, {"batch_id": batch_id}).first()
+    if there is not None:
+        if there.superseded_from is not None:
+            raise CampaignError(
+                f"{batch_id}: was superseded when the campaign was rolled back; it is not made any more."
+            )
         stored = batch_proposals(tx, batch_id)
         if [(p.proposal_id, p.condition) for p in stored] != [(p.proposal_id, p.condition) for p in asked]:
             raise CampaignError(
@@ -214,7 +219,7 @@ def _insert_batch(
 
 
 # Built once: building a statement costs more than executing it.
-_BATCH = select(iterations.c.batch_id).where(iterations.c.batch_id == bindparam("batch_id"))
+_BATCH = select(iterations.c.superseded_from).where(iterations.c.batch_id == bindparam("batch_id"))
 _LAST_AD_HOC = select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id.is_(None))
 _INSERT_ITERATION = Prepared(insert(iterations), "batch_id", "campaign_id", "iteration", "created_at")
 _INSERT_PROPOSALS = Prepared(insert(proposals), *proposals.c.keys())

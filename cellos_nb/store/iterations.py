@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, update
 
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, config_of, proposal_of, unknown_campaign
@@ -48,18 +48,24 @@ def standing(tx: Connection, campaign_id: str) -> Standing:
         status=CampaignStatus(row.status),
         reason=row.stop_reason,
         stop_request=row.stop_request,
+        parent_iteration=row.parent_iteration or 0,
         next_iteration=1 + max(row.last or 0, row.parent_iteration or 0),
     )
 
 
-def begun_iteration(tx: Connection, campaign_id: str) -> IterationRecord | None:
-    """The iteration that was proposed, counts, and is not concluded; None when there is none."""
+def begun_query(campaign_id: str) -> Select[Any]:
+    """Finds the iteration that was begun, by an index in which no concluded one stands."""
     query = select(iterations).where(
         iterations.c.campaign_id == campaign_id,
         iterations.c.concluded_at.is_(None),
         iterations.c.superseded_from.is_(None),
     )
-    lap = tx.execute(query.order_by(iterations.c.iteration).limit(1)).first()
+    return query.order_by(iterations.c.iteration).limit(1)
+
+
+def begun_iteration(tx: Connection, campaign_id: str) -> IterationRecord | None:
+    """The iteration that was proposed, counts, and is not concluded; None when there is none."""
+    lap = tx.execute(begun_query(campaign_id)).first()
     return None if lap is None else _record(lap, batch_proposals(tx, lap.batch_id))
 
 

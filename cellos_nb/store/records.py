@@ -65,6 +65,8 @@ class Standing:
     reason: str | None
     """Why it has this status, in words."""
     stop_request: str | None
+    parent_iteration: int
+    """The last iteration inherited from a parent; 0 without one."""
     next_iteration: int
     """The number that the next new iteration gets: one that was never used."""
 

@@ -40,9 +40,7 @@ def add_results(tx: Connection, batch_id: str, concluded: Sequence[ExperimentRes
         _CONCLUDE(tx, {"of_batch": batch_id, "at": now_utc()})
 
 
-def history(
-    tx: Connection, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False
-) -> History:
+def history(tx: Connection, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False) -> History:
     """The results of a campaign that count, by iteration, then in the order asked; a fork's inherited ones first.
 
     Args:

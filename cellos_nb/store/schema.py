@@ -83,6 +83,7 @@ iterations = Table(
 Index(
     "ix_iterations_begun",
     iterations.c.campaign_id,
+    iterations.c.iteration,
     sqlite_where=text("concluded_at IS NULL"),
     postgresql_where=text("concluded_at IS NULL"),
 )

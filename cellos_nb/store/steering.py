@@ -64,8 +64,7 @@ def roll_back(tx: Connection, campaign_id: str, to: int, *, by: str, reason: str
     """
     current = standing(tx, campaign_id)
     history = concluded_iterations(tx, campaign_id)
-    own_from = min((n for n, batch in history.items() if batch.startswith(f"{campaign_id}/")), default=None)
-    inherited = max((n for n in history if own_from is None or n < own_from), default=0)
+    inherited = current.parent_iteration
     possible = [inherited, *(n for n in history if n > inherited)]
     if to not in possible:
         whose = f" Iterations up to {inherited} are the parent's: fork that one." if inherited else ""

@@ -18,7 +18,7 @@ from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.store import campaigns, iterations, model_states, results
 from cellos_nb.store.database import BUSY_TIMEOUT_S, Database
 from cellos_nb.store.migrate import REVISIONS, bring_up_to_date, no_database
-from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord
+from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord, Standing
 
 
 class Store:
@@ -139,6 +139,34 @@ class Store:
         """
         with self.write() as tx:
             campaigns.set_status(tx, campaign_id, CampaignStatus(status), reason)
+
+    def standing(self, campaign_id: str) -> Standing:
+        """What must be known of a campaign before each iteration, at the same cost after a thousand of them.
+
+        Raises:
+            CampaignError: there is none with that identifier.
+        """
+        with self.read() as tx:
+            return iterations.standing(tx, campaign_id)
+
+    def begun_iteration(self, campaign_id: str) -> IterationRecord | None:
+        """The iteration of a campaign that was proposed and not concluded; None when there is none."""
+        with self.read() as tx:
+            return iterations.begun_iteration(tx, campaign_id)
+
+    def spent_usd(self, campaign_id: str) -> float:
+        """What a campaign's own iterations cost so far, superseded ones as well."""
+        with self.read() as tx:
+            return iterations.spent_usd(tx, campaign_id)
+
+    def model_states(self, campaign_id: str, iteration: int | None = None) -> tuple[ModelState, ...]:
+        """What the planner knew before each of a campaign's own iterations, in order; or before one.
+
+        Raises:
+            StoreCorruptError: a state cannot be read.
+        """
+        with self.read() as tx:
+            return model_states.states(tx, campaign_id, iteration)
 
     def add_iteration(
         self,

@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_iterations_begun",
         "iterations",
-        ["campaign_id"],
+        ["campaign_id", "iteration"],
         sqlite_where=sa.text("concluded_at IS NULL"),
         postgresql_where=sa.text("concluded_at IS NULL"),
     )

@@ -1,0 +1,106 @@
+"""Commands that steer a campaign that was begun: stop, roll back, fork."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cellos_nb.cli.options import AsJson, CampaignId, Database
+from cellos_nb.cli.tables import print_facts, print_json
+from cellos_nb.errors import InputError
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the campaign.")]
+
+
+def stop(
+    campaign: CampaignId,
+    now: Annotated[bool, typer.Option("--now", help="Pause before the next plate instead.")] = False,
+    reason: Reason = "",
+    db: Database = None,
+) -> None:
+    """End a campaign after the iteration under way.
+
+    Works while another process runs it. With --now no further plate begins, and plates under way are brought to their
+    end. `cellos resume` goes on from either.
+    """
+    from cellos_nb.lab import Lab
+
+    with Lab.open(db, must_exist=True) as lab:
+        chosen = lab.campaign(campaign)
+        if now:
+            chosen.pause(reason)
+        else:
+            chosen.stop_after_iteration(reason)
+    what = "paused; plates under way are brought to their end" if now else "ends after the iteration under way"
+    typer.echo(f"{campaign}: {what}. `cellos resume {campaign}` goes on.")
+
+
+def rollback(
+    campaign: CampaignId,
+    to: Annotated[int, typer.Option("--to", min=0, help="The last iteration that still counts; 0 for none.")],
+    reason: Reason = "",
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to an earlier iteration of a campaign.
+
+    What came after is kept and marked as superseded; no planner sees it any more. Plates that wait are cancelled.
+    """
+    from cellos_nb.lab import Lab
+
+    with Lab.open(db, must_exist=True) as lab:
+        gone = lab.campaign(campaign).rollback(to, reason)
+    if as_json:
+        print_json({"campaign": campaign, "to": to, "superseded": list(gone)})
+        return
+    typer.echo(
+        f"{campaign}: back to iteration {to}; superseded: {', '.join(map(str, gone))}. "
+        f"`cellos resume {campaign}` goes on from there."
+    )
+
+
+def fork(
+    campaign: CampaignId,
+    at: Annotated[int, typer.Option("--at", min=1, help="The last iteration whose results it begins with.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A setting that differs, as in planner.acquisition=ei; repeat for more.", metavar="KEY=VALUE"
+        ),
+    ] = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a new campaign with the results of another one.
+
+    It has the same settings but for those given with --set, and waits for `cellos resume`.
+    """
+    from cellos_nb.lab import Lab
+
+    wanted = _settings(changes or [])
+    with Lab.open(db, must_exist=True) as lab:
+        made = lab.fork(campaign, at=at, **wanted)
+        if as_json:
+            print_json({"campaign": made.campaign_id, "parent": campaign, "at": at, "config": made.config.to_dict()})
+            return
+        print_facts(made.summary().rows())
+    typer.echo(f"`cellos resume {made.campaign_id}` runs it.")
+
+
+def _settings(changes: list[str]) -> dict[str, Any]:
+    """Keys and values of `KEY=VALUE`, each value read as YAML reads it."""
+    import yaml
+
+    wanted = {}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not (key and equals):
+            raise InputError(f"--set {change}: give a setting and its value as KEY=VALUE, as in max_iterations=20.")
+        try:
+            wanted[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise InputError(
+                f"--set {change}: the value cannot be read; write it as in the campaign's YAML."
+            ) from error
+    return wanted
