@@ -82,7 +82,7 @@ def run_batch(
         if not is_concluded(store, batch.batch_id):
             executor = WorkflowExecutor(store, machine)
             runs = submit_batch(store, executor, batch, machine.describe())
-            _bring_through(store, executor, batch, runs, on_event, hold)
+            _bring_through(store, executor, batch, runs, on_event=on_event, hold=hold)
     with store.read() as tx:
         return results.batch_results(tx, batch.batch_id)
 
@@ -100,7 +100,7 @@ def run_new_batch(
     with dispatcher(store):
         executor = WorkflowExecutor(store, machine)
         batch, runs = submit_new_batch(store, executor, proposals, machine.describe(), plan=plan, seed=seed)
-        return _bring_through(store, executor, batch, runs, on_event)
+        return _bring_through(store, executor, batch, runs, on_event=on_event)
 
 
 def finish_batch(
@@ -115,7 +115,9 @@ def finish_batch(
         asked = Asked(batch_id, campaigns.batch_iteration(tx, batch_id), campaigns.batch_proposals(tx, batch_id))
     with dispatcher(store):
         if not is_concluded(store, batch_id):
-            _bring_through(store, WorkflowExecutor(store, machine), asked, submitted_runs(store, batch_id), on_event)
+            _bring_through(
+                store, WorkflowExecutor(store, machine), asked, submitted_runs(store, batch_id), on_event=on_event
+            )
     with store.read() as tx:
         return results.batch_results(tx, batch_id)
 
@@ -186,6 +188,7 @@ def _bring_through(
     executor: WorkflowExecutor,
     asked: Batch | Asked,
     runs: Runs,
+    *,
     on_event: OnEvent,
     hold: Hold | None = None,
 ) -> tuple[ExperimentResult, ...]:

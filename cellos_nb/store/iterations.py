@@ -128,15 +128,16 @@ def spent_usd(tx: Connection, campaign_id: str) -> float:
     """What a campaign's own iterations cost, superseded ones as well; what it inherited was paid by its parent."""
     own = iterations.c.campaign_id == campaign_id
     concluded = select(func.sum(results.c.cost_usd)).join(iterations, iterations.c.batch_id == results.c.batch_id)
-    # Plates that were through when their iteration was rolled back have no results, and cost what they cost.
+    # An iteration that was rolled back before it was concluded has results of some of its plates at most.
+    is_given_up = iterations.c.superseded_from.is_not(None) & iterations.c.concluded_at.is_(None)
     given_up = (
         select(func.sum(runs.c.cost_usd))
         .join(iterations, iterations.c.batch_id == runs.c.batch_id)
         .join(actions, actions.c.action_id == runs.c.run_id)
-        .where(own, iterations.c.superseded_from.is_not(None), iterations.c.concluded_at.is_(None))
+        .where(own, is_given_up)
         .where(actions.c.status == "succeeded")
     )
-    return float(tx.scalar(concluded.where(own)) or 0.0) + float(tx.scalar(given_up) or 0.0)
+    return float(tx.scalar(concluded.where(own, ~is_given_up)) or 0.0) + float(tx.scalar(given_up) or 0.0)
 
 
 def _record(lap: Row[Any], asked: Sequence[ExperimentProposal]) -> IterationRecord:

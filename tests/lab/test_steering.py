@@ -7,11 +7,9 @@ from sqlalchemy import text
 
 from cellos_nb import CampaignConfig, JobQueue, Lab
 from cellos_nb.domain.history import History
-from cellos_nb.errors import CampaignError, CampaignPausedError, ConfigError
-from cellos_nb.execution.events import RunDone, RunStarted, StepStarted
+from cellos_nb.errors import CampaignError, ConfigError
+from cellos_nb.execution.events import RunStarted, StepStarted
 from cellos_nb.execution.runs import run_records
-from cellos_nb.loop import heed_pause
-from cellos_nb.units import now_utc
 
 
 def config(**changes) -> CampaignConfig:
@@ -312,19 +310,3 @@ class TestFork:
             quick_lab.fork("tiny", at=3)
         with pytest.raises(CampaignError, match=r"no such campaign; there are tiny\."):
             quick_lab.fork("tyni", at=1)
-
-
-def test_a_pause_ends_nothing_while_another_plate_is_under_way(quick_lab):
-    campaign_id = quick_lab.store.add_campaign(config())
-    passed = []
-    heed = heed_pause(quick_lab.store, campaign_id, passed.append)
-    first, second, third = (RunStarted(f"tiny/i001-p{k}", 5, 22, 0, now_utc()) for k in (1, 2, 3))
-    heed(first)
-    quick_lab.campaign(campaign_id).pause("enough", by="ada")
-    heed(second)
-    for plate in (first, second):
-        heed(RunDone(plate.plate_id, 22, "succeeded", None, now_utc()))
-    with pytest.raises(CampaignPausedError, match="paused by ada: enough"):
-        heed(third)
-    heed(RunStarted("tiny/i001-p3", 5, 22, 2, now_utc()))  # begun before a crash: it is brought to its end
-    assert [event.plate_id[-2:] for event in passed] == ["p1", "p2", "p1", "p2", "p3"]
