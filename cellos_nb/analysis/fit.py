@@ -20,7 +20,7 @@ from cellos_nb.errors import AnalysisError
 if TYPE_CHECKING:
     import pandas as pd
 
-_CHUNK_ENTRIES = 8000
+_CHUNK_ENTRIES = 30000
 """Doses times curves worked on at once: few enough for the processor's cache, many enough for numpy."""
 COLUMNS = (
     "ec50",

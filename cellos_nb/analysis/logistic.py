@@ -22,7 +22,7 @@ class Projection:
     """
 
     values: Array
-    """Shape (8, K), in the order of the properties."""
+    """Shape (11, K), in the order of the properties."""
 
     @property
     def rss(self) -> Array:
@@ -52,47 +52,83 @@ class Projection:
         """Gauss-Newton second derivatives: (EC50, EC50), (EC50, Hill), (Hill, Hill); shape (3, K)."""
         return self.values[5:8]
 
+    @property
+    def exact_curvature(self) -> Array:
+        """The same with what the residuals add: not always positive, but Newton's steps converge in a handful."""
+        return self.values[8:11]
+
 
 def project(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projection:
     """Plateaus by linear regression on the logistic, and derivatives with the plateaus following."""
     weight, y, total = batch.weight, batch.mean, batch.total_weight
     # The side of the logistic that is small where the doses are keeps its digits.
-    side = np.where(2 * log_ec50 > batch.low + batch.high, 1.0, -1.0)
+    is_rising = 2 * log_ec50 > batch.low + batch.high
+    side = np.where(is_rising, 1.0, -1.0)
     slope = side * np.exp(log_hill)
     logit = np.clip(slope * (batch.log_dose - log_ec50) + side * batch.shift, -_MAX_LOGIT, _MAX_LOGIT)
     v = 1.0 / (1.0 + np.exp(-logit))
-    by_logit = v * (1.0 - v)
-    mean_v = (weight * v).sum(axis=0) / total
+    q = v * (1.0 - v)
+    q_logit = q * logit
+    bend = q * (1.0 - 2.0 * v)
+    mean_v = _dot(weight, v) / total
     v -= mean_v
     wv = weight * v
-    sxx = (wv * v).sum(axis=0)
-    sxx_safe = np.where(sxx > _TINY, sxx, 1.0)
-    beta = np.where(sxx > _TINY, (wv * y).sum(axis=0) / sxx_safe, 0.0)
+    sxx = _dot(wv, v)
+    can_fit = sxx > _TINY
+    sxx = np.where(can_fit, sxx, 1.0)
+    beta = np.where(can_fit, _dot(wv, y) / sxx, 0.0)
     residual = y - beta * v
     w_residual = weight * residual
-    by_ec50 = _project_out(-slope * by_logit, (weight, wv, v), sxx_safe, total)
-    by_hill = _project_out(logit * by_logit, (weight, wv, v), sxx_safe, total)
-    w_ec50 = weight * by_ec50
+    by_logit, along_q = _project_out(q, (weight, wv, v), sxx, total)
+    by_hill, along_hill = _project_out(q_logit, (weight, wv, v), sxx, total)
+    pull_q, pull_hill = _dot(w_residual, q), _dot(w_residual, q_logit)
+    w_logit = weight * by_logit
+    values = np.empty((11, batch.n_curves))
     near, far = -beta * mean_v, beta * (1.0 - mean_v)
-    is_rising = side > 0
-    values = np.empty((8, batch.n_curves))
-    values[0] = (w_residual * residual).sum(axis=0)
+    values[0] = _dot(w_residual, residual)
     values[1] = np.where(is_rising, near, far)
     values[2] = np.where(is_rising, far, near)
-    values[3] = -beta * (w_residual * by_ec50).sum(axis=0)
-    values[4] = -beta * (w_residual * by_hill).sum(axis=0)
-    values[5] = beta**2 * (w_ec50 * by_ec50).sum(axis=0)
-    values[6] = beta**2 * (w_ec50 * by_hill).sum(axis=0)
-    values[7] = beta**2 * (weight * by_hill**2).sum(axis=0)
+    values[3] = beta * slope * pull_q
+    values[4] = -beta * pull_hill
+    square, steep = beta**2, -slope
+    values[5] = square * steep**2 * _dot(w_logit, by_logit)
+    values[6] = square * steep * _dot(w_logit, by_hill)
+    values[7] = square * np.einsum("mk,mk,mk->k", weight, by_hill, by_hill)
+    # What Gauss and Newton leave out: the bend of the logistic, and how the span of the plateaus gives way.
+    w_bend = w_residual * bend
+    bend_logit = w_bend * logit
+    second_ec50 = steep**2 * w_bend.sum(axis=0)
+    second_both = steep * (pull_q + bend_logit.sum(axis=0))
+    second_hill = pull_hill + _dot(bend_logit, logit)
+    pull_ec50, along_ec50 = steep * pull_q, steep * along_q
+    values[8] = values[5] + beta * (2 * along_ec50 * pull_ec50 - second_ec50) - pull_ec50**2 / sxx
+    values[9] = (
+        values[6]
+        + beta * (along_ec50 * pull_hill + along_hill * pull_ec50 - second_both)
+        - pull_ec50 * pull_hill / sxx
+    )
+    values[10] = values[7] + beta * (2 * along_hill * pull_hill - second_hill) - pull_hill**2 / sxx
     return Projection(values)
 
 
-def _project_out(column: Array, regression: tuple[Array, Array, Array], sxx: Array, total: Array) -> Array:
-    """What a column has beyond a constant and the logistic; regression is (weight, weight * v, v)."""
+def _dot(left: Array, right: Array) -> Array:
+    """Sums of products over the doses, shape (K,)."""
+    total: Array = np.einsum("mk,mk->k", left, right)
+    return total
+
+
+def _project_out(
+    column: Array, regression: tuple[Array, Array, Array], sxx: Array, total: Array
+) -> tuple[Array, Array]:
+    """What a column has beyond a constant and the logistic, and its slope on the logistic.
+
+    `regression` is (weight, weight * v, v).
+    """
     weight, wv, v = regression
-    column = column - (weight * column).sum(axis=0) / total
-    column -= (wv * column).sum(axis=0) / sxx * v
-    return column
+    column = column - _dot(weight, column) / total
+    along: Array = _dot(wv, column) / sxx
+    column -= along * v
+    return column, along
 
 
 def log_logistic(dose: Array, ec50: float, hill: float, lower: float, upper: float) -> Array:

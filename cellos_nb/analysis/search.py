@@ -17,9 +17,13 @@ _HILLS = np.r_[0.03, np.geomspace(0.1, 12.0, 14), 20.0, 45.0]
 _OUTSIDE = np.log(10.0) * np.array([0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, DECADES_OUTSIDE])
 _BESIDE = 0.03
 """Distance in natural log dose from a dose at which the steepest curves take any value there."""
+_CONVEX = 1.01
+"""Margin of the determinant by which Newton's step is trusted."""
 _MAX_NODES = 160
 _MAX_SCANNED = 300
-_MAX_STEPS = 80
+_MAX_STEPS = 50
+_LEAVE_SHARE = 0.15
+"""Share of the curves that must have converged before they leave: copying the others costs about a fifth of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ def _descend(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Optimum:
     bounds = box(batch)
     here = project(batch, *at).values
     damping = np.full(batch.n_curves, 1e-2)
+    floor = 1e-9 * batch.ss_within
     out, which = np.vstack([at, here[:1]]), np.arange(batch.n_curves)
     for _ in range(_MAX_STEPS):
         step, gain = _step(at, here, damping, bounds)
@@ -147,15 +152,16 @@ def _descend(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Optimum:
         is_better = there[0] < here[0]
         at = np.where(is_better, target, at)
         here = np.where(is_better, there, here)
-        is_done = (gain <= 1e-12 * (here[0] + batch.ss_within)) & (damping <= 1.0) | (damping > 1e9)
+        is_done = (gain <= 1e-9 * here[0] + floor) & ((damping <= 1.0) | ~is_better) | (damping > 1e9)
         damping = np.where(is_better, damping * 0.1, damping * 10.0)
-        if not is_done.any():
+        n_done = np.count_nonzero(is_done)
+        if n_done < _LEAVE_SHARE * which.size:
             continue
         out[:, which[is_done]] = np.vstack([at, here[:1]])[:, is_done]
-        on = ~is_done
-        if not on.any():
+        if n_done == which.size:
             return Optimum(*out)
-        which, batch, bounds = which[on], batch.take(on), bounds[:, :, on]
+        on = np.flatnonzero(~is_done)
+        which, batch, bounds, floor = which[on], batch.take(on), bounds[:, :, on], floor[on]
         at, here, damping = at[:, on], here[:, on], damping[on]
     out[:, which] = np.vstack([at, here[:1]])
     return Optimum(*out)
@@ -171,11 +177,13 @@ def box(batch: CurveBatch) -> Array:
 
 
 def _step(at: Array, here: Array, damping: Array, bounds: Array) -> tuple[Array, Array]:
-    """The damped Gauss-Newton step (2, K) and the fall of the rss that it promises (K,).
+    """The damped step (2, K) and the fall of the rss that it promises (K,): Newton's where convex, else Gauss-Newton's.
 
     A parameter at a bound that it pushes against stays out of the step, so that the other one converges.
     """
-    gradient, (h11, h12, h22) = here[3:5], here[5:8]
+    gradient, exact = here[3:5], here[8:11]
+    is_convex = (exact[0] > 0) & (exact[2] > 0) & (exact[0] * exact[2] > _CONVEX * exact[1] ** 2)
+    h11, h12, h22 = np.where(is_convex, exact, here[5:8])
     is_stuck = ((at <= bounds[0]) & (gradient > 0)) | ((at >= bounds[1]) & (gradient < 0))
     g1, g2 = np.where(is_stuck, 0.0, gradient)
     h12 = np.where(is_stuck.any(axis=0), 0.0, h12)
