@@ -1,12 +1,19 @@
 """Dose-response fits, plate quality, and what readings conclude."""
 
+from cellos_nb.analysis.area import area_under_curve, fitted_area
+from cellos_nb.analysis.artefacts import ArtefactFinding, plate_artefacts
 from cellos_nb.analysis.conclude import conclude
 from cellos_nb.analysis.fit import DoseResponseFit, fit_dose_response, fit_dose_responses
 from cellos_nb.analysis.gates import QualityGates
+from cellos_nb.analysis.growth_rate import (
+    GrowthRateMetrics,
+    growth_rate_metrics,
+    growth_rate_table,
+    growth_rate_values,
+)
 from cellos_nb.analysis.quality import (
     LineQuality,
     PlateQuality,
-    area_under_curve,
     coefficient_of_variation,
     plate_quality,
     robust_z_prime,
@@ -14,17 +21,28 @@ from cellos_nb.analysis.quality import (
     ssmd,
     z_prime,
 )
+from cellos_nb.analysis.trends import TrendTest, drift_test, edge_test
 
 __all__ = [
+    "ArtefactFinding",
     "DoseResponseFit",
+    "GrowthRateMetrics",
     "LineQuality",
     "PlateQuality",
     "QualityGates",
+    "TrendTest",
     "area_under_curve",
     "coefficient_of_variation",
     "conclude",
+    "drift_test",
+    "edge_test",
     "fit_dose_response",
     "fit_dose_responses",
+    "fitted_area",
+    "growth_rate_metrics",
+    "growth_rate_table",
+    "growth_rate_values",
+    "plate_artefacts",
     "plate_quality",
     "robust_z_prime",
     "signal_window",

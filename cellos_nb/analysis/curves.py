@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -49,6 +49,24 @@ class CurveBatch:
     """Natural logarithm of the lowest dose above zero, shape (K,)."""
     high: Array
     """Natural logarithm of the highest dose, shape (K,)."""
+    plateaus: Array | None = None
+    """Lowest and highest lower plateau, lowest and highest upper plateau, on the scale of `mean`, shape (4, K); None
+    where they are free."""
+
+    @property
+    def freedom(self) -> IntArray:
+        """Points less the parameters that are not fixed, at least 1; shape (K,)."""
+        n_free = 4
+        if self.plateaus is not None and self.n_curves:
+            fixed = self.plateaus[::2, 0] == self.plateaus[1::2, 0]
+            n_free -= int(fixed.sum())
+        freedom: IntArray = np.maximum(self.n_points - n_free, 1)
+        return freedom
+
+    def bounded(self, lower: tuple[float, float], upper: tuple[float, float]) -> CurveBatch:
+        """The same curves with plateaus held within these bounds, in the unit of the response."""
+        limits = np.array([*lower, *upper])[:, None]
+        return replace(self, plateaus=(limits - self.centre) / self.scale)
 
     @property
     def n_curves(self) -> int:
@@ -79,6 +97,7 @@ class CurveBatch:
             self.n_points[which],
             self.low[which],
             self.high[which],
+            None if self.plateaus is None else self.plateaus[:, which],
         )
 
     def designs(self) -> list[IntArray]:

@@ -20,6 +20,8 @@ from cellos_nb.errors import AnalysisError
 if TYPE_CHECKING:
     import pandas as pd
 
+Bounds = tuple[float, float]
+"""Lowest and highest value of a plateau."""
 _CHUNK_ENTRIES = 30000
 """Doses times curves worked on at once: few enough for the processor's cache, many enough for numpy."""
 COLUMNS = (
@@ -88,22 +90,27 @@ class DoseResponseFit:
         return log_logistic(np.asarray(dose, dtype=np.float64), self.ec50, self.hill, self.lower, self.upper)
 
 
-def fit_dose_response(dose: ArrayLike, response: ArrayLike) -> DoseResponseFit:
+def fit_dose_response(
+    dose: ArrayLike, response: ArrayLike, *, lower: Bounds | None = None, upper: Bounds | None = None
+) -> DoseResponseFit:
     """Fits one dose-response curve; replicates are points at the same dose, untreated controls have dose 0.
 
     Args:
         dose: doses in any unit, finite and not negative, 1-D.
         response: one response for each dose; NaN stands for a missing one and is left out.
+        lower: lowest and highest value of the lower plateau, in the unit of the response; two equal numbers fix it,
+            -inf or inf leave one side free. None: free.
+        upper: the same for the upper plateau.
 
     Raises:
-        AnalysisError: the lengths differ, a dose is negative or not finite, a response is infinite, or there are fewer
-            than 4 distinct doses or 5 points.
+        AnalysisError: bounds that contradict one another, the lengths differ, a dose is negative or not finite, a
+            response is infinite, or there are fewer than 4 distinct doses or 5 points.
     """
     doses, responses = _numbers(dose, "dose"), _numbers(response, "response")
     if doses.size != responses.size:
         raise AnalysisError(f"dose and response: {doses.size} doses but {responses.size} responses; give one for each.")
     _check(doses, responses)
-    fits = _fit(np.zeros(doses.size, dtype=np.intp), doses, responses, 1)
+    fits = _fit(np.zeros(doses.size, dtype=np.intp), doses, responses, 1, _bounds(lower, upper))
     n, n_doses = int(fits["n"][0]), int(fits["n_doses"][0])
     if fits["verdict"][0] == "too_few":
         n_positive = np.unique(doses[~np.isnan(responses) & (doses > 0)]).size
@@ -117,7 +124,13 @@ def fit_dose_response(dose: ArrayLike, response: ArrayLike) -> DoseResponseFit:
 
 
 def fit_dose_responses(
-    frame: pd.DataFrame, by: str | Sequence[str], *, dose: str = "dose_um", response: str = "value"
+    frame: pd.DataFrame,
+    by: str | Sequence[str],
+    *,
+    dose: str = "dose_um",
+    response: str = "value",
+    lower: Bounds | None = None,
+    upper: Bounds | None = None,
 ) -> pd.DataFrame:
     """Fits every curve of a table of points; one row per curve, in the order of first appearance.
 
@@ -126,13 +139,16 @@ def fit_dose_responses(
         by: the columns that tell the curves apart, such as `["cell_line", "compound"]`.
         dose: the column of doses; finite and not negative.
         response: the column of responses; missing ones are left out.
+        lower: bounds of the lower plateau of every curve, as in `fit_dose_response`.
+        upper: bounds of the upper plateau.
 
     Returns:
         The `by` columns, then `COLUMNS`, `n`, `n_doses` and `verdict`, as in `DoseResponseFit`; the interval is
         `ec50_low` to `ec50_high`. A curve with too few doses or points has the verdict `too_few` and NaN for numbers.
 
     Raises:
-        AnalysisError: a column is missing or holds text, a dose is negative or not finite, a response is infinite.
+        AnalysisError: a column is missing or holds text, a dose is negative or not finite, a response is infinite, or
+            the bounds contradict one another.
     """
     import pandas as pd
 
@@ -153,7 +169,7 @@ def fit_dose_responses(
     n_curves = int(curve.max(initial=-1)) + 1
     _, first = np.unique(curve, return_index=True)
     table = frame[keys].iloc[first].reset_index(drop=True)
-    fits = _fit(curve, doses, responses, n_curves)
+    fits = _fit(curve, doses, responses, n_curves, _bounds(lower, upper))
     return pd.concat([table, pd.DataFrame(fits)], axis=1)
 
 
@@ -185,15 +201,37 @@ def _check(doses: Array, responses: Array) -> None:
         )
 
 
-def _fit(curve: IntArray, dose: Array, response: Array, n_curves: int) -> dict[str, Any]:
+def _bounds(lower: Bounds | None, upper: Bounds | None) -> tuple[Bounds, Bounds] | None:
+    if lower is None and upper is None:
+        return None
+    both = []
+    for name, given in (("lower", lower), ("upper", upper)):
+        low, high = (-math.inf, math.inf) if given is None else (float(given[0]), float(given[1]))
+        if not low <= high or low == math.inf or high == -math.inf:
+            raise AnalysisError(f"{name}: {low:g} to {high:g} is no range; give the lowest value, then the highest.")
+        both.append((low, high))
+    (low, high), (bottom, top) = both
+    if (bottom > -math.inf and low > bottom) or (high < math.inf and high > top):
+        raise AnalysisError(
+            f"lower and upper: the lower plateau's bounds, {low:g} to {high:g}, exceed the upper one's, {bottom:g} to "
+            f"{top:g}; neither end of the first may lie above that of the second."
+        )
+    # The lower plateau cannot exceed the upper one, whatever was left free.
+    return (min(low, top), min(high, top)), (max(bottom, low), max(top, high))
+
+
+def _fit(
+    curve: IntArray, dose: Array, response: Array, n_curves: int, bounds: tuple[Bounds, Bounds] | None
+) -> dict[str, Any]:
     """The columns of the result for every curve; NaN and `too_few` where a fit is impossible."""
     pooled = pool_replicates(curve, dose, response, n_curves)
+    batch = pooled.batch if bounds is None else pooled.batch.bounded(*bounds)
     numbers = np.full((len(COLUMNS), n_curves), np.nan)
     verdict = np.full(n_curves, "too_few", dtype=object)
-    size = max(_CHUNK_ENTRIES // max(pooled.batch.weight.shape[0], 1), 1)
+    size = max(_CHUNK_ENTRIES // max(batch.weight.shape[0], 1), 1)
     for part in chunks(pooled.fitted.size, size):
         where = pooled.fitted[part]
-        numbers[:, where], verdict[where] = _fit_batch(pooled.batch.take(part))
+        numbers[:, where], verdict[where] = _fit_batch(batch.take(part))
     columns: dict[str, Any] = dict(zip(COLUMNS, numbers, strict=True))
     return {**columns, "n": pooled.n_points, "n_doses": pooled.n_doses, "verdict": verdict}
 

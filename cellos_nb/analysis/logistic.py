@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cellos_nb.analysis.bounded import held_plateaus, project_bounded
 from cellos_nb.analysis.curves import Array, CurveBatch
 
 _MAX_LOGIT = 300.0
@@ -59,7 +61,21 @@ class Projection:
 
 
 def project(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projection:
-    """Plateaus by linear regression on the logistic, and derivatives with the plateaus following."""
+    """The best plateaus, within their bounds if the curves have any, and derivatives with the plateaus following."""
+    free = _project_free(batch, log_ec50, log_hill)
+    if batch.plateaus is None:
+        return free
+    lower, upper = np.minimum(free.at_zero, free.at_infinity), np.maximum(free.at_zero, free.at_infinity)
+    limits = batch.plateaus
+    is_out = (lower < limits[0]) | (lower > limits[1]) | (upper < limits[2]) | (upper > limits[3])
+    which = np.flatnonzero(is_out)
+    if which.size:
+        free.values[:, which] = project_bounded(batch.take(which), log_ec50[which], log_hill[which])
+    return free
+
+
+def _project_free(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projection:
+    """Plateaus by linear regression on the logistic."""
     weight, y, total = batch.weight, batch.mean, batch.total_weight
     # The side of the logistic that is small where the doses are keeps its digits.
     is_rising = 2 * log_ec50 > batch.low + batch.high
@@ -103,9 +119,7 @@ def project(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projection:
     pull_ec50, along_ec50 = steep * pull_q, steep * along_q
     values[8] = values[5] + beta * (2 * along_ec50 * pull_ec50 - second_ec50) - pull_ec50**2 / sxx
     values[9] = (
-        values[6]
-        + beta * (along_ec50 * pull_hill + along_hill * pull_ec50 - second_both)
-        - pull_ec50 * pull_hill / sxx
+        values[6] + beta * (along_ec50 * pull_hill + along_hill * pull_ec50 - second_both) - pull_ec50 * pull_hill / sxx
     )
     values[10] = values[7] + beta * (2 * along_hill * pull_hill - second_hill) - pull_hill**2 / sxx
     return Projection(values)
@@ -148,7 +162,8 @@ def covariance(batch: CurveBatch, *, ec50: Array, hill: Array, at_zero: Array, a
     """Covariance of (plateau at zero, plateau at infinity, Hill, EC50) by the delta method, shape (K, 4, 4).
 
     From the observed information (all second derivatives), as `drc` has it, where that is positive definite; from
-    the expected information elsewhere; NaN where neither can be inverted. `rss` includes the replicates' spread.
+    the expected information elsewhere; NaN where neither can be inverted. A plateau that lies on its bound is taken as
+    known: the others' errors are those given it, its own is NaN. `rss` includes the replicates' spread.
     """
     slope = hill
     u = np.where(batch.shift < 0, 0.0, batch.log_dose - np.log(ec50))
@@ -169,13 +184,24 @@ def covariance(batch: CurveBatch, *, ec50: Array, hill: Array, at_zero: Array, a
     second[3, 3] = span * (qq * steep**2 - q * steep / ec50)
     bent = np.einsum("ijmk,mk->kij", second, batch.weight * residual)
     bent = bent + np.swapaxes(np.triu(bent, 1), 1, 2)
-    sigma2 = rss / np.maximum(batch.n_points - 4, 1)
-    observed = _inverse(expected - bent)
-    fallback = np.isnan(observed[:, 0, 0])
+    sigma2 = rss / batch.freedom
+    held = held_plateaus(batch, at_zero, at_infinity)
+    observed = _inverse(_without(expected - bent, held))
+    fallback = np.isnan(observed[:, 2, 2])
     if fallback.any():
-        observed[fallback] = _inverse(expected[fallback])
+        observed[fallback] = _inverse(_without(expected[fallback], held[:, fallback]))
     scaled: Array = observed * sigma2[:, None, None]
+    for index in (0, 1):
+        scaled[held[index], index] = scaled[held[index], :, index] = np.nan
     return scaled
+
+
+def _without(information: Array, held: NDArray[np.bool_]) -> Array:
+    """The information about the parameters that are not held; `held` is (2, K), for the two plateaus."""
+    for index in (0, 1):
+        information[held[index], index] = information[held[index], :, index] = 0.0
+        information[held[index], index, index] = 1.0
+    return information
 
 
 def _inverse(information: Array) -> Array:

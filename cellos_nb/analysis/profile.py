@@ -32,7 +32,7 @@ def ec50_intervals(batch: CurveBatch, grid: Grid, optimum: Optimum, log_se: Arra
     """
     from scipy.special import stdtrit
 
-    freedom = np.maximum(batch.n_points - 4, 1)
+    freedom = batch.freedom
     rise = stdtrit(freedom, 0.5 + CONFIDENCE / 2) ** 2 * (optimum.rss + batch.ss_within) / freedom
     # Curves without any scatter have an interval without width; keep it above the rounding error.
     rise = np.maximum(rise, 1e-13 * batch.ss_between) + 1e-300

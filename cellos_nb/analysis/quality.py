@@ -191,28 +191,6 @@ def robust_sd(values: ArrayLike) -> float:
     return factor * _MAD_TO_SD * float(np.median(np.abs(present - np.median(present))))
 
 
-def area_under_curve(dose: ArrayLike, response: ArrayLike) -> float:
-    """Mean response over the range of log dose (trapezoids); 1.0 for an inert compound when 1.0 is untreated.
-
-    Replicates are averaged first; doses of 0 and missing responses are left out.
-
-    Raises:
-        AnalysisError: the lengths differ, or fewer than 2 distinct doses above 0 have a response.
-
-    Source: Fallahi-Sichani et al. 2013, doi:10.1038/nchembio.1337 (as 1 - activity area).
-    """
-    doses, responses = np.asarray(dose, dtype=np.float64), np.asarray(response, dtype=np.float64)
-    if doses.shape != responses.shape or doses.ndim != 1:
-        raise AnalysisError(f"dose and response: {doses.size} doses, {responses.size} responses; give one for each.")
-    used = np.isfinite(doses) & (doses > 0) & ~np.isnan(responses)
-    distinct, inverse = np.unique(doses[used], return_inverse=True)
-    if distinct.size < 2:
-        raise AnalysisError(f"dose: {distinct.size} distinct doses above 0 span no area; give at least 2.")
-    means = np.bincount(inverse, weights=responses[used]) / np.bincount(inverse)
-    log_dose = np.log10(distinct)
-    return float(np.trapezoid(means, log_dose) / (log_dose[-1] - log_dose[0]))
-
-
 def _replicate_cv(wells: PlateWells, usable: Array) -> float | None:
     groups: dict[str, list[float]] = {}
     for well, is_sample, value in zip(wells.assignments, wells.is_sample, usable, strict=True):

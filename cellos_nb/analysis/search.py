@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cellos_nb.analysis.bounded import scan_bounded
 from cellos_nb.analysis.curves import Array, CurveBatch, IntArray
 from cellos_nb.analysis.logistic import project
 
@@ -102,6 +103,11 @@ def _scan_design(batch: CurveBatch, nodes: Array) -> tuple[Array, Array]:
     logit *= np.where(nodes > np.median(nodes), 1.0, -1.0)[:, None, None]
     basis = 1.0 / (1.0 + np.exp(-np.clip(logit, -200.0, 200.0)))
     basis = basis.reshape(-1, batch.log_dose.shape[0])
+    if batch.plateaus is not None:
+        rising = (nodes > np.median(nodes)).repeat(_HILLS.size)[:, None]
+        rss = scan_bounded(np.where(rising, basis, 1.0 - basis), batch).reshape(nodes.size, _HILLS.size, batch.n_curves)
+        best = rss.argmin(axis=1)
+        return np.take_along_axis(rss, best[:, None], axis=1)[:, 0], np.log(_HILLS)[best]
     used = batch.weight[:, 0] > 0
     basis -= basis[:, used].mean(axis=1, keepdims=True)
     basis /= np.maximum(np.abs(basis[:, used]).max(axis=1, keepdims=True), 1e-280)

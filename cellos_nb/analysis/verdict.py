@@ -44,7 +44,7 @@ def is_flat(batch: CurveBatch, optimum: Optimum) -> NDArray[np.bool_]:
     """Whether the fit explains no more than a constant would, by an F test, shape (K,)."""
     from scipy.special import fdtrc
 
-    freedom = np.maximum(batch.n_points - 4, 1)
+    freedom = batch.freedom
     rss = optimum.rss + batch.ss_within
     # Rounding alone is no effect.
     has_change = batch.scale > 1e-10 * np.abs(batch.centre)
