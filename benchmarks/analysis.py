@@ -64,13 +64,13 @@ def plain(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def thorough(x: np.ndarray, y: np.ndarray) -> float:
-    """The best of 30 starts of a trust-region fit within the ranges that ours searches."""
+    """The best of 12 starts of a trust-region fit within the ranges that ours searches."""
     middle = np.log(x)
     low = [-60.0, -np.inf, -np.inf, middle[0] - 3 * np.log(10)]
     high = [60.0, np.inf, np.inf, middle[-1] + 3 * np.log(10)]
     best = np.inf
-    for hill in (-3.0, -1.0, 0.7, 1.5, 5.0):
-        for log_half in np.linspace(middle[0], middle[-1], 6):
+    for hill in (-1.0, 0.8, 3.0):
+        for log_half in np.linspace(middle[0], middle[-1], 4):
             start = [hill, y.min(), y.max(), log_half]
             fit = least_squares(lambda p: sigmoid(x, *p) - y, start, bounds=(low, high), x_scale=[1, 0.1, 0.1, 1])
             best = min(best, 2 * fit.cost)
@@ -86,7 +86,7 @@ def seconds(action: Callable[[], object], repeats: int) -> list[float]:
     return taken
 
 
-def compare(name: str, dose: np.ndarray, response: np.ndarray, repeats: int, n_peer: int, n_thorough: int) -> None:
+def compare(name: str, dose: np.ndarray, response: np.ndarray, *, repeats: int, n_peer: int, n_thorough: int) -> None:
     points = table(dose, response)
     fits = fit_dose_responses(points, "curve")
     ours = [len(response) / s for s in seconds(lambda: fit_dose_responses(points, "curve"), repeats)]
@@ -94,7 +94,7 @@ def compare(name: str, dose: np.ndarray, response: np.ndarray, repeats: int, n_p
     bounded = [len(response) / s for s in seconds(lambda: fit_dose_responses(points, "curve", **held), repeats)]
     some = [(dose[~np.isnan(y)], y[~np.isnan(y)]) for y in response]
     chosen = np.random.default_rng(0).permutation([k for k, (x, _) in enumerate(some) if x.size >= 5])
-    loop = [k for k in chosen[:n_peer].tolist()]
+    loop = chosen[:n_peer].tolist()
     laps = [n_peer / s for s in seconds(lambda: [plain(*some[k]) for k in loop], max(repeats // 2, 1))]
     deep = chosen[:n_thorough].tolist()
     best = np.array([min(thorough(*some[k]), plain(*some[k]), fits.rss[k]) for k in deep])
@@ -108,7 +108,7 @@ def compare(name: str, dose: np.ndarray, response: np.ndarray, repeats: int, n_p
     for what, values in (("ours", rss), ("curve_fit", peer)):
         share = np.mean(values <= best * (1 + 1e-4) + 1e-15)
         print(
-            f"  within 1e-4 of the best     {share:>10.1%}  {what} (of {len(deep)} curves, 30 starts and all fitters)"
+            f"  within 1e-4 of the best     {share:>10.1%}  {what} (of {len(deep)} curves, 12 starts and all fitters)"
         )
 
 
@@ -117,12 +117,13 @@ def main() -> None:
     parser.add_argument("curves", type=Path, nargs="?", default=DEFAULT)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--peer", type=int, default=300, help="curves for the curve_fit loop")
-    parser.add_argument("--thorough", type=int, default=100, help="curves for the search from 30 starts")
+    parser.add_argument("--thorough", type=int, default=40, help="curves for the search from 12 starts")
     asked = parser.parse_args()
     # curve_fit warns of overflow and of covariances that it cannot estimate; both are part of the comparison.
     warnings.simplefilter("ignore")
     for name, (dose, response) in (("real", real_curves(asked.curves)), ("simulated", simulated_curves(2000))):
-        compare(name, dose, response, asked.repeats, min(asked.peer, len(response)), min(asked.thorough, len(response)))
+        n_peer, n_thorough = min(asked.peer, len(response)), min(asked.thorough, len(response))
+        compare(name, dose, response, repeats=asked.repeats, n_peer=n_peer, n_thorough=n_thorough)
 
 
 if __name__ == "__main__":
