@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cellos_nb.analysis.curves import Array, CurveBatch
 from cellos_nb.analysis.logistic import project
-from cellos_nb.analysis.search import Grid, Optimum, box
+from cellos_nb.analysis.search import DECADES_OUTSIDE, Grid, Optimum, box
 
 CONFIDENCE = 0.95
 _MAX_OUTWARD = 40
@@ -42,15 +44,19 @@ def ec50_intervals(batch: CurveBatch, grid: Grid, optimum: Optimum, log_se: Arra
 
 def _end(batch: CurveBatch, grid: Grid, optimum: Optimum, rise: Array, *, log_se: Array, outward: float) -> Array:
     """One end of every interval: step outward until rejected, then close in."""
-    bounds = box(batch)
-    limit = bounds[1 if outward > 0 else 0][0]
+    reach = DECADES_OUTSIDE * math.log(10.0)
+    limit = batch.high + reach if outward > 0 else batch.low - reach
     inside, hill = _outermost(grid, optimum, rise, outward)
+    is_beyond = outward * (inside - limit) >= 0
     from_optimum = inside == optimum.log_ec50
     stride = np.where(from_optimum & np.isfinite(log_se), np.clip(2.0 * log_se, 1e-4, 0.5), 0.3)
     excess = np.where(from_optimum, -1.0, -0.5)
     outside, outside_excess = np.full(batch.n_curves, outward * np.inf), np.ones(batch.n_curves)
-    open_, some = np.arange(batch.n_curves), batch
+    open_ = np.flatnonzero(~is_beyond)
+    some = batch.take(open_)
     for _ in range(_MAX_OUTWARD):
+        if open_.size == 0:
+            break
         trial = inside[open_] + outward * stride[open_]
         trial = np.minimum(trial, limit[open_]) if outward > 0 else np.maximum(trial, limit[open_])
         rss, trial_hill = _refine(some, trial, hill[open_], 4)
@@ -61,8 +67,6 @@ def _end(batch: CurveBatch, grid: Grid, optimum: Optimum, rise: Array, *, log_se
         inside[open_[~is_out]], excess[open_[~is_out]] = trial[~is_out], found[~is_out]
         stride[open_] *= 1.7
         on = ~is_out & (trial != limit[open_])
-        if not on.any():
-            break
         open_, some = open_[on], some.take(on)
     closed = np.flatnonzero(np.isfinite(outside))
     ends = np.full(batch.n_curves, outward * np.inf)
