@@ -14,10 +14,10 @@ from cellos_nb.domain.model_state import ModelState
 from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
 from cellos_nb.domain.summary import CampaignSummary, summarise
 from cellos_nb.errors import CampaignError
-from cellos_nb.execution.lease import is_at_work, is_dispatched
+from cellos_nb.execution.lease import is_at_work
 from cellos_nb.execution.process import person
 from cellos_nb.execution.queue import JobQueue
-from cellos_nb.execution.runs import load_workflow, run_records, write_log
+from cellos_nb.execution.runs import campaign_resource, load_workflow, run_records, write_log
 from cellos_nb.store import iterations, steering
 from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord
 from cellos_nb.store.store import Store
@@ -26,6 +26,10 @@ from cellos_nb.workflow.workflow import Workflow
 if TYPE_CHECKING:
     import pandas as pd
 
+QUEUED = "queued"
+"""What a campaign is called that waits for `cellos daemon`."""
+PLANNING = "campaign_iteration"
+"""The kind of action that plans a campaign's next iteration."""
 INTERRUPTED = "interrupted"
 """What a campaign is called that was running when its process ended; `resume` continues it."""
 
@@ -205,9 +209,12 @@ class Campaign:
             )
 
     def _standing(self, status: CampaignStatus) -> str:
-        if status is CampaignStatus.RUNNING and not is_dispatched(self._store):
-            return INTERRUPTED
+        if status is CampaignStatus.RUNNING and not is_at_work(self._store):
+            return QUEUED if self._waits_for_daemon() else INTERRUPTED
         return str(status)
+
+    def _waits_for_daemon(self) -> bool:
+        return campaign_resource(self.campaign_id) in JobQueue(self._store).wanted_resources(PLANNING)
 
     def _log(self, tx: Connection, message: str) -> None:
         write_log(tx, logging.INFO, f"{self.campaign_id}: {message}")

@@ -9,31 +9,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from cellos_nb.campaign import Campaign
+from cellos_nb.campaign import PLANNING, Campaign
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.fork import forked_config
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.errors import ApprovalError, InDoubtError, StoppedError
-from cellos_nb.execution.events import OnEvent, ignore
+from cellos_nb.execution.actions import submit_action
+from cellos_nb.execution.batch import submit_batch
+from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
+from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.preflight import Preflight, check_campaign
 from cellos_nb.execution.proof import Proof, prove
-from cellos_nb.execution.runs import load_workflow, run_of_plate
+from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.registry import open_machine
-from cellos_nb.loop import Loop, first_batch, run_campaign
+from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
+from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.store import steering
 from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
+from cellos_nb.units import now_utc
 from cellos_nb.workflow.compile import compile_plates
 
 __all__ = ["Campaign", "Lab", "check_config", "default_url"]
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
+_FOR_PEOPLE = {"in_doubt", "dead_letter", "paused"}
+"""How a plate ends when a person has to see to it."""
 MACHINES_VARIABLE = "CELLOS_MACHINES"
 DEFAULT_MACHINES = "cellos.machines"
 
@@ -243,6 +250,83 @@ class Lab:
         self.check(config)
         with self.store.write() as tx:
             return self.campaign(steering.fork(tx, campaign_id, at, config))
+
+    def submit(self, config: CampaignConfig) -> Campaign:
+        """Hands a new campaign to the daemon (`cellos daemon`) and returns at once.
+
+        Raises:
+            InputError: the campaign cannot be run as configured; nothing was stored.
+        """
+        self.check(config)
+        with self.store.write():
+            return self.hand_over(self.store.add_campaign(config))
+
+    def hand_over(self, campaign_id: str) -> Campaign:
+        """Has the daemon continue a campaign where it stands; a finished one is returned as it is.
+
+        Raises:
+            CampaignError: there is no such campaign.
+        """
+        campaign = self.campaign(campaign_id)
+        record = self.store.campaign(campaign_id)
+        if record.status is CampaignStatus.FINISHED and record.stop_request is None:
+            return campaign
+        with self.store.write() as tx:
+            steering.begin(tx, campaign_id)
+            self._plan_next(campaign_id, f"handed over {now_utc().isoformat()}")
+        return campaign
+
+    def go_on(self, campaign_id: str, iteration: int) -> None:
+        """Queues the planning of what follows an iteration that was concluded; for the daemon."""
+        self._plan_next(campaign_id, f"after i{iteration:03d}")
+
+    def _plan_next(self, campaign_id: str, when: str) -> None:
+        submit_action(
+            self.store,
+            PLANNING,
+            {"campaign_id": campaign_id},
+            idempotency_key=f"{campaign_id}: {PLANNING} {when}",
+            resources=[campaign_resource(campaign_id)],
+        )
+
+    def advance(self, campaign_id: str) -> str:
+        """Proposes and queues the next plates of a campaign, or ends it, and says which; for the daemon.
+
+        Nothing is executed here, and nothing is queued while plates of the last iteration are under way.
+        """
+        config = self.store.campaign(campaign_id).config
+        name, machine = self.machine_of(campaign_id)
+        loop = Loop(self.store, machine, make_planner(config.planner), ignore)
+        following = next_batch(loop, campaign_id)
+        if isinstance(following, Ending):
+            if following.status is not CampaignStatus.PAUSED:
+                self.store.set_campaign_status(campaign_id, following.status, following.reason)
+            return f"{campaign_id}: {following.status}: {following.reason}"
+        executor = WorkflowExecutor(self.store, machine, name=name)
+        runs = submit_batch(self.store, executor, following, machine.describe())
+        return f"{following.batch_id}: {len(runs)} plates"
+
+    def machine_of(self, campaign_id: str | None) -> tuple[str, HardwareInterface]:
+        """The machine of a campaign, open, with its name in the queue; that outside any campaign when None."""
+        settings, seed = MachineSettings(), 0
+        if campaign_id is not None:
+            config = self.store.campaign(campaign_id).config
+            settings, seed = config.machine, config.seed
+        return self._key(settings, seed), self.machine_for(settings, seed)
+
+    def close_machine(self, name: str) -> None:
+        """Stops a machine that `machine_of` opened, so that another process may open it."""
+        machine = self._machines.pop(name, None)
+        if machine is not None:
+            machine.stop()
+
+    def hear(self, event: Event) -> None:
+        """Has people told what waits for them; for the daemon. Nothing is sent where no channel is configured."""
+        if not isinstance(event, RunDone) or event.status not in _FOR_PEOPLE or not Channel().is_configured:
+            return
+        payload = {"title": f"{event.plate_id}: {event.status.replace('_', ' ')}", "body": event.error or ""}
+        key = f"notify {event.plate_id} {event.status} {event.at.isoformat()}"
+        submit_action(self.store, "notify", payload | {"level": "warning"}, idempotency_key=key)
 
     @contextmanager
     def _machine_of(self, config: CampaignConfig) -> Iterator[HardwareInterface]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, demo, doctor, outputs, proofs, steering
+from cellos_nb.cli import campaigns, daemon, demo, doctor, outputs, proofs, queue, steering
 
 app = typer.Typer(
     name="cellos",
@@ -50,6 +50,13 @@ app.command()(steering.rollback)
 app.command()(steering.fork)
 app.command()(campaigns.status)
 app.command("list")(campaigns.list_campaigns)
+app.command()(daemon.daemon)
+app.command("queue")(queue.list_queue)
+app.command()(queue.dead_letters)
+app.command()(queue.pause)
+app.command()(queue.kill)
+app.command()(queue.resume_queue)
+app.command()(queue.approve)
 app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cellos_nb.cli.options import AsJson, CampaignId, ConfigFile, Database
+from cellos_nb.cli.options import AsJson, CampaignId, ConfigFile, Database, Submit
 from cellos_nb.cli.tables import print_facts, print_json, print_table
 from cellos_nb.errors import CampaignFailedError
 
@@ -36,6 +36,7 @@ def run(
     config: ConfigFile,
     db: Database = None,
     name: Annotated[str | None, typer.Option("--name", help="Run it under another name.")] = None,
+    submit: Submit = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a campaign to its end. Stopped or killed, `cellos resume` continues it."""
@@ -47,11 +48,15 @@ def run(
     check_config(campaign)  # before a database is made
     if name is not None:
         campaign = CampaignConfig.from_dict({**campaign.to_dict(), "name": name})
+    if submit:
+        with Lab.open(db) as lab:
+            _print_summary(lab.submit(campaign).summary(), as_json=as_json)
+        return
     with Lab.open(db) as lab, IterationBars(campaign.max_iterations) as bars:
         _end(lab.run(campaign, on_event=bars).summary(), as_json=as_json)
 
 
-def resume(campaign: CampaignId, db: Database = None, as_json: AsJson = False) -> None:
+def resume(campaign: CampaignId, db: Database = None, submit: Submit = False, as_json: AsJson = False) -> None:
     """Continue a campaign where it stood.
 
     Killed, paused, stopped, rolled back or forked. No step that moved liquid is repeated.
@@ -59,6 +64,10 @@ def resume(campaign: CampaignId, db: Database = None, as_json: AsJson = False) -
     from cellos_nb.cli.progress import IterationBars
     from cellos_nb.lab import Lab
 
+    if submit:
+        with Lab.open(db) as lab:
+            _print_summary(lab.hand_over(campaign).summary(), as_json=as_json)
+        return
     with Lab.open(db) as lab, IterationBars() as bars:
         _end(lab.resume(campaign, on_event=bars).summary(), as_json=as_json)
 
@@ -68,7 +77,8 @@ def status(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a campaign stands."""
+    """Show where a campaign stands, and who executes the work of this database."""
+    from cellos_nb.cli.dispatch import who_works
     from cellos_nb.errors import CampaignError
     from cellos_nb.lab import Lab
 
@@ -77,7 +87,11 @@ def status(
         if campaign is None and not campaigns:
             raise CampaignError("There is no campaign yet. Start one with `cellos run CAMPAIGN.yaml` or `cellos demo`.")
         chosen = lab.campaign(campaign) if campaign is not None else campaigns[-1]
-        _print_summary(chosen.summary(), as_json=as_json)
+        summary, work = chosen.summary(), who_works(lab.store)
+    if as_json:
+        print_json({**_facts(summary), **work.as_dict()})
+        return
+    print_facts((*summary.rows(), *work.rows()))
 
 
 def list_campaigns(db: Database = None, as_json: AsJson = False) -> None:
@@ -110,6 +124,10 @@ def _end(summary: CampaignSummary, *, as_json: bool) -> None:
 
 def _print_summary(summary: CampaignSummary, *, as_json: bool) -> None:
     if as_json:
-        print_json({**asdict(summary), "experiments_per_s": summary.experiments_per_s})
+        print_json(_facts(summary))
         return
     print_facts(summary.rows())
+
+
+def _facts(summary: CampaignSummary) -> dict[str, Any]:
+    return {**asdict(summary), "experiments_per_s": summary.experiments_per_s}

@@ -17,3 +17,4 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 CampaignId = Annotated[str, typer.Argument(help="The campaign, as `cellos list` names it.", metavar="CAMPAIGN")]
 ConfigFile = Annotated[Path, typer.Argument(help="The campaign's YAML file.", metavar="CAMPAIGN.yaml")]
 Records = Annotated[Path, typer.Option("--records", help="Folder that records are written into.")]
+Submit = Annotated[bool, typer.Option("--submit", help="Hand it to `cellos daemon` and return at once.")]

@@ -19,7 +19,7 @@ from cellos_nb.execution.executor import Hold, WorkflowExecutor
 from cellos_nb.execution.journal import reading_of
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.queue import JobQueue, JobStatus
-from cellos_nb.execution.runs import RunRecord, load_workflow, run_records
+from cellos_nb.execution.runs import RunRecord, campaign_resource, load_workflow, run_records
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store import campaigns, results
 from cellos_nb.store.schema import iterations
@@ -111,8 +111,7 @@ def finish_batch(
     Raises:
         CampaignError: there is no such batch.
     """
-    with store.read() as tx:
-        asked = Asked(batch_id, campaigns.batch_iteration(tx, batch_id), campaigns.batch_proposals(tx, batch_id))
+    asked = _asked(store, batch_id)
     with dispatcher(store):
         if not is_concluded(store, batch_id):
             _bring_through(
@@ -120,6 +119,25 @@ def finish_batch(
             )
     with store.read() as tx:
         return results.batch_results(tx, batch_id)
+
+
+def conclude_batch(store: Store, batch_id: str, on_event: OnEvent = ignore) -> tuple[ExperimentResult, ...]:
+    """Stores and returns the results of a batch whose plates have ended; executes nothing.
+
+    Raises:
+        CampaignError: there is no such batch.
+        InDoubtError: a plate is held for a person to decide; the results of the others are stored.
+    """
+    asked, plates = _asked(store, batch_id), run_records(store, batch_id=batch_id)
+    concluded = _store_results(store, asked, plates, {run.run_id: None for run in plates})
+    _raise_if_held(plates)
+    on_event(ResultsStored(batch_id, asked.iteration, len(concluded), now_utc()))
+    return concluded
+
+
+def _asked(store: Store, batch_id: str) -> Asked:
+    with store.read() as tx:
+        return Asked(batch_id, campaigns.batch_iteration(tx, batch_id), campaigns.batch_proposals(tx, batch_id))
 
 
 def forecast_cost(batch: Batch, capabilities: Capabilities) -> float:
@@ -178,7 +196,12 @@ def _queue(
     capabilities: Capabilities,
 ) -> Runs:
     return {
-        executor.submit(workflow, batch_id=batch.batch_id, cost_usd=estimate(workflow, capabilities).cost_usd): workflow
+        executor.submit(
+            workflow,
+            batch_id=batch.batch_id,
+            cost_usd=estimate(workflow, capabilities).cost_usd,
+            resources=[] if batch.campaign_id is None else [campaign_resource(batch.campaign_id)],
+        ): workflow
         for workflow in workflows
     }
 
@@ -202,6 +225,19 @@ def _bring_through(
     missing = runs.keys() - ended.keys()
     stored = {run.run_id: run for run in run_records(store, batch_id=asked.batch_id)} if missing else {}
     plates = [ended.get(run_id) or stored[run_id] for run_id in runs]
+    concluded = _store_results(store, asked, plates, runs)
+    why = hold() if hold is not None and any(not run.status.is_final for run in plates) else None
+    if why is not None:
+        raise CampaignPausedError(why)
+    _raise_if_held(plates)
+    on_event(ResultsStored(asked.batch_id, asked.iteration, len(concluded), now_utc()))
+    return concluded
+
+
+def _store_results(
+    store: Store, asked: Batch | Asked, plates: Sequence[RunRecord], runs: Runs
+) -> tuple[ExperimentResult, ...]:
+    """Concludes the plates that have ended, and stores their results in one transaction; in the order of proposals."""
     concluded = [
         result
         for run in plates
@@ -210,11 +246,6 @@ def _bring_through(
     ]
     with store.write() as tx:
         results.add_results(tx, asked.batch_id, concluded)
-    why = hold() if hold is not None and any(not run.status.is_final for run in plates) else None
-    if why is not None:
-        raise CampaignPausedError(why)
-    _raise_if_held(plates)
-    on_event(ResultsStored(asked.batch_id, asked.iteration, len(concluded), now_utc()))
     place = {proposal.proposal_id: position for position, proposal in enumerate(asked.proposals)}
     return tuple(sorted(concluded, key=lambda result: place[result.proposal.proposal_id]))
 

@@ -65,6 +65,8 @@ class Conductor:
     store: Store
     is_closing: bool = False
     """Whether nothing new is begun: no piece of work goes beyond its next `Take`."""
+    has_moved: bool = False
+    """Whether the last turn brought anything forward."""
     _tasks: list[Task] = field(default_factory=list)
     _returned: SimpleQueue[None] = field(default_factory=SimpleQueue)
 
@@ -92,10 +94,10 @@ class Conductor:
         Raises:
             Exception: what `on_end` and `on_fault` of a task raised; the task stays in hand.
         """
-        has_moved = False
+        self.has_moved = False
         for task in tuple(self._tasks):
-            has_moved |= self._go_on(task)
-        if not has_moved:
+            self.has_moved |= self._go_on(task)
+        if not self.has_moved:
             self._wait(wait_s)
 
     def settle(self, grace_s: float) -> None:

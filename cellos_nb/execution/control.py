@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 import weakref
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Literal
 from sqlalchemy import delete, insert, select
 
 from cellos_nb.errors import StoppedError, StoreError
+from cellos_nb.execution.process import person
 from cellos_nb.store.schema import control_flags
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -51,7 +51,7 @@ class ControlFlags:
 
     def set(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
         """Sets a flag; setting it again keeps the first reason."""
-        values = {"name": name, "reason": reason, "set_by": by or person_here(), "set_at": now_utc()}
+        values = {"name": name, "reason": reason, "set_by": by or person(), "set_at": now_utc()}
         with self._store.write() as tx:
             if tx.scalar(select(control_flags.c.name).where(control_flags.c.name == name)) is None:
                 tx.execute(insert(control_flags), values)
@@ -104,7 +104,7 @@ class ControlFlags:
             if not is_real:
                 tx.execute(delete(control_flags).where(control_flags.c.name == _REAL))
             elif tx.scalar(_MODE) is None:
-                values = {"name": _REAL, "reason": "", "set_by": by or person_here(), "set_at": now_utc()}
+                values = {"name": _REAL, "reason": "", "set_by": by or person(), "set_at": now_utc()}
                 tx.execute(insert(control_flags), values)
 
 
@@ -121,11 +121,3 @@ def flags_of(store: Store) -> ControlFlags:
 _REAL = "real"
 _FLAGS = select(control_flags).where(control_flags.c.name != _REAL)
 _MODE = select(control_flags.c.name).where(control_flags.c.name == _REAL)
-
-
-def person_here() -> str:
-    """The name of the person at this machine, as the system knows it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"  # a container without a user entry

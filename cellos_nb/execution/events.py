@@ -73,6 +73,16 @@ class RunDone:
 
 
 @dataclass(frozen=True, slots=True)
+class RunPostponed:
+    """A plate waits for another attempt, or for a device that another plate holds."""
+
+    plate_id: str
+    error: str
+    until: datetime | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsStored:
     """The conclusions of a batch are in the store."""
 
@@ -82,7 +92,7 @@ class ResultsStored:
     at: datetime
 
 
-Event = RunStarted | StepStarted | StepDone | StepFailed | RunDone | ResultsStored
+Event = RunStarted | StepStarted | StepDone | StepFailed | RunDone | RunPostponed | ResultsStored
 OnEvent = Callable[[Event], None]
 
 

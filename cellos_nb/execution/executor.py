@@ -13,7 +13,7 @@ from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.conductor import Conductor, Task
 from cellos_nb.execution.control import GLANCE_S, POLL_S, flags_of
 from cellos_nb.execution.devices import devices_of
-from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
+from cellos_nb.execution.events import Event, OnEvent, RunDone, RunPostponed, ignore
 from cellos_nb.execution.journal import Journal
 from cellos_nb.execution.lease import lease_of
 from cellos_nb.execution.orders import Halt
@@ -73,19 +73,22 @@ class WorkflowExecutor:
         place: Executor | None = None,
         conductor: Conductor | None = None,
         may_be_real: Callable[[], bool] = lambda: True,
+        on_fault: Callable[[Job, Exception], None] | None = None,
     ) -> None:
         """An executor for one machine.
 
         Args:
             store: queue and journal.
             machine: what executes the steps.
-            name: tells the machine from all others of the database; its own name when left out.
+            name: the machine as a resource of the queue, so that runs for it wait for it alone; none when left out.
             place: where its calls run; threads, or the caller's own for simulated machines, when left out.
             conductor: shared with the executors of other machines; one of its own when left out.
             may_be_real: asked for each run, whether a real machine moves under an approval or only a proof is written.
+            on_fault: told of what a run raised that is no failure of a step, and settles it; raised when left out.
         """
         self._store, self._machine = store, machine
         self._name, self._place, self._may_be_real = name, place, may_be_real
+        self._on_fault = on_fault or _raise
         self._queue, self._flags, self._lease = JobQueue(store), flags_of(store), lease_of(store)
         self._conductor = conductor or Conductor(store)
         self._at_hand: dict[int, Workflow] = {}
@@ -94,6 +97,7 @@ class WorkflowExecutor:
         self._ended: dict[int, RunRecord] = {}
         self._held: set[int] = set()
         self._hold: Hold = _never
+        self._keeps_records = False
         self._opened: tuple[Station, Journal] | None = None
         self.on_event: OnEvent = ignore
 
@@ -109,6 +113,8 @@ class WorkflowExecutor:
     ) -> int:
         """Queues a workflow and returns its run's number; the same plate again returns the same number.
 
+        It needs the machine, if that has a name here, and `resources` besides.
+
         Raises:
             CampaignError: that plate was submitted before with another workflow.
         """
@@ -119,7 +125,7 @@ class WorkflowExecutor:
             cost_usd=cost_usd,
             priority=priority,
             not_before=not_before,
-            resources=resources,
+            resources={*resources, *([self._name] if self._name else ())},
         )
         self._at_hand[run_id] = workflow
         return run_id
@@ -142,7 +148,7 @@ class WorkflowExecutor:
             StoppedError: the queue was killed; what was done is recorded, the rest stays queued.
         """
         self.on_event, self._ended, self._held = on_event, {}, set()
-        self._hold = hold or _never
+        self._hold, self._keeps_records = hold or _never, True
         wanted = None if run_ids is None else dict.fromkeys(run_ids)
         with self._lease.held():
             if self._lease.is_new:
@@ -213,8 +219,20 @@ class WorkflowExecutor:
         resting = {task.job_id for task in self._conductor.tasks if task.rests_until is not None}
         return most - sum(job_id not in resting for job_id in self._in_hand)
 
-    def take_up(self, job: Job) -> None:
-        """Begins or continues a run that was claimed and started; the conductor brings it forward."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in hand, nor in memory alone."""
+        return not self._in_hand and not self._ending
+
+    def has(self, job_id: int) -> bool:
+        """Whether a run is in hand here."""
+        return job_id in self._in_hand
+
+    def take_up(self, job: Job, hold: Hold | None = None) -> None:
+        """Begins or continues a run that was claimed and started; the conductor brings it forward.
+
+        `hold` says why it may not begin, for this run alone.
+        """
         station, journal = self._open()
         try:
             workflow = self._at_hand.pop(job.job_id, None) or load_workflow(self._store, job.job_id)
@@ -229,7 +247,7 @@ class WorkflowExecutor:
             journal=journal,
             on_event=self._tell,
             may_be_real=self._may_be_real(),
-            hold=self._hold,
+            hold=hold or self._hold,
         )
         self._in_hand[job.job_id] = InHand(job, workflow, plate, now_utc())
         task = Task(
@@ -238,7 +256,7 @@ class WorkflowExecutor:
             plate.go(is_first=job.claimed_at is None),
             station.place,
             on_end=lambda halt: self._end(job.job_id, halt),
-            on_fault=_raise,
+            on_fault=lambda error: self._fault(job, error),
             priority=job.priority,
         )
         self._conductor.begin(task)
@@ -268,13 +286,19 @@ class WorkflowExecutor:
                 if halt is not None:
                     self._note_halt(tx, run.job, halt)
             records = self._records([run.job.job_id for run, _ in ending])
-        for run, _ in ending:
-            record = records[run.job.job_id]
-            if record.status is JobStatus.QUEUED:
-                self._at_hand[run.job.job_id] = run.workflow
-                continue
+        for run, halt in ending:
+            self._tell_end(run, halt, records[run.job.job_id])
+
+    def _tell_end(self, run: InHand, halt: Halt | None, record: RunRecord) -> None:
+        if record.status is JobStatus.QUEUED:
+            self._at_hand[run.job.job_id] = run.workflow
+            if halt is not None and halt.error:
+                until = self._queue.job(run.job.job_id).not_before
+                self.on_event(RunPostponed(record.plate_id, halt.error, until, now_utc()))
+            return
+        if self._keeps_records:
             self._ended[run.job.job_id] = replace(record, reading=run.plate.reading)
-            self.on_event(RunDone(record.plate_id, record.n_wells, record.status, record.error, now_utc()))
+        self.on_event(RunDone(record.plate_id, record.n_wells, record.status, record.error, now_utc()))
 
     def leave(self) -> None:
         """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back."""
@@ -307,6 +331,10 @@ class WorkflowExecutor:
             if halt.is_held:
                 self._held.add(job_id)
 
+    def _fault(self, job: Job, error: Exception) -> None:
+        self._on_fault(job, error)
+        del self._in_hand[job.job_id]
+
     def _note_halt(self, tx: Any, job: Job, halt: Halt) -> None:
         level = logging.ERROR
         if halt.is_attempt:
@@ -333,7 +361,7 @@ class WorkflowExecutor:
 
     def _open(self) -> tuple[Station, Journal]:
         if self._opened is None:
-            station = Station.of(self._machine, self._name, self._place)
+            station = Station.of(self._machine, self._place)
             self._opened = station, Journal(self._store, self._lease, station.name, is_strict=station.is_strict)
         return self._opened
 
@@ -342,5 +370,5 @@ def _never() -> str | None:
     return None
 
 
-def _raise(error: Exception) -> None:
+def _raise(_: Job, error: Exception) -> None:
     raise error

@@ -9,6 +9,7 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,17 @@ PATIENCE_S = 3.0
 
 _FENCING = select(lease.c.fencing).where(lease.c.lease_id == 1)
 _REGISTERING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that executes the work of a database."""
+
+    host: str
+    pid: int
+    since: datetime
+    expires_at: datetime
+    fencing: int
 
 
 class Lease:
@@ -211,6 +223,15 @@ def lease_of(store: Store) -> Lease:
         return _LEASES[store]
 
 
+def holder_of(store: Store) -> Holder | None:
+    """Who executes the work of a database; None when nobody does, or the last one is gone."""
+    with store.read() as tx:
+        row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
+        if row is None or row.owner is None or row.expires_at <= store.now(tx) or _is_dead(row):
+            return None
+    return Holder(row.host, row.pid, row.acquired_at, row.expires_at, row.fencing)
+
+
 @contextmanager
 def dispatcher(store: Store) -> Iterator[None]:
     """For the block, this process is the one that executes the work of this database; may be nested.
@@ -224,9 +245,7 @@ def dispatcher(store: Store) -> Iterator[None]:
 
 def is_dispatched(store: Store) -> bool:
     """Whether a live process, this one or another, executes the work of this database now."""
-    with store.read() as tx:
-        row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
-        return row is not None and row.owner is not None and row.expires_at > store.now(tx) and not _is_dead(row)
+    return holder_of(store) is not None
 
 
 def is_at_work(store: Store) -> bool:

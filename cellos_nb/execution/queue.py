@@ -304,6 +304,12 @@ class JobQueue:
             found = tx.execute(select(actions.c.action_id).where(actions.c.status == JobStatus.CANCELLING))
             return frozenset(found.scalars())
 
+    def wanted_resources(self, kind: str) -> frozenset[str]:
+        """What waiting jobs of a kind need."""
+        query = select(actions.c.resources).where(WAITING, actions.c.kind == kind).distinct()
+        with self._store.read() as tx:
+            return frozenset(name for needs in tx.execute(query).scalars() for name in needs.split(","))
+
     def dead_letters(self) -> tuple[Job, ...]:
         """The jobs that were given up, with their last error."""
         return self.jobs(JobStatus.DEAD_LETTER)
@@ -316,14 +322,25 @@ class JobQueue:
         return {status.value: counts.get(status.value, 0) for status in JobStatus}
 
     def next_due(
-        self, *, kind: str | None = None, among: Collection[int] | None = None, without: Collection[int] = ()
+        self,
+        *,
+        kind: str | None = None,
+        among: Collection[int] | None = None,
+        without: Collection[int] = (),
+        busy: Collection[str] = (),
     ) -> datetime | None:
-        """The earliest time at which a waiting job may be claimed; None when none waits."""
+        """The earliest time at which a waiting job may be claimed; None when none waits.
+
+        As for `claim`; jobs `without` count for nothing.
+        """
         query = select(actions.c.not_before).where(WAITING)
         if kind is not None:
             query = query.where(actions.c.kind == kind)
         if among is not None:
             query = query.where(actions.c.action_id.in_(among))
+        if busy:
+            free = [needs for needs in self._needs() if not set(busy) & set(needs.split(","))]
+            query = query.where(actions.c.resources.in_(free))
         if without:
             query = query.where(actions.c.action_id.not_in(without))
         # No time at all comes first: it is due now.

@@ -45,6 +45,11 @@ class RunRecord:
     """The last reading, when it is at hand without asking the store."""
 
 
+def campaign_resource(campaign_id: str) -> str:
+    """A campaign as a resource of the queue: while it is paused, nothing that needs it is begun."""
+    return f"campaign/{campaign_id}"
+
+
 def add_run(
     store: Store,
     workflow: Workflow,

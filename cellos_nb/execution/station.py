@@ -22,17 +22,17 @@ class Station:
     """One machine, opened."""
 
     name: str
-    """Tells it from all other machines of the database, also from equal ones."""
+    """As the machine calls itself; real ones have names of their own, for their devices are locked by it."""
     machine: HardwareInterface
     capabilities: Capabilities
     place: Executor
 
     @classmethod
-    def of(cls, machine: HardwareInterface, name: str | None = None, place: Executor | None = None) -> Station:
+    def of(cls, machine: HardwareInterface, place: Executor | None = None) -> Station:
         """A machine as it describes itself; simulated ones that take no time are called in the caller's thread."""
         capabilities = machine.describe()
         usual = Here() if capabilities.is_instant else Threads()
-        return cls(name or capabilities.machine, machine, capabilities, place or usual)
+        return cls(capabilities.machine, machine, capabilities, place or usual)
 
     @property
     def is_strict(self) -> bool:

@@ -1,0 +1,60 @@
+"""The command that executes what others have queued."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cellos_nb.cli.options import Database
+
+if TYPE_CHECKING:
+    from cellos_nb.execution.daemon import Daemon
+
+
+def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
+    db: Database = None,
+    real: Annotated[
+        bool | None,
+        typer.Option("--real/--proof", help="Move real machines, under approvals; or write proofs alone."),
+    ] = None,
+    max_ticks: Annotated[
+        int | None, typer.Option("--max-ticks", min=1, help="End after so many ticks.", show_default=False)
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Make one tick and end, as for cron.")] = False,
+    max_runs: Annotated[int, typer.Option("--max-runs", min=1, help="Plates that one tick begins.")] = 3,
+    tick_seconds: Annotated[
+        float, typer.Option("--tick-seconds", min=0.1, help="After so long a tick begins nothing more.")
+    ] = 20.0,
+) -> None:
+    """Execute queued campaigns and plates until stopped; a second daemon stands by.
+
+    Ctrl-C and SIGTERM end it after the step in progress, which is recorded. Simulated machines run in either mode.
+    """
+    from cellos_nb.execution.control import flags_of
+    from cellos_nb.execution.daemon import Daemon
+    from cellos_nb.lab import Lab
+
+    logging.getLogger("cellos_nb.execution.daemon").setLevel(logging.INFO)
+    with Lab.open(db) as lab, ThreadPoolExecutor(1, "cellos-daemon") as thread:
+        flags_of(lab.store).set_mode(is_real=bool(real))
+        worker = Daemon(lab.store, lab, max_runs=max_runs, tick_s=tick_seconds)
+        # In a thread of its own, so that a signal never finds the worker inside what its handler needs.
+        with _stopped_by_signals(worker):
+            reason = thread.submit(worker.run, max_ticks=max_ticks, once=once).result()
+    typer.echo(f"ended: {reason}")
+
+
+@contextmanager
+def _stopped_by_signals(worker: Daemon) -> Iterator[None]:
+    before = {name: signal.signal(name, lambda *_: worker.stop()) for name in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
