@@ -19,7 +19,7 @@ from cellos_nb.execution.actions import submit_action
 from cellos_nb.execution.batch import submit_batch
 from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
 from cellos_nb.execution.executor import WorkflowExecutor
-from cellos_nb.execution.lease import dispatcher
+from cellos_nb.execution.lease import dispatcher, lease_of
 from cellos_nb.execution.preflight import Preflight, check_campaign
 from cellos_nb.execution.proof import Proof, prove
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
@@ -224,12 +224,18 @@ class Lab:
             try:
                 ending = run_campaign(loop, campaign_id)
             except (ApprovalError, InDoubtError, StoppedError) as error:
-                self.store.set_campaign_status(campaign_id, CampaignStatus.PAUSED, str(error))
+                self._note_standing(campaign_id, CampaignStatus.PAUSED, str(error))
                 raise
             # A pause stands in the store already, and whoever made it may have taken it back.
             if ending.status is not CampaignStatus.PAUSED:
-                self.store.set_campaign_status(campaign_id, ending.status, ending.reason)
+                self._note_standing(campaign_id, ending.status, ending.reason)
         return campaign
+
+    def _note_standing(self, campaign_id: str, status: CampaignStatus, reason: str) -> None:
+        """Notes how a campaign stands, unless another process took over: then that one knows better."""
+        with self.store.write() as tx:
+            lease_of(self.store).check(tx)
+            self.store.set_campaign_status(campaign_id, status, reason)
 
     def fork(self, campaign_id: str, *, at: int, **changes: Any) -> Campaign:
         """A new campaign that begins with the results of another one up to iteration `at`; `resume` runs it.
