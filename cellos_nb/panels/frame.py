@@ -1,0 +1,262 @@
+"""Panel: what all panels have in common, whatever they show."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+
+from markupsafe import Markup
+
+from cellos_nb.lab import Lab
+from cellos_nb.panels import cells
+from cellos_nb.panels.log import ErrorLog
+from cellos_nb.panels.source import Source
+from cellos_nb.panels.static import StaticForm, is_static, show_static
+from cellos_nb.panels.text import join, markup
+from cellos_nb.panels.theme import style
+from cellos_nb.panels.worker import REFRESH_S, Worker
+
+if TYPE_CHECKING:
+    from ipywidgets import HTML, VBox, Widget
+
+Choice = TypeVar("Choice")
+"""What a person chose in the panel: a frozen dataclass."""
+Shown = TypeVar("Shown")
+"""What the panel shows: a frozen value, made by `read`."""
+
+
+class Panel(ABC, Generic[Choice, Shown]):
+    """A panel in a notebook cell: it reads the store in a thread of its own and never writes without a click.
+
+    A subclass says what to read and how to draw it; threads, errors, closing and the static form are done here.
+
+        stamp ──(changed, or something was chosen)──► read ──► draw   (widgets)
+                                                          └──► static_form   (headless)
+
+    `read` is the model: it takes the store and the choice and returns a frozen value. `body` builds the widgets once;
+    `draw` writes into them and decides nothing. A widget's callback calls `choose` or `do`, nothing else.
+    """
+
+    title: ClassVar[str]
+
+    def __init__(
+        self, lab: Lab | str | Path | None, choice: Choice, *, static: bool | None = None, interval_s: float = REFRESH_S
+    ) -> None:
+        """A panel that is not shown yet.
+
+        Args:
+            lab: an open lab, or the URL or file of a database; `CELLOS_DATABASE_URL` or `lab.db` when None.
+            choice: what is chosen at first.
+            static: no widget, a figure and a table instead; as `CELLOS_STATIC` says when None.
+            interval_s: seconds between two looks at the store.
+        """
+        self.source = Source.of(lab)
+        self.choice = choice
+        self.static = is_static(static)
+        self.errors = ErrorLog()
+        self.shown: Shown | None = None
+        """What was drawn last; None before."""
+        self._stamp: Hashable = None
+        self._root: VBox | None = None
+        self._head: HTML | None = None
+        self._foot: HTML | None = None
+        self._lock = threading.RLock()
+        self._drawn_by: int | None = None
+        self._is_closed = False
+        self._has_failed = False
+        self._worker = Worker(self._refresh, interval_s)
+
+    def stamp(self) -> Hashable:
+        """Something cheap to read that changes whenever `read` would give another value."""
+        return None
+
+    @abstractmethod
+    def read(self) -> Shown:
+        """What is to be shown, from the store and `self.choice`; called in the panel's thread."""
+
+    @abstractmethod
+    def body(self) -> Widget:
+        """The widgets between heading and error log; called once."""
+
+    @abstractmethod
+    def draw(self, shown: Shown) -> None:
+        """Writes a value into the widgets; decides nothing."""
+
+    @abstractmethod
+    def summary(self, shown: Shown) -> str:
+        """The panel in a sentence or two of plain text: figures cannot be read aloud."""
+
+    @abstractmethod
+    def static_form(self, shown: Shown) -> StaticForm:
+        """The panel without widgets."""
+
+    def subtitle(self) -> str:
+        """What stands beside the title: the campaign, say."""
+        return ""
+
+    @property
+    def lab(self) -> Lab:
+        """The lab that the panel reads."""
+        return self.source.lab
+
+    @property
+    def widget(self) -> VBox:
+        """The panel as one widget, built when it is first asked for; it follows the store once it is displayed."""
+        if self._root is None:
+            self._root = self._build()
+            self.refresh()
+        return self._root
+
+    def choose(self, **changes: Any) -> None:
+        """Changes what is chosen, by fields of the choice, and shows it; does nothing while the panel draws itself."""
+        if self._drawn_by != threading.get_ident():
+            self.do(lambda: setattr(self, "choice", replace(self.choice, **changes)))  # type: ignore[type-var]
+
+    def do(self, action: Callable[[], None]) -> None:
+        """Carries out what a click asks for, in the panel's thread; an error stands in the panel."""
+
+        def guarded() -> None:
+            with self._lock, self.errors.caught():
+                self.errors.clear()
+                action()
+
+        self._worker.submit(guarded)
+
+    def refresh(self) -> None:
+        """Reads and draws at once, in the caller's thread."""
+        self._refresh(is_forced=True)
+
+    def close(self) -> None:
+        """Ends the panel's thread and gives its widgets back, in kernel and page; may be called twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._worker.stop()
+        with self._lock:
+            if self._root is not None:
+                close_tree(self._root)
+            self.source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ipython_display_(self) -> None:
+        if self.static:
+            show_static(self.static_form(self.read()))
+            return
+        from IPython.display import display
+
+        cells.register(self, cells.this_cell())
+        display(self.widget)
+        self._worker.start()
+
+    def _refresh(self, is_forced: bool = False) -> None:  # noqa: FBT001, FBT002 - the worker's callback
+        with self._lock:
+            if self._is_closed or self._root is None:
+                return
+            before, has_failed = self.errors.lines, True
+            self._drawn_by = threading.get_ident()
+            with self.errors.caught():
+                self._look(is_forced=is_forced)
+                has_failed = False
+            self._drawn_by = None
+            if self._has_failed and not has_failed:
+                # What was wrong is over; an error that a click gave stays until the next one.
+                self.errors.clear()
+            self._has_failed = has_failed
+            if is_forced or self.errors.lines != before:
+                self._write_foot()
+
+    def _look(self, *, is_forced: bool) -> None:
+        stamp = self.stamp()
+        if is_forced or stamp != self._stamp or self.shown is None:
+            self.shown = self.read()
+            self.draw(self.shown)
+            self._write_head(self.shown)
+            self._stamp = stamp
+
+    def _build(self) -> VBox:
+        from ipywidgets import VBox
+
+        sheet = html_widget(style())
+        sheet.layout.display = "none"
+        self._head, self._foot = html_widget(self._heading("")), html_widget(Markup())
+        root = VBox([sheet, self._head, self.body(), self._foot])
+        root.add_class("cellos-panel")
+        return root
+
+    def _heading(self, summary: str) -> Markup:
+        return markup(
+            '<div class="cellos-head"><h3>{}</h3><span class="cellos-quiet">{}</span></div>'
+            '<p class="cellos-summary">{}</p>',
+            *(self.title, self.subtitle(), summary),
+        )
+
+    def _write_head(self, shown: Shown) -> None:
+        if self._head is not None:
+            self._head.value = str(self._heading(self.summary(shown)))
+
+    def _write_foot(self) -> None:
+        if self._foot is not None:
+            self._foot.value = str(self.errors.html())
+
+
+def html_widget(content: Markup) -> HTML:
+    """The only place where a panel makes an HTML widget.
+
+    Raises:
+        TypeError: plain text was given, which nothing has escaped.
+    """
+    from ipywidgets import HTML
+
+    return HTML(str(_checked(content)))
+
+
+def write_html(widget: HTML, content: Markup) -> None:
+    """The only way to change one.
+
+    Raises:
+        TypeError: plain text was given, which nothing has escaped.
+    """
+    widget.value = str(_checked(content))
+
+
+def _checked(content: Markup) -> Markup:
+    if not isinstance(content, Markup):
+        raise TypeError(f"{content!r} is plain text; give esc(…) or markup(…), so that nothing in it is executed.")
+    return content
+
+
+def cards(rows: list[tuple[object, object]]) -> Markup:
+    """Numbers to be seen at a glance, each above its name; `rows` holds (name, number)."""
+    made = join(markup('<div class="cellos-card"><b>{}</b><span>{}</span></div>', n, name) for name, n in rows)
+    return markup('<div class="cellos-cards">{}</div>', made)
+
+
+def close_tree(widget: Widget) -> None:
+    """Closes a widget and all that it holds: children, layouts, scales, marks, axes."""
+    from ipywidgets import Widget
+
+    seen: set[int] = set()
+    waiting: list[Any] = [widget]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Widget):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            with suppress(AttributeError):
+                waiting += [getattr(value, name) for name in value.keys]
+            value.close()
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value

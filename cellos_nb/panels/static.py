@@ -1,0 +1,95 @@
+"""What a panel leaves where nobody can click: a figure and a table in place of widgets."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cellos_nb.panels.text import frame_table, join, markup
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+STATIC_VARIABLE = "CELLOS_STATIC"
+"""Set to 1 for static panels throughout: papermill and nbconvert cannot be told from a notebook in use."""
+MAX_ROWS = 200
+"""Rows of a table that are written out."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFigure:
+    """A picture, and what it shows in words."""
+
+    png: bytes
+    description: str
+    """For those who cannot see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticTable:
+    """A table; what is beyond `MAX_ROWS` is counted, not shown."""
+
+    caption: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class StaticForm:
+    """A panel without widgets."""
+
+    title: str
+    summary: str
+    """The panel in a sentence or two."""
+    figures: tuple[StaticFigure, ...] = ()
+    tables: tuple[StaticTable, ...] = ()
+
+
+def is_static(chosen: bool | None) -> bool:  # noqa: FBT001 - the panel's own parameter, passed on
+    """Whether a panel is static: as its parameter says, or else as the environment does."""
+    return chosen if chosen is not None else os.environ.get(STATIC_VARIABLE, "") in {"1", "true", "yes"}
+
+
+def new_figure(width_in: float = 7.2, height_in: float = 3.8) -> Figure:
+    """An empty figure that no global state of matplotlib knows, so that any thread may draw it."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def static_figure(figure: Figure, description: str) -> StaticFigure:
+    """A matplotlib figure as a picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png", dpi=110)
+    return StaticFigure(buffer.getvalue(), description)
+
+
+def bundles(form: StaticForm) -> tuple[tuple[dict[str, str], dict[str, Any]], ...]:
+    """The form as display bundles with their metadata, in order: heading, figures, tables."""
+    heading = markup("<h4>{}</h4><p>{}</p>", form.title, form.summary)
+    found: list[tuple[dict[str, str], dict[str, Any]]] = [
+        ({"text/html": str(heading), "text/plain": f"{form.title}: {form.summary}"}, {})
+    ]
+    for figure in form.figures:
+        picture = {"image/png": base64.b64encode(figure.png).decode(), "text/plain": figure.description}
+        found.append((picture, {"image/png": {"alt": figure.description}}))
+    for table in form.tables:
+        shown = frame_table(table.frame.head(MAX_ROWS), table.caption)
+        more = len(table.frame) - MAX_ROWS
+        left = markup("<p>{} more rows are not shown.</p>", f"{more:,}") if more > 0 else ""
+        found.append(({"text/html": str(join([shown, left])), "text/plain": table.caption}, {}))
+    return tuple(found)
+
+
+def show_static(form: StaticForm) -> None:
+    """Displays a form; no widget is made."""
+    from IPython.display import display
+
+    for bundle, metadata in bundles(form):
+        display(bundle, raw=True, metadata=metadata)

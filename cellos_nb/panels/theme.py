@@ -1,0 +1,43 @@
+"""Colours and the style sheet that all panels share; safe for colour-blind eyes, readable on light and dark pages."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from markupsafe import Markup
+
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""For names: cell lines, compounds, campaigns. Black and yellow are left out, which vanish on a dark or a light page.
+
+Source: Okabe & Ito 2008, "Color Universal Design".
+"""
+GREY = "#8A8A8A"
+"""For what is no series of its own: references, what is not known."""
+SEQUENTIAL = ("#00224E", "#31446B", "#666870", "#958F78", "#CAB969", "#FEE838")
+"""For amounts, low to high. Source: cividis, Nuñez et al. 2018, doi:10.1371/journal.pone.0199239."""
+
+
+def series_colour(index: int) -> str:
+    """The colour of the series with this number; the seventh has that of the first."""
+    return SERIES[index % len(SERIES)]
+
+
+def sequential_colour(share: float) -> str:
+    """The colour of an amount between the lowest (0) and the highest (1).
+
+    >>> sequential_colour(0.0), sequential_colour(2.0)
+    ('#00224e', '#fee838')
+    """
+    place = min(max(share, 0.0), 1.0) * (len(SEQUENTIAL) - 1)
+    low = min(int(place), len(SEQUENTIAL) - 2)
+    ends = (SEQUENTIAL[low], SEQUENTIAL[low + 1])
+    a, b = ([int(end[i : i + 2], 16) for i in (1, 3, 5)] for end in ends)
+    return "#" + "".join(f"{round(x + (y - x) * (place - low)):02x}" for x, y in zip(a, b, strict=True))
+
+
+@cache
+def style() -> Markup:
+    """The style sheet, to stand once in each panel."""
+    sheet = files("cellos_nb.panels").joinpath("theme.css").read_text(encoding="utf-8")
+    return Markup(f"<style>{sheet}</style>")  # noqa: S704 - a file of ours

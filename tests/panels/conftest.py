@@ -1,0 +1,53 @@
+"""A lab with one small finished campaign, made once for each test process."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from cellos_nb import CampaignConfig, Lab
+
+EVIL = "<img src=x onerror=alert(1)> & co"
+
+
+def small_config(**changes) -> CampaignConfig:
+    return CampaignConfig(
+        **{
+            "name": EVIL,
+            "cell_lines": ["U2OS", "HepG2"],
+            "compounds": ["=staurosporine<b>", "paclitaxel"],
+            "dose_range_um": [0.001, 10],
+            "n_doses": 7,
+            "objective": "minimise",
+            "batch_size": 14,
+            "max_iterations": 2,
+            "replicates": 2,
+            "controls": {"vehicle": 6, "positive": {"compound": "bortezomib", "dose_um": 1.0, "wells": 4}},
+            "machine": "virtual",
+            "planner": {"kind": "mechanistic", "n_initial": 14},
+            "seed": 3,
+        }
+        | changes
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_lab_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("panels")
+    with Lab.open(folder / "lab.db") as lab:
+        lab.run(small_config())
+    return folder
+
+
+@pytest.fixture
+def lab_url(finished_lab_folder, tmp_path) -> str:
+    """A database of one's own, with one finished campaign whose names are hostile."""
+    shutil.copytree(finished_lab_folder, tmp_path / "copy")
+    return str(tmp_path / "copy" / "lab.db")
+
+
+@pytest.fixture
+def lab(lab_url):
+    with Lab.open(lab_url) as opened:
+        yield opened
