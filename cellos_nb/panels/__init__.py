@@ -8,7 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOME: dict[str, str] = {}
+_HOME: dict[str, str] = {
+    "PlatesPanel": "plates.panel",
+}
 
 __all__ = [*_HOME]  # noqa: PLE0604  # the keys are names
 

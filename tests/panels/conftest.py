@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from importlib import resources
 
 import pytest
 
 from cellos_nb import CampaignConfig, Lab
 
 EVIL = "<img src=x onerror=alert(1)> & co"
+EVIL_COMPOUND = "=staurosporine<b>"
 
 
-def small_config(**changes) -> CampaignConfig:
+def small_config(parameters: str, **changes) -> CampaignConfig:
     return CampaignConfig(
         **{
             "name": EVIL,
             "cell_lines": ["U2OS", "HepG2"],
-            "compounds": ["=staurosporine<b>", "paclitaxel"],
+            "compounds": [EVIL_COMPOUND, "paclitaxel"],
             "dose_range_um": [0.001, 10],
             "n_doses": 7,
             "objective": "minimise",
@@ -24,7 +26,7 @@ def small_config(**changes) -> CampaignConfig:
             "max_iterations": 2,
             "replicates": 2,
             "controls": {"vehicle": 6, "positive": {"compound": "bortezomib", "dose_um": 1.0, "wells": 4}},
-            "machine": "virtual",
+            "machine": {"kind": "biology", "parameters": parameters},
             "planner": {"kind": "mechanistic", "n_initial": 14},
             "seed": 3,
         }
@@ -35,8 +37,11 @@ def small_config(**changes) -> CampaignConfig:
 @pytest.fixture(scope="session")
 def finished_lab_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("panels")
+    shipped = resources.files("cellos_nb.hardware").joinpath("parameters/biology.yaml").read_text(encoding="utf-8")
+    hostile = folder / "biology.yaml"
+    hostile.write_text(shipped.replace("name: staurosporine", f"name: '{EVIL_COMPOUND}'"), encoding="utf-8")
     with Lab.open(folder / "lab.db") as lab:
-        lab.run(small_config())
+        lab.run(small_config(str(hostile)))
     return folder
 
 

@@ -1,0 +1,100 @@
+"""The plate's words and its static figure: legend, quality of the controls, and the story of one well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from cellos_nb.execution.story import Attempt
+from cellos_nb.panels.plates.model import Plate
+from cellos_nb.panels.plates.picture import Picture, describe
+from cellos_nb.panels.plates.story import Event
+from cellos_nb.panels.static import new_figure
+from cellos_nb.panels.text import frame_table, join, markup
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def legend_html(picture: Picture) -> Markup:
+    """Colours, marks and what they stand for."""
+    key = '<span class="cellos-key"><i style="background:{}"></i>{} {}</span>'
+    return markup("<div>{}</div>", join(markup(key, e.colour, e.mark, e.text) for e in picture.legend))
+
+
+def quality_table(plate: Plate) -> pd.DataFrame:
+    """One row for each cell line; empty before the plate is read."""
+    import pandas as pd
+
+    columns = ["cell line", "vehicle wells", "positive wells", "Z′", "robust Z′", "SSMD", "vehicle CV"]
+    rows = [
+        (q.cell_line, q.n_vehicle, q.n_positive, q.z_prime, q.robust_z_prime, q.ssmd, q.vehicle_cv)
+        for q in (plate.quality.lines if plate.quality else ())
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def quality_html(plate: Plate) -> Markup:
+    """How far the controls are apart, and how well replicates agree."""
+    if plate.quality is None:
+        return markup("<h4>Plate quality</h4><p>{}</p>", f"Not read yet ({plate.record.status}).")
+    cv = plate.quality.replicate_cv
+    agree = "no replicates" if cv is None else f"median CV of replicates {cv:.1%}"
+    return markup(
+        '<h4>Plate quality</h4><div class="cellos-scroll">{}</div><p class="cellos-quiet">{}</p>',
+        *(frame_table(quality_table(plate).round(3)), f"{plate.channel}; {agree}."),
+    )
+
+
+def story_html(plate: Plate, well: str | None, story: tuple[Event, ...]) -> Markup:
+    """What happened to the chosen well."""
+    if well is None:
+        return markup('<h4>Well</h4><p class="cellos-quiet">{}</p>', "Choose a well to see what happened to it.")
+    if well not in plate.wells:
+        return markup('<h4>Well {}</h4><p class="cellos-quiet">{}</p>', well, "Nothing was put into this well.")
+    events = join(_event(event) for event in story)
+    return markup('<h4>{}</h4><ol class="cellos-story">{}</ol>', describe(plate.wells[well]), events)
+
+
+def _event(event: Event) -> Markup:
+    transfers = markup("<pre>{}</pre>", "\n".join(event.transfers)) if event.transfers else ""
+    tried = join(markup('<div class="cellos-quiet">{}</div>', _attempt(a)) for a in event.attempts)
+    return markup("<li><b>{}</b> {} · {}{}{}</li>", event.step_uid, event.what, event.status, transfers, tried)
+
+
+def _attempt(attempt: Attempt) -> str:
+    ended = f" to {attempt.finished_at:%H:%M:%S}" if attempt.finished_at else ""
+    error = f": {attempt.error}" if attempt.error else ""
+    return (
+        f"attempt {attempt.attempt} on {attempt.machine}, {attempt.started_at:%Y-%m-%d %H:%M:%S}{ended} UTC, "
+        f"{attempt.status}{error}"
+    )
+
+
+def picture_figure(picture: Picture, title: str) -> Figure:
+    """The same picture on paper."""
+    figure = new_figure(min(0.34 * picture.n_columns + 2.6, 11), min(0.34 * picture.n_rows + 0.9, 8))
+    axes = figure.add_subplot()
+    size = 260 / picture.n_columns**1.0 * 6 if picture.n_columns <= 12 else 24
+    used = [well for well in picture.wells if well.colour]
+    axes.scatter([w.column for w in picture.wells], [w.row for w in picture.wells], s=size, c="none", ec="#c5c9ce")
+    axes.scatter([w.column for w in used], [w.row for w in used], s=size, c=[w.colour for w in used], marker="s")
+    if picture.n_columns <= 12:
+        for well in used:
+            # Text of a user is drawn as it stands: a dollar sign begins no formula.
+            axes.text(well.column, well.row, well.mark, ha="center", va="center", fontsize=7, parse_math=False)
+    letters = [picture.wells[row * picture.n_columns].well[:-1] for row in range(picture.n_rows)]
+    axes.set_xticks(range(picture.n_columns), [str(c + 1) for c in range(picture.n_columns)], fontsize=7)
+    axes.set_yticks(range(picture.n_rows), letters, fontsize=7)
+    axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.set_xlim(-0.6, picture.n_columns - 0.4)
+    axes.set_ylim(picture.n_rows - 0.4, -0.6)
+    axes.set_aspect("equal")
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize=9, parse_math=False)
+    for entry in picture.legend:
+        axes.scatter([], [], c=entry.colour, marker="s", label=f"{entry.mark} {entry.text}".strip().replace("$", r"\$"))
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure
