@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from cellos_nb.planner.mechanistic import MechanisticPlanner as MechanisticPlanner
     from cellos_nb.planner.model import DoseResponseGP as DoseResponseGP
     from cellos_nb.planner.pool import pool_planner as pool_planner
+    from cellos_nb.planner.prediction import CampaignModel as CampaignModel
     from cellos_nb.planner.registry import make_planner as make_planner
     from cellos_nb.planner.uninformed import RandomPlanner as RandomPlanner
     from cellos_nb.planner.uninformed import SpaceFillingPlanner as SpaceFillingPlanner
 
 _HOMES = {
+    "CampaignModel": "prediction",
     "DoseResponseGP": "model",
     "MechanisticPlanner": "mechanistic",
     "Planner": "interface",

@@ -75,24 +75,21 @@ def _attempt(attempt: Attempt) -> str:
 
 def picture_figure(picture: Picture, title: str) -> Figure:
     """The same picture on paper."""
-    figure = new_figure(min(0.34 * picture.n_columns + 2.6, 11), min(0.34 * picture.n_rows + 0.9, 8))
+    n_rows, n_columns = len(picture.row_names), len(picture.column_names)
+    figure = new_figure(min(0.34 * n_columns + 2.6, 11), min(0.34 * n_rows + 0.9, 8))
     axes = figure.add_subplot()
-    size = 260 / picture.n_columns**1.0 * 6 if picture.n_columns <= 12 else 24
-    used = [well for well in picture.wells if well.colour]
-    axes.scatter([w.column for w in picture.wells], [w.row for w in picture.wells], s=size, c="none", ec="#c5c9ce")
-    axes.scatter([w.column for w in used], [w.row for w in used], s=size, c=[w.colour for w in used], marker="s")
-    if picture.n_columns <= 12:
-        for well in used:
-            # Text of a user is drawn as it stands: a dollar sign begins no formula.
-            axes.text(well.column, well.row, well.mark, ha="center", va="center", fontsize=7, parse_math=False)
-    letters = [picture.wells[row * picture.n_columns].well[:-1] for row in range(picture.n_rows)]
-    axes.set_xticks(range(picture.n_columns), [str(c + 1) for c in range(picture.n_columns)], fontsize=7)
-    axes.set_yticks(range(picture.n_rows), letters, fontsize=7)
+    size = 130 if n_columns <= 12 else 24
+    used = [cell for cell in picture.cells if cell.colour]
+    axes.scatter([c.column for c in picture.cells], [c.row for c in picture.cells], s=size, c="none", ec="#c5c9ce")
+    axes.scatter([c.column for c in used], [c.row for c in used], s=size, c=[c.colour for c in used], marker="s")
+    for cell in used if n_columns <= 12 else ():
+        axes.text(cell.column, cell.row, cell.mark, ha="center", va="center", fontsize=7, parse_math=False)
+    axes.set_xticks(range(n_columns), picture.column_names, fontsize=7)
+    axes.set_yticks(range(n_rows), picture.row_names, fontsize=7)
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    axes.set_xlim(-0.6, picture.n_columns - 0.4)
-    axes.set_ylim(picture.n_rows - 0.4, -0.6)
-    axes.set_aspect("equal")
+    axes.set(xlim=(-0.6, n_columns - 0.4), ylim=(n_rows - 0.4, -0.6), aspect="equal")
     axes.spines[:].set_visible(False)
+    # A dollar sign in a name of a user begins no formula.
     axes.set_title(title, fontsize=9, parse_math=False)
     for entry in picture.legend:
         axes.scatter([], [], c=entry.colour, marker="s", label=f"{entry.mark} {entry.text}".strip().replace("$", r"\$"))

@@ -114,14 +114,14 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
         """Two choices, the picture with its legend, and the words beside it."""
         from ipywidgets import Dropdown, HBox, Layout, VBox
 
-        from cellos_nb.panels.plates.widget import PlatePicture
+        from cellos_nb.panels.grid.widget import GridPicture
 
         initial = {"description_width": "initial"}
         self._plates = Dropdown(options=[(NEWEST, "")], value="", description="Plate", style=initial)
         self._plates.layout = Layout(width="auto", min_width="260px", max_width="100%")
         self._colour = Dropdown(options=WAYS, value=self.choice.colour, description="Colour by", style=initial)
         self._colour.layout.width = "190px"
-        self._picture = PlatePicture()
+        self._picture = GridPicture()
         self._legend, self._quality, self._story = (html_widget(esc("")) for _ in range(3))
         self._plates.observe(lambda change: self.choose(plate=change.new or None, well=None), "value")
         self._colour.observe(lambda change: self.choose(colour=change.new), "value")
@@ -142,7 +142,10 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
             write_html(self._story, esc("No plate has been submitted yet; this panel follows by itself."))
             return
         caption = f"Plate {shown.plate.record.plate_id}, coloured by {self.choice.colour}"
-        self._picture.show(shown.picture, caption, self.choice.well)
+        picture = shown.picture
+        self._picture.show(
+            picture.row_names, picture.column_names, picture.cells, caption=caption, selected=self.choice.well
+        )
         write_html(self._legend, legend_html(shown.picture))
         write_html(self._quality, quality_html(shown.plate))
         write_html(self._story, story_html(shown.plate, self.choice.well, shown.story))

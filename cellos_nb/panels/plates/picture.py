@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cellos_nb.domain.plate import WellRole, well_names, well_position
+from cellos_nb.domain.plate import WellRole, plate_format, row_label, well_names, well_position
+from cellos_nb.panels.grid.cell import Cell
 from cellos_nb.panels.plates.model import Plate, Well
 from cellos_nb.panels.theme import GREY, SERIES, sequential_colour, series_colour
 from cellos_nb.units import format_dose
@@ -33,21 +34,6 @@ _QC = {
 
 
 @dataclass(frozen=True, slots=True)
-class Painted:
-    """One place of the plate, used or empty."""
-
-    well: str
-    row: int
-    column: int
-    colour: str
-    """A CSS colour; empty for no paint."""
-    mark: str
-    """A letter or two that say the same as the colour, for those who do not see it."""
-    label: str
-    """The well in words, for pointers and screen readers."""
-
-
-@dataclass(frozen=True, slots=True)
 class LegendEntry:
     """One colour and what it stands for."""
 
@@ -60,10 +46,11 @@ class LegendEntry:
 class Picture:
     """A plate, painted."""
 
-    n_rows: int
-    n_columns: int
-    wells: tuple[Painted, ...]
-    """Every place of the plate, row by row."""
+    row_names: tuple[str, ...]
+    column_names: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    """Every place of the plate, used or empty, row by row; a mark says the same as the colour to those who do not see
+    it."""
     legend: tuple[LegendEntry, ...]
 
 
@@ -79,9 +66,12 @@ def paint(plate: Plate, by: ColourBy) -> Picture:
         row, column = well_position(name, plate.n_wells)
         well = plate.wells.get(name)
         painted, mark = colour(well) if well is not None else (EMPTY, "")
-        places.append(Painted(name, row, column, painted, mark, describe(well) if well else f"{name}: empty"))
-    last = places[-1]
-    return Picture(last.row + 1, last.column + 1, tuple(places), legend)
+        places.append(Cell(name, row, column, painted, mark, describe(well) if well else f"{name}: empty"))
+    fmt = plate_format(plate.n_wells)
+    rows, columns = map(row_label, range(fmt.n_rows)), (str(column + 1) for column in range(fmt.n_columns))
+    is_grey = any(place.colour == GREY for place in places)
+    shown = tuple(entry for entry in legend if is_grey or entry.colour != GREY)
+    return Picture(tuple(rows), tuple(columns), tuple(places), shown)
 
 
 def describe(well: Well) -> str:

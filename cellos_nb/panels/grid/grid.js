@@ -1,0 +1,175 @@
+// Coloured cells as an SVG grid: pointer and arrow keys choose one. Text enters through textContent alone.
+const SVG = "http://www.w3.org/2000/svg";
+const LETTER = 6.6; // width of a letter of a heading, about
+const LONGEST = 26; // letters of a row's name that are shown
+
+function make(parent, name, attributes = {}, text) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text !== undefined) element.textContent = text;
+  parent.appendChild(element);
+  return element;
+}
+
+function shorten(text) {
+  return text.length > LONGEST ? text.slice(0, LONGEST - 1) + "…" : text;
+}
+
+// Black or white, whichever can be read on a colour "#rrggbb".
+function inkOn(colour) {
+  if (!/^#[0-9a-f]{6}$/i.test(colour)) return "currentColor";
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#10202c" : "#ffffff";
+}
+
+function render({ model, el }) {
+  el.classList.add("cellos-grid");
+  let cells = new Map(); // name → its elements and place
+  let places = new Map(); // "row,column" → name
+  let shape = "";
+  let grid = null;
+  let focused = "";
+
+  function shapeOf() {
+    const names = model.get("cells").map(([name, row, column]) => [name, row, column]);
+    return JSON.stringify([model.get("row_names"), model.get("column_names"), names]);
+  }
+
+  function build() {
+    shape = shapeOf();
+    const [rows, columns] = [model.get("row_names"), model.get("column_names")];
+    const [width, height] = model.get("cell_size");
+    const longest = Math.max(1, ...rows.map((name) => shorten(name).length));
+    const [left, top] = [longest * LETTER + 14, 24];
+    const total = left + columns.length * width + 4;
+    cells = new Map();
+    places = new Map();
+    el.replaceChildren();
+    grid = null;
+    if (!rows.length || !columns.length) return;
+    grid = make(el, "svg", {
+      viewBox: `0 0 ${total} ${top + rows.length * height + 4}`, role: "grid",
+      "aria-rowcount": rows.length, "aria-colcount": columns.length, style: `max-width:${total * 1.4}px`,
+    });
+    const heads = make(grid, "g", { "aria-hidden": "true", class: "heads" });
+    columns.forEach((name, c) => make(heads, "text", { x: left + (c + 0.5) * width, y: top - 8 }, name));
+    rows.forEach((name, r) => {
+      const at = { x: left - 8, y: top + (r + 0.5) * height + 4, class: "row" };
+      make(make(heads, "text", at, shorten(name)), "title", {}, name);
+    });
+    const lines = rows.map((name, r) => make(grid, "g", { role: "row", "aria-rowindex": r + 1, "aria-label": name }));
+    for (const [name, row, column] of model.get("cells")) {
+      const group = make(lines[row], "g", {
+        role: "gridcell", tabindex: "-1", "aria-colindex": column + 1,
+        transform: `translate(${left + column * width} ${top + row * height})`,
+      });
+      group.dataset.cell = name;
+      const title = make(group, "title");
+      const [w, h] = [width, height];
+      make(group, "rect", { class: "ring", x: 0.8, y: 0.8, width: w - 1.6, height: h - 1.6, rx: 6 });
+      const disc = make(group, "rect", { class: "disc", x: 2.6, y: 2.6, width: w - 5.2, height: h - 5.2, rx: 4.5 });
+      const mark = make(group, "text", { class: "mark", x: w / 2, y: h / 2 + 4, "aria-hidden": "true" });
+      cells.set(name, { group, disc, mark, title, row, column });
+      places.set(`${row},${column}`, name);
+    }
+    if (!cells.has(focused)) focused = cells.keys().next().value || "";
+    paint();
+    select();
+  }
+
+  function paint() {
+    if (!grid) return;
+    grid.setAttribute("aria-label", model.get("caption"));
+    for (const [name, , , colour, mark, label] of model.get("cells")) {
+      const cell = cells.get(name);
+      cell.disc.setAttribute("fill", colour || "none");
+      cell.disc.classList.toggle("empty", !colour);
+      cell.mark.textContent = mark;
+      cell.mark.setAttribute("fill", inkOn(colour));
+      cell.title.textContent = label;
+      cell.group.setAttribute("aria-label", label);
+    }
+  }
+
+  function select() {
+    const selected = model.get("selected");
+    if (cells.has(selected)) focused = selected;
+    for (const [name, cell] of cells) {
+      cell.group.setAttribute("aria-selected", String(name === selected));
+      cell.group.setAttribute("tabindex", name === focused ? "0" : "-1");
+    }
+  }
+
+  function choose(name) {
+    model.set("selected", name);
+    model.save_changes();
+    select();
+  }
+
+  function move(row, column) {
+    const to = places.get(`${row},${column}`);
+    if (to === undefined) return;
+    cells.get(focused)?.group.setAttribute("tabindex", "-1");
+    focused = to;
+    cells.get(to).group.setAttribute("tabindex", "0");
+    cells.get(to).group.focus();
+  }
+
+  function onKey(event) {
+    const at = event.target.closest("[data-cell]");
+    if (!at) return;
+    const { row, column } = cells.get(at.dataset.cell);
+    const [lastRow, lastColumn] = [model.get("row_names").length - 1, model.get("column_names").length - 1];
+    const jump = event.ctrlKey || event.metaKey;
+    const to = {
+      ArrowUp: [row - 1, column],
+      ArrowDown: [row + 1, column],
+      ArrowLeft: [row, column - 1],
+      ArrowRight: [row, column + 1],
+      Home: [jump ? 0 : row, 0],
+      End: [jump ? lastRow : row, lastColumn],
+      PageUp: [0, column],
+      PageDown: [lastRow, column],
+    }[event.key];
+    if (to) move(...to);
+    else if (event.key === "Enter" || event.key === " ") choose(at.dataset.cell);
+    else return;
+    // Otherwise the notebook takes the key: arrows would leave the cell, Enter would edit it.
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  function onClick(event) {
+    const at = event.target.closest("[data-cell]");
+    if (!at) return;
+    choose(at.dataset.cell);
+    at.focus();
+  }
+
+  // The three lists come in one message, but one event each: draw once all have arrived.
+  let isDue = false;
+  function onChange() {
+    if (isDue) return;
+    isDue = true;
+    queueMicrotask(() => {
+      isDue = false;
+      if (shapeOf() === shape && grid) paint();
+      else build();
+    });
+  }
+
+  const drawn = ["cells", "row_names", "column_names", "caption"];
+  for (const name of drawn) model.on(`change:${name}`, onChange);
+  model.on("change:selected", select);
+  el.addEventListener("keydown", onKey);
+  el.addEventListener("click", onClick);
+  build();
+  return () => {
+    for (const name of drawn) model.off(`change:${name}`, onChange);
+    model.off("change:selected", select);
+    el.removeEventListener("keydown", onKey);
+    el.removeEventListener("click", onClick);
+  };
+}
+
+export default { render };

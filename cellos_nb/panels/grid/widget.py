@@ -1,0 +1,45 @@
+"""The grid as a widget: coloured cells in an SVG with the roles of an ARIA grid. It needs no numbers, so no NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+from cellos_nb.panels.grid.cell import Cell
+
+_HERE = Path(__file__).parent
+
+
+class GridPicture(anywidget.AnyWidget):
+    """Cells by position; `selected` is the cell that a person chose."""
+
+    _esm = _HERE / "grid.js"
+    _css = _HERE / "grid.css"
+
+    row_names: traitlets.List[str] = traitlets.List().tag(sync=True)
+    column_names: traitlets.List[str] = traitlets.List().tag(sync=True)
+    cells: traitlets.List[list[object]] = traitlets.List().tag(sync=True)
+    """One list for each cell: name, row, column, colour, mark, label."""
+    cell_size = traitlets.List([30, 30]).tag(sync=True)
+    """Width and height of a cell."""
+    selected = traitlets.Unicode("").tag(sync=True)
+    caption = traitlets.Unicode("").tag(sync=True)
+    """What a screen reader calls the grid."""
+
+    def show(
+        self,
+        rows: Sequence[str],
+        columns: Sequence[str],
+        cells: Iterable[Cell],
+        *,
+        caption: str,
+        selected: str | None = None,
+    ) -> None:
+        """Draws a grid, in one message; a place that no cell names stays empty."""
+        with self.hold_sync():
+            self.row_names, self.column_names = list(rows), list(columns)
+            self.cells = [[c.name, c.row, c.column, c.colour, c.mark, c.label] for c in cells]
+            self.caption, self.selected = caption, selected or ""

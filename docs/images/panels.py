@@ -1,0 +1,134 @@
+"""Screenshots of the panels in the real JupyterLab, in a light and a dark theme.
+
+Needs the dependency group `browser` and a Chromium: `uv run --group browser python docs/images/panels.py [FOLDER]`.
+The Chromium is the one on the path, or that which `CHROMIUM` names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Page, sync_playwright
+
+from cellos_nb import CampaignConfig, Lab
+
+TOKEN = "screenshots"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+CELLS = {
+    "plates": 'PlatesPanel("lab.db", colour="value")',
+    "table": 'TablePanel("lab.db")',
+    "dose_response": 'DoseResponsePanel("lab.db")',
+}
+BEFORE = "from cellos_nb.panels import *"
+
+
+def config() -> CampaignConfig:
+    return CampaignConfig(
+        name="Cytotoxicity across two lines",
+        cell_lines=["U2OS", "HepG2"],
+        compounds=["staurosporine", "paclitaxel", "doxorubicin", "bortezomib"],
+        dose_range_um=[0.001, 10],
+        n_doses=12,
+        objective="minimise",
+        batch_size=24,
+        max_iterations=3,
+        replicates=2,
+        controls={"vehicle": 6, "positive": {"compound": "bortezomib", "dose_um": 1.0, "wells": 4}},
+        machine="biology",
+        seed=7,
+    )
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    wanted = sys.argv[2:] or list(CELLS)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        with Lab.open(work / "lab.db") as lab:
+            lab.run(config())
+        for panel in wanted:
+            cells = [nbformat.v4.new_code_cell(f"from cellos_nb.panels import *\n{CELLS[panel]}")]
+            kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / f"{panel}.ipynb")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", f"--IdentityProvider.token={TOKEN}"]
+            + ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+            + ["--allow-root", "--ServerApp.root_dir=" + name, "--LabApp.user_settings_dir=" + str(work / "settings")],
+            cwd=work,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"JUPYTER_CONFIG_DIR": str(work / "config"), "JUPYTER_RUNTIME_DIR": str(work / "runtime")},
+        )
+        try:
+            _photograph(f"http://127.0.0.1:{port}", work, folder, wanted)
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
+    wait = urllib.request.Request(f"{url}/api?token={TOKEN}")
+    while True:
+        try:
+            urllib.request.urlopen(wait).close()
+            break
+        except OSError:
+            pass
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
+        for theme, title in THEMES.items():
+            settings = work / "settings" / "@jupyterlab" / "apputils-extension"
+            settings.mkdir(parents=True, exist_ok=True)
+            (settings / "themes.jupyterlab-settings").write_text(f'{{"theme": "{title}"}}')
+            page = browser.new_page(viewport={"width": 1500, "height": 1000})
+            page.on("console", lambda m: print("console:", m.text) if m.type == "error" else None)
+            for panel in wanted:
+                _open(page, f"{url}/lab/workspaces/{theme}{panel}/tree/{panel}.ipynb?reset&token={TOKEN}")
+                shot = page.locator(".cellos-panel").first
+                act(page, panel)
+                shot.screenshot(path=str(folder / f"{panel}-{theme}.png"))
+            page.close()
+        browser.close()
+
+
+def _open(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator(".jp-Notebook .cm-content").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Collapse Browser").first
+    page.keyboard.press("Control+b")
+    page.locator(".jp-Notebook .cm-content").first.click()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=60_000)
+    page.keyboard.press("Control+Enter")
+    try:
+        page.locator(".cellos-panel").first.wait_for(timeout=20_000)
+    except Exception:
+        page.screenshot(path="/tmp/me/shots/debug.png")
+        raise
+    page.wait_for_timeout(3000)
+
+
+def act(page: Page, panel: str) -> None:
+    """What is clicked before the picture is taken."""
+    if panel == "plates":
+        page.locator('[data-cell="C5"]').click()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(1500)
+
+
+if __name__ == "__main__":
+    main()
