@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME: dict[str, str] = {
+    "DoseResponsePanel": "dose_response.panel",
     "PlatesPanel": "plates.panel",
 }
 
