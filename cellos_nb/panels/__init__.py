@@ -11,6 +11,7 @@ from typing import Any
 _HOME: dict[str, str] = {
     "DoseResponsePanel": "dose_response.panel",
     "PlatesPanel": "plates.panel",
+    "TablePanel": "table.panel",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604  # the keys are names

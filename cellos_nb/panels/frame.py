@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from markupsafe import Markup
 
+from cellos_nb.errors import InputError
 from cellos_nb.lab import Lab
 from cellos_nb.panels import cells
 from cellos_nb.panels.log import ErrorLog
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Choice = TypeVar("Choice")
 """What a person chose in the panel: a frozen dataclass."""
+_NEVER = object()
+"""Equal to no stamp."""
 Shown = TypeVar("Shown")
 """What the panel shows: a frozen value, made by `read`."""
 
@@ -61,7 +64,8 @@ class Panel(ABC, Generic[Choice, Shown]):
         self.errors = ErrorLog()
         self.shown: Shown | None = None
         """What was drawn last; None before."""
-        self._stamp: Hashable = None
+        self._stamp: Hashable = _NEVER
+        self._refused_at: Hashable = _NEVER
         self._root: VBox | None = None
         self._head: HTML | None = None
         self._foot: HTML | None = None
@@ -165,8 +169,7 @@ class Panel(ABC, Generic[Choice, Shown]):
             before, has_failed = self.errors.lines, True
             self._drawn_by = threading.get_ident()
             with self.errors.caught():
-                self._look(is_forced=is_forced)
-                has_failed = False
+                has_failed = not self._look(is_forced=is_forced)
             self._drawn_by = None
             if self._has_failed and not has_failed:
                 # What was wrong is over; an error that a click gave stays until the next one.
@@ -175,13 +178,23 @@ class Panel(ABC, Generic[Choice, Shown]):
             if is_forced or self.errors.lines != before:
                 self._write_foot()
 
-    def _look(self, *, is_forced: bool) -> None:
+    def _look(self, *, is_forced: bool) -> bool:
+        """Draws what is new; whether the panel shows what was chosen."""
         stamp = self.stamp()
-        if is_forced or stamp != self._stamp or self.shown is None:
-            self.shown = self.read()
+        if not is_forced and stamp == self._refused_at:
+            return False
+        if is_forced or self._has_failed or stamp != self._stamp or self.shown is None:
+            try:
+                self.shown = self.read()
+            except InputError:
+                # What was chosen cannot be shown; asking again before anything changes would say the same.
+                self._refused_at = stamp
+                raise
+            self._refused_at = _NEVER
             self.draw(self.shown)
             self._write_head(self.shown)
             self._stamp = stamp
+        return True
 
     def _build(self) -> VBox:
         from ipywidgets import VBox

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cellos_nb.domain import codec
 from cellos_nb.domain.history import COLUMNS, History
 from cellos_nb.records.atomic import new_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STDOUT = Path("-")
 
@@ -18,16 +22,21 @@ def text_columns() -> tuple[str, ...]:
 
 
 def csv_text(history: History) -> str:
-    """One row per well; equal histories give equal text on every platform.
+    """One row per well; equal histories give equal text on every platform. Formulas are disarmed by `frame_csv`."""
+    return frame_csv(history.frame())
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
+    """Rows of a history as CSV.
 
     A text cell that a spreadsheet would take for a formula is preceded by an apostrophe, as OWASP advises.
     """
-    frame = history.frame()
+    safe = frame.copy()
     for column in text_columns():
-        is_formula = frame[column].str.match(r"[=+\-@\t\r]").fillna(value=False)
-        frame[column] = frame[column].where(~is_formula, "'" + frame[column])
+        is_formula = safe[column].str.match(r"[=+\-@\t\r]").fillna(value=False)
+        safe[column] = safe[column].where(~is_formula, "'" + safe[column])
     # Without a float format, pandas writes the shortest digits that read back as the same number.
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    return str(safe.to_csv(index=False, lineterminator="\n"))
 
 
 def write_csv(history: History, path: Path) -> None:

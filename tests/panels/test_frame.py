@@ -77,6 +77,19 @@ def test_a_failing_store_is_reported_once_and_forgotten_when_it_is_well_again(pa
     assert foot_of(panel) == ""
 
 
+def test_what_cannot_be_shown_is_said_once_and_stays_said_until_something_changes(panel):
+    panel.failure = CampaignError("no such thing.")
+    assert panel.widget
+    for _ in range(3):
+        panel._refresh()
+    assert panel.n_read == 1
+    assert "no such thing." in foot_of(panel)
+    assert "×" not in foot_of(panel)
+    panel.failure, panel.news = None, 1
+    panel._refresh()
+    assert foot_of(panel) == ""
+
+
 def test_the_store_is_read_again_when_its_stamp_changes_and_not_before(lab):
     with PlainPanel(lab, interval_s=0.01) as panel:
         assert panel.widget

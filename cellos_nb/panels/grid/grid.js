@@ -24,6 +24,8 @@ function inkOn(colour) {
 
 function render({ model, el }) {
   el.classList.add("cellos-grid");
+  // Otherwise JupyterLab takes Enter and the arrow keys for its own.
+  el.setAttribute("data-lm-suppress-shortcuts", "true");
   let cells = new Map(); // name → its elements and place
   let places = new Map(); // "row,column" → name
   let shape = "";
