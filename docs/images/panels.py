@@ -128,6 +128,13 @@ def act(page: Page, panel: str) -> None:
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
         page.wait_for_timeout(1500)
+    if panel == "table":
+        page.get_by_role("button", name="value", exact=True).click()
+        page.get_by_label("Filter dose_um").fill(">0.1")
+        page.wait_for_timeout(1500)
+        with page.expect_download(timeout=20_000) as saved:
+            page.get_by_role("button", name="Download CSV").click()
+        print("downloaded", saved.value.suggested_filename, len(Path(saved.value.path()).read_text().splitlines()))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from cellos_nb.panels.dose_response.model import LineCurves, value_range
 from cellos_nb.panels.dose_response.surface import WORDS, Surface
 from cellos_nb.panels.static import new_figure
-from cellos_nb.panels.text import frame_table, join, markup
+from cellos_nb.panels.text import esc, frame_table, join, markup
 from cellos_nb.panels.theme import GREY, SEQUENTIAL, series_colour
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def scale_html(over: Surface) -> Markup:
     what = f"{hidden}Dashed: not measured. Click a row for its curves." if over.kind == "measured" else hidden
     if over.low is None or over.high is None:
         return markup('<p class="cellos-quiet">{}</p>', "Nothing was measured yet.")
-    scale = gradient_html(f"{over.low:.3g}", f"{over.high:.3g}")
+    is_even = over.low == over.high
+    scale = esc(f"{over.low:.3g} everywhere, ") if is_even else gradient_html(f"{over.low:.3g}", f"{over.high:.3g}")
     return markup('<div>{}{} <span class="cellos-quiet">{}</span></div>', scale, WORDS[over.kind] + ".", what)
 
 
@@ -104,6 +105,7 @@ def surface_figure(over: Surface) -> Figure:
     axes.set_xticks(range(len(over.doses_um)), over.column_names, fontsize=7, rotation=45)
     axes.set_yticks(range(len(over.compounds)), over.compounds, fontsize=7, parse_math=False)
     ends = "nothing yet" if over.low is None else f"dark {over.low:.3g}, light {over.high:.3g}"
+    ends = f"{over.low:.3g} everywhere" if over.low is not None and over.low == over.high else ends
     axes.set_title(f"{over.cell_line}: {WORDS[over.kind]} ({ends})", fontsize=10, parse_math=False)
     return figure
 

@@ -150,7 +150,7 @@ def compounds_by_interest(config: CampaignConfig, history: History) -> tuple[str
 
 def value_range(lines: tuple[LineCurves, ...]) -> tuple[float, float]:
     """The ends of the vertical axis: all points and curves, with vehicle (1) and nothing (0) in sight."""
-    parts = [line.points.value for line in lines]
+    parts = [part for line in lines for part in (line.points.value, line.points.low, line.points.high)]
     parts += [end for line in lines for curve in (line.fit, line.expected) if curve for end in (curve.low, curve.high)]
     values = np.concatenate([*parts, [0.0, 1.0]])
     # A band of a hardly determined plateau must not squeeze everything else flat.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cellos_nb.domain.history import History
 from cellos_nb.errors import InputError
@@ -134,14 +134,14 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         from cellos_nb.panels.dose_response.chart import DoseResponseChart
         from cellos_nb.panels.grid.widget import GridPicture
 
-        initial = {"description_width": "initial"}
-        names = list(self.config.compound_names)
-        self._compound = Dropdown(options=names, description="Compound", style=initial)
+        def dropdown(options: list[Any], description: str) -> Any:
+            initial, fitting = {"description_width": "initial"}, Layout(width="auto", max_width="100%")
+            return Dropdown(options=options, description=description, style=initial, layout=fitting)
+
+        self._compound = dropdown(list(self.config.compound_names), "Compound")
         self._with_model = Checkbox(value=True, description="what the model expects (mean ± sd)", indent=False)
-        self._line = Dropdown(options=self.config.cell_lines, description="Cell line", style=initial)
-        self._kind = Dropdown(options=[(WORDS[kind], kind) for kind in KINDS], description="Show", style=initial)
-        for widget in (self._compound, self._line, self._kind, self._with_model):
-            widget.layout = Layout(width="auto", max_width="100%")
+        self._line = dropdown(list(self.config.cell_lines), "Cell line")
+        self._kind = dropdown([(WORDS[kind], kind) for kind in KINDS], "Show")
         drawn = self.config.cell_lines[:MAX_LINES]
         self._chart = DoseResponseChart(drawn, self.config.dose_range_um, value_label(self.config))
         self._grid = GridPicture(cell_size=[42, 24])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -80,8 +80,9 @@ def picture_figure(picture: Picture, title: str) -> Figure:
     axes = figure.add_subplot()
     size = 130 if n_columns <= 12 else 24
     used = [cell for cell in picture.cells if cell.colour]
-    axes.scatter([c.column for c in picture.cells], [c.row for c in picture.cells], s=size, c="none", ec="#c5c9ce")
-    axes.scatter([c.column for c in used], [c.row for c in used], s=size, c=[c.colour for c in used], marker="s")
+    look: dict[str, Any] = {"s": size, "marker": "s"}
+    axes.scatter([c.column for c in picture.cells], [c.row for c in picture.cells], c="none", ec="#d5d9de", **look)
+    axes.scatter([c.column for c in used], [c.row for c in used], c=[c.colour for c in used], **look)
     for cell in used if n_columns <= 12 else ():
         axes.text(cell.column, cell.row, cell.mark, ha="center", va="center", fontsize=7, parse_math=False)
     axes.set_xticks(range(n_columns), picture.column_names, fontsize=7)

@@ -117,8 +117,8 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
         from cellos_nb.panels.grid.widget import GridPicture
 
         initial = {"description_width": "initial"}
-        self._plates = Dropdown(options=[(NEWEST, "")], value="", description="Plate", style=initial)
-        self._plates.layout = Layout(width="auto", min_width="260px", max_width="100%")
+        wide = Layout(width="auto", min_width="260px", max_width="100%")
+        self._plates = Dropdown(options=[(NEWEST, "")], value="", description="Plate", style=initial, layout=wide)
         self._colour = Dropdown(options=WAYS, value=self.choice.colour, description="Colour by", style=initial)
         self._colour.layout.width = "190px"
         self._picture = GridPicture()
