@@ -110,7 +110,10 @@ class Panel(ABC, Generic[Choice, Shown]):
 
     @property
     def widget(self) -> VBox:
-        """The panel as one widget, built when it is first asked for; it follows the store once it is displayed."""
+        """The panel as one widget, read and drawn when it is first asked for.
+
+        It follows the store once it is displayed.
+        """
         if self._root is None:
             self._root = self._build()
             self.refresh()
@@ -159,7 +162,9 @@ class Panel(ABC, Generic[Choice, Shown]):
         from IPython.display import display
 
         cells.register(self, cells.this_cell())
-        display(self.widget)
+        # The frame is there at once; its first reading, which may be of 100,000 results, comes from the worker.
+        self._root = self._root or self._build()
+        display(self._root)
         self._worker.start()
 
     def _refresh(self, is_forced: bool = False) -> None:  # noqa: FBT001, FBT002 - the worker's callback
@@ -201,7 +206,7 @@ class Panel(ABC, Generic[Choice, Shown]):
 
         sheet = html_widget(style())
         sheet.layout.display = "none"
-        self._head, self._foot = html_widget(self._heading("")), html_widget(Markup())
+        self._head, self._foot = html_widget(self._heading("Reading …")), html_widget(Markup())
         root = VBox([sheet, self._head, self.body(), self._foot])
         root.add_class("cellos-panel")
         return root

@@ -52,6 +52,7 @@ class CampaignModel:
         self._config = config
         self._pool = CandidatePool.of(config, history)
         self._model: DoseResponseGP = fit_results(config, self._pool)
+        self._expectations: Expectations | None = None
 
     def curve(self, cell_line: str, compound: str, n: int = 80) -> PredictedCurve:
         """What is expected of one compound on one cell line, at `n` doses over the campaign's range."""
@@ -60,7 +61,12 @@ class CampaignModel:
         return PredictedCurve(doses, mean, sd)
 
     def expectations(self) -> Expectations:
-        """What is expected of every condition that the campaign may ask for."""
+        """What is expected of every condition that the campaign may ask for; computed once."""
+        if self._expectations is None:
+            self._expectations = self._expected()
+        return self._expectations
+
+    def _expected(self) -> Expectations:
         lines, compounds, doses = self._pool.conditions()
         mean, sd = self._model.predict(lines, compounds, doses)
         n = n_samples_for(len(mean))

@@ -155,6 +155,16 @@ def test_without_the_model_no_dashed_curve_is_drawn(panel):
     assert np.isnan(panel._chart.lines["U2OS"].model.y).all()
 
 
+def test_a_model_that_takes_long_waits_until_it_is_asked_for(lab, monkeypatch):
+    monkeypatch.setattr("cellos_nb.panels.dose_response.panel.MAX_AT_ONCE", 3)
+    with DoseResponsePanel(lab) as panel:
+        assert panel.widget
+        assert not panel.shown.has_model
+        assert not panel._with_model.value
+        panel._with_model.value = True
+        assert panel.shown.lines[0].expected is not None
+
+
 def test_hostile_names_are_escaped_in_words_and_kept_in_choices(panel):
     panel._compound.value = EVIL_COMPOUND
     assert "=staurosporine&lt;b&gt;:" in panel.widget.children[1].value

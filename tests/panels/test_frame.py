@@ -191,6 +191,23 @@ def test_running_a_cell_again_closes_the_panel_it_showed_and_no_other(lab):
     assert [panel._is_closed for panel in panels] == [True, True, False, False]
 
 
+def test_displayed_it_is_there_at_once_and_read_in_its_thread(lab, capsys):
+    with PlainPanel(lab) as panel:
+        reader, read = panel.read, threading.Event()
+        names = []
+
+        def seen():
+            names.append(threading.current_thread().name)
+            read.set()
+            return reader()
+
+        panel.read = seen
+        panel._ipython_display_()
+        assert read.wait(10)
+        assert names[0] == "cellos-panel"
+    assert "VBox" in capsys.readouterr().out
+
+
 def test_a_panel_that_nobody_holds_ends_its_thread(lab):
     panel = PlainPanel(lab, interval_s=0.01)
     panel._worker.start()

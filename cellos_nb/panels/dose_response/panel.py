@@ -29,6 +29,8 @@ from cellos_nb.records.figures import value_label
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
+MAX_AT_ONCE = 5_000
+"""Experiments up to which the model is fitted unasked; 50,000 take it some 4 s of processor time."""
 MAX_LINES = 6
 """Cell lines drawn at once; there are no more colours that every eye can tell apart."""
 
@@ -39,8 +41,8 @@ class DoseResponseChoice:
 
     compound: str | None = None
     """The one with the most experiments when None."""
-    has_model: bool = True
-    """Whether the model's expectation is drawn beside the fits."""
+    has_model: bool | None = None
+    """Whether the model's expectation is drawn beside the fits; up to `MAX_AT_ONCE` experiments when None."""
     cell_line: str | None = None
     """Of the surface; the campaign's target when None."""
     kind: SurfaceOf = "measured"
@@ -56,6 +58,8 @@ class DoseResponseShown:
     lines: tuple[LineCurves, ...]
     surface: Surface
     n_iterations: int
+    has_model: bool
+    """Whether the model's expectation is among the curves."""
 
 
 class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
@@ -110,12 +114,14 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         compounds = compounds_by_interest(self.config, self._history)
         compound = self.choice.compound or compounds[0]
         line = self.choice.cell_line or self.config.target_line
-        shown_model = self._known_model() if self.choice.has_model else None
+        wanted = self.choice.has_model
+        has_model = len(self._history) <= MAX_AT_ONCE if wanted is None else wanted
+        shown_model = self._known_model() if has_model else None
         lines = line_curves(self.config, self._history, compound, shown_model)[:MAX_LINES]
         model = self._known_model() if self.choice.kind != "measured" else None
         over = surface(self.config, self._history, compounds, line, kind=self.choice.kind, model=model)
         n_iterations = max((result.iteration for result in self._history), default=0)
-        return DoseResponseShown(compounds, compound, lines, over, n_iterations)
+        return DoseResponseShown(compounds, compound, lines, over, n_iterations, has_model)
 
     def _read_history(self) -> None:
         n_stored = self.lab.store.campaign(self.campaign.campaign_id).n_experiments
@@ -170,8 +176,9 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         """Curves, surface and their words."""
         over = shown.surface
         self._compound.value, self._line.value, self._kind.value = shown.compound, over.cell_line, over.kind
+        self._with_model.value = shown.has_model
         self._chart.show(shown.lines, shown.n_iterations)
-        write_html(self._key, key_html(shown.lines, shown.n_iterations, has_model=self.choice.has_model))
+        write_html(self._key, key_html(shown.lines, shown.n_iterations, has_model=shown.has_model))
         write_html(self._words, curves_html(shown.lines))
         caption = f"{over.cell_line}: {WORDS[over.kind]}, compounds by rows, doses in µM by columns"
         self._grid.show(over.compounds, over.column_names, over.cells, caption=caption, selected=self._grid.selected)
