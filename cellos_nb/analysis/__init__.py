@@ -2,6 +2,7 @@
 
 from cellos_nb.analysis.area import area_under_curve, fitted_area
 from cellos_nb.analysis.artefacts import ArtefactFinding, plate_artefacts
+from cellos_nb.analysis.band import confidence_band
 from cellos_nb.analysis.conclude import conclude
 from cellos_nb.analysis.fit import DoseResponseFit, fit_dose_response, fit_dose_responses
 from cellos_nb.analysis.gates import QualityGates
@@ -34,6 +35,7 @@ __all__ = [
     "area_under_curve",
     "coefficient_of_variation",
     "conclude",
+    "confidence_band",
     "drift_test",
     "edge_test",
     "fit_dose_response",

@@ -28,7 +28,6 @@ CELLS = {
     "table": 'TablePanel("lab.db")',
     "dose_response": 'DoseResponsePanel("lab.db")',
 }
-BEFORE = "from cellos_nb.panels import *"
 
 
 def config() -> CampaignConfig:
@@ -62,10 +61,18 @@ def main() -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        options = {
+            "ServerApp.port": port,
+            "ServerApp.open_browser": False,
+            "ServerApp.allow_root": True,
+            "ServerApp.root_dir": name,
+            "IdentityProvider.token": TOKEN,
+            "LabApp.user_settings_dir": work / "settings",
+            "LabApp.news_url": None,
+            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        }
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", f"--IdentityProvider.token={TOKEN}"]
-            + ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-            + ["--allow-root", "--ServerApp.root_dir=" + name, "--LabApp.user_settings_dir=" + str(work / "settings")],
+            [sys.executable, "-m", "jupyterlab", *(f"--{key}={value}" for key, value in options.items())],
             cwd=work,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -94,7 +101,6 @@ def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
             settings.mkdir(parents=True, exist_ok=True)
             (settings / "themes.jupyterlab-settings").write_text(f'{{"theme": "{title}"}}')
             page = browser.new_page(viewport={"width": 1500, "height": 1000})
-            page.on("console", lambda m: print("console:", m.text) if m.type == "error" else None)
             for panel in wanted:
                 _open(page, f"{url}/lab/workspaces/{theme}{panel}/tree/{panel}.ipynb?reset&token={TOKEN}")
                 shot = page.locator(".cellos-panel").first
@@ -107,16 +113,12 @@ def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
 def _open(page: Page, address: str) -> None:
     page.goto(address)
     page.locator(".jp-Notebook .cm-content").first.wait_for(timeout=60_000)
-    page.get_by_role("button", name="Collapse Browser").first
     page.keyboard.press("Control+b")
     page.locator(".jp-Notebook .cm-content").first.click()
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=60_000)
     page.keyboard.press("Control+Enter")
-    try:
-        page.locator(".cellos-panel").first.wait_for(timeout=20_000)
-    except Exception:
-        page.screenshot(path="/tmp/me/shots/debug.png")
-        raise
+    page.locator(".cellos-panel").first.wait_for(timeout=60_000)
+    page.locator(".cellos-summary").get_by_text("Reading …").wait_for(state="detached", timeout=60_000)
     page.wait_for_timeout(3000)
 
 
@@ -132,9 +134,6 @@ def act(page: Page, panel: str) -> None:
         page.get_by_role("button", name="value", exact=True).click()
         page.get_by_label("Filter dose_um").fill(">0.1")
         page.wait_for_timeout(1500)
-        with page.expect_download(timeout=20_000) as saved:
-            page.get_by_role("button", name="Download CSV").click()
-        print("downloaded", saved.value.suggested_filename, len(Path(saved.value.path()).read_text().splitlines()))
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def test_the_newest_plate_is_shown_until_another_is_chosen(panel):
 
 def test_quality_of_the_controls_stands_beside_the_plate(panel):
     line = panel.shown.plate.quality.lines[0]
-    assert f"{line.z_prime:.3f}".rstrip("0") in panel._quality.value
+    assert f"{line.z_prime:.3f}" in panel._quality.value
 
 
 def test_a_plate_that_is_not_there_is_refused_in_the_panel(lab):

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from cellos_nb.panels.dose_response.model import LineCurves, value_range
 from cellos_nb.panels.dose_response.surface import WORDS, Surface
 from cellos_nb.panels.static import new_figure
-from cellos_nb.panels.text import esc, frame_table, join, markup
+from cellos_nb.panels.text import esc, join, markup, table
 from cellos_nb.panels.theme import GREY, SEQUENTIAL, series_colour
 
 if TYPE_CHECKING:
@@ -39,19 +39,25 @@ def gradient_html(low: str, high: str) -> Markup:
     return markup('<span class="cellos-key">{}{}{}</span>', low, bar, high)
 
 
+_COLUMNS = ("cell line", "experiments", "curve", "EC50 (95 % interval)")
+
+
+def _curve_rows(lines: tuple[LineCurves, ...]) -> list[tuple[object, ...]]:
+    return [(line.cell_line, line.points.value.size, line.verdict, line.ec50) for line in lines]
+
+
 def curves_table(lines: tuple[LineCurves, ...]) -> pd.DataFrame:
     """One row for each cell line."""
     import pandas as pd
 
-    rows = [(line.cell_line, line.points.value.size, line.verdict, line.ec50) for line in lines]
-    return pd.DataFrame(rows, columns=["cell line", "experiments", "curve", "EC50 (95 % interval)"])
+    return pd.DataFrame(_curve_rows(lines), columns=list(_COLUMNS))
 
 
 def curves_html(lines: tuple[LineCurves, ...]) -> Markup:
     """The fits in words, and what the chart leaves out."""
     n_hidden = sum(line.n_hidden for line in lines)
     hidden = f"{n_hidden:,} earlier experiments are fitted but not drawn." if n_hidden else ""
-    return markup('{}<p class="cellos-quiet">{}</p>', frame_table(curves_table(lines)), hidden)
+    return markup('{}<p class="cellos-quiet">{}</p>', table(_COLUMNS, _curve_rows(lines)), hidden)
 
 
 def scale_html(over: Surface) -> Markup:

@@ -89,11 +89,14 @@ def _cell(
     if value is None or low is None or high is None:
         return Cell(name, row, column, "", "", f"{place}: not measured")
     share = (value - low) / (high - low) if high > low else 0.5
-    return Cell(name, row, column, sequential_colour(share), _short(value), f"{place}: {value:.4g}, {WORDS[kind]}")
+    return Cell(
+        name, row, column, sequential_colour(share), _short(value, high), f"{place}: {value:.4g}, {WORDS[kind]}"
+    )
 
 
-def _short(value: float) -> str:
-    return f"{value:.2f}" if abs(value) >= 0.005 or value == 0 else f"{value:.0e}"
+def _short(value: float, high: float) -> str:
+    """A number that fits into a cell: two decimals, or its power of ten where all are small."""
+    return f"{round(value, 2) + 0.0:.2f}" if high >= 0.1 else f"{value:.0e}" if value else "0"
 
 
 def _measured(history: History, cell_line: str) -> dict[tuple[str, float], float]:

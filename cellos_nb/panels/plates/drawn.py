@@ -11,7 +11,7 @@ from cellos_nb.panels.plates.model import Plate
 from cellos_nb.panels.plates.picture import Picture, describe
 from cellos_nb.panels.plates.story import Event
 from cellos_nb.panels.static import new_figure
-from cellos_nb.panels.text import frame_table, join, markup
+from cellos_nb.panels.text import cell_text, join, markup, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,16 +24,21 @@ def legend_html(picture: Picture) -> Markup:
     return markup("<div>{}</div>", join(markup(key, e.colour, e.mark, e.text) for e in picture.legend))
 
 
+_COLUMNS = ("cell line", "vehicle wells", "positive wells", "Z′", "robust Z′", "SSMD", "vehicle CV")
+
+
+def _quality_rows(plate: Plate) -> list[tuple[Any, ...]]:
+    return [
+        (q.cell_line, q.n_vehicle, q.n_positive, q.z_prime, q.robust_z_prime, q.ssmd, q.vehicle_cv)
+        for q in (plate.quality.lines if plate.quality else ())
+    ]
+
+
 def quality_table(plate: Plate) -> pd.DataFrame:
     """One row for each cell line; empty before the plate is read."""
     import pandas as pd
 
-    columns = ["cell line", "vehicle wells", "positive wells", "Z′", "robust Z′", "SSMD", "vehicle CV"]
-    rows = [
-        (q.cell_line, q.n_vehicle, q.n_positive, q.z_prime, q.robust_z_prime, q.ssmd, q.vehicle_cv)
-        for q in (plate.quality.lines if plate.quality else ())
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(_quality_rows(plate), columns=list(_COLUMNS))
 
 
 def quality_html(plate: Plate) -> Markup:
@@ -41,10 +46,13 @@ def quality_html(plate: Plate) -> Markup:
     if plate.quality is None:
         return markup("<h4>Plate quality</h4><p>{}</p>", f"Not read yet ({plate.record.status}).")
     cv = plate.quality.replicate_cv
+    rows = [
+        [f"{cell:.3f}" if isinstance(cell, float) else cell_text(cell) for cell in row] for row in _quality_rows(plate)
+    ]
     agree = "no replicates" if cv is None else f"median CV of replicates {cv:.1%}"
     return markup(
         '<h4>Plate quality</h4><div class="cellos-scroll">{}</div><p class="cellos-quiet">{}</p>',
-        *(frame_table(quality_table(plate).round(3)), f"{plate.channel}; {agree}."),
+        *(table(_COLUMNS, rows), f"{plate.channel}; {agree}."),
     )
 
 
