@@ -100,6 +100,7 @@ def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
             settings = work / "settings" / "@jupyterlab" / "apputils-extension"
             settings.mkdir(parents=True, exist_ok=True)
             (settings / "themes.jupyterlab-settings").write_text(f'{{"theme": "{title}"}}')
+            (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
             page = browser.new_page(viewport={"width": 1500, "height": 1000})
             for panel in wanted:
                 _open(page, f"{url}/lab/workspaces/{theme}{panel}/tree/{panel}.ipynb?reset&token={TOKEN}")
@@ -115,7 +116,8 @@ def _open(page: Page, address: str) -> None:
     page.locator(".jp-Notebook .cm-content").first.wait_for(timeout=60_000)
     page.keyboard.press("Control+b")
     page.locator(".jp-Notebook .cm-content").first.click()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=60_000)
+    # Before the session stands, running a cell only opens a dialog.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.keyboard.press("Control+Enter")
     page.locator(".cellos-panel").first.wait_for(timeout=60_000)
     page.locator(".cellos-summary").get_by_text("Reading …").wait_for(state="detached", timeout=60_000)
