@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cellos_nb.planner.explanation import Explanation as Explanation
+    from cellos_nb.planner.explanation import explain as explain
     from cellos_nb.planner.interface import Planner as Planner
     from cellos_nb.planner.mechanistic import MechanisticPlanner as MechanisticPlanner
     from cellos_nb.planner.model import DoseResponseGP as DoseResponseGP
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "CampaignModel": "prediction",
     "DoseResponseGP": "model",
+    "Explanation": "explanation",
     "MechanisticPlanner": "mechanistic",
     "Planner": "interface",
     "RandomPlanner": "uninformed",
     "SpaceFillingPlanner": "uninformed",
+    "explain": "explanation",
     "make_planner": "registry",
     "pool_planner": "pool",
 }

@@ -80,6 +80,14 @@ class CandidatePool:
         compounds = [compound for compound in self.compounds for _ in self.cell_lines]
         return lines, compounds, np.repeat(self.doses_um, self.n_lines)
 
+    def row_of(self, cell_line: str, compound: str, dose_um: float) -> int | None:
+        """The number of a condition; None when the campaign has no such condition."""
+        if cell_line not in self.cell_lines:
+            return None
+        treatments = zip(self.compounds, self.doses_um.tolist(), strict=True)
+        place = next((i for i, treatment in enumerate(treatments) if treatment == (compound, dose_um)), None)
+        return None if place is None else place * self.n_lines + self.cell_lines.index(cell_line)
+
     def open_of(self, treatment: int) -> list[int]:
         """The conditions of one treatment that may be asked for, the target's first."""
         columns: list[int] = np.flatnonzero(self.is_open[treatment]).tolist()

@@ -22,7 +22,7 @@ from cellos_nb.planner.uninformed import choose_evenly
 
 
 @dataclass(frozen=True, slots=True)
-class _Scores:
+class Scores:
     """The campaign's goal over its options: conditions, or treatments where cell lines are compared."""
 
     samples: Array
@@ -36,6 +36,41 @@ class _Scores:
     allowed: NDArray[np.bool_]
     costs: NDArray[np.int64]
     """Experiments that each option still needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAsked:
+    """What the model said of every condition of a pool, and what was chosen by it."""
+
+    model: DoseResponseGP
+    mean: Array
+    """Shape (n_conditions,): the expected responses."""
+    sd: Array
+    scores: Scores
+    values: dict[int, float]
+    """The options chosen, in their order, and the acquisition of each when it was chosen."""
+    rows: tuple[int, ...]
+    """The conditions chosen."""
+    lines_per_option: int
+    """Conditions of one option: 1, or all cell lines of a treatment."""
+
+    def reason(self, row: int) -> tuple[Intent, tuple[float, float, float]]:
+        """Intent, and predicted mean, its standard deviation and the acquisition, of a chosen condition."""
+        option = row // self.lines_per_option
+        intent: Intent = "exploit" if self.scores.mean[option] >= self.scores.incumbent else "explore"
+        return intent, (float(self.mean[row]), float(self.sd[row]), self.values[option])
+
+
+@dataclass(frozen=True, slots=True)
+class Deliberation:
+    """How one batch came about."""
+
+    pool: CandidatePool
+    """What was left to ask for after the first experiments were spread."""
+    first: tuple[int, ...]
+    """The conditions that were spread evenly before the model was asked."""
+    model_asked: ModelAsked | None
+    """None when nothing was left for the model to choose."""
 
 
 class MechanisticPlanner:
@@ -60,22 +95,29 @@ class MechanisticPlanner:
         self, config: CampaignConfig, history: History, iteration: int, n: int
     ) -> tuple[tuple[ExperimentProposal, ...], dict[str, Any]]:
         """See `TellingPlanner.propose_and_tell`; what is told is empty until the model is asked."""
+        thought = self.deliberate(config, history, iteration, n)
+        proposals = [thought.pool.proposal(row, self.name, "initial") for row in thought.first]
+        asked = thought.model_asked
+        if asked is None:
+            return tuple(proposals), {}
+        proposals += [thought.pool.proposal(row, self.name, *asked.reason(row)) for row in asked.rows]
+        return tuple(proposals), _told(asked.model)
+
+    def deliberate(self, config: CampaignConfig, history: History, iteration: int, n: int) -> Deliberation:
+        """Everything that `propose` rests on, so that a proposal can be explained by what led to it."""
         pool = CandidatePool.of(config, history)
         n_initial = self._settings.n_initial or config.batch_size
         n_first = min(n, max(n_initial - len(pool.results), 0))
         first = choose_evenly(pool, n_first, np.random.default_rng([config.seed, iteration, 3]))
-        proposals = [pool.proposal(row, self.name, "initial") for row in first]
         pool = pool.without(first)
-        if n <= len(first) or not pool.is_open.any():
-            return tuple(proposals), {}
-        rng = np.random.default_rng([config.seed, iteration, 4])
-        model = fit_results(config, pool)
-        proposals += self._by_model(config, pool, model, n - len(first), rng)
-        return tuple(proposals), _told(model)
+        asked = None
+        if n > len(first) and pool.is_open.any():
+            rng = np.random.default_rng([config.seed, iteration, 4])
+            asked = self._ask_model(config, pool, n - len(first), rng)
+        return Deliberation(pool, tuple(first), asked)
 
-    def _by_model(
-        self, config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP, n: int, rng: np.random.Generator
-    ) -> list[ExperimentProposal]:
+    def _ask_model(self, config: CampaignConfig, pool: CandidatePool, n: int, rng: np.random.Generator) -> ModelAsked:
+        model = fit_results(config, pool)
         conditions = pool.conditions()
         mean, sd = model.predict(*conditions)
         samples = model.sample(*conditions, n_samples_for(len(mean)), rng)
@@ -86,25 +128,19 @@ class MechanisticPlanner:
             sign = 1.0 if config.objective.goal == "maximise" else -1.0
             scores = _extreme(pool, sign * samples, sign * mean, sd, sign * baseline)
         options, values = self._choose(pool, model, scores, n)
-        value_of = dict(zip(options, values, strict=True))
         rows = pool.expand(options, n) if pool.is_comparison else options[:n]
-        proposals = []
-        for row in rows:
-            option = row // pool.n_lines if pool.is_comparison else row
-            intent: Intent = "exploit" if scores.mean[option] >= scores.incumbent else "explore"
-            numbers = (float(mean[row]), float(sd[row]), value_of[option])
-            proposals.append(pool.proposal(row, self.name, intent, numbers))
-        return proposals
+        width = pool.n_lines if pool.is_comparison else 1
+        return ModelAsked(model, mean, sd, scores, dict(zip(options, values, strict=True)), tuple(rows), width)
 
     def _choose(
-        self, pool: CandidatePool, model: DoseResponseGP, scores: _Scores, n: int
+        self, pool: CandidatePool, model: DoseResponseGP, scores: Scores, n: int
     ) -> tuple[list[int], list[float]]:
         acquisition = self._settings.acquisition
         if acquisition == "nei":
             return choose_by_sampling(scores.samples, scores.incumbent_samples, n, scores.allowed, scores.costs)
         from cellos_nb.planner.emukit_bridge import choose_by_acquisition
 
-        beliefs = _beliefs(pool, model, scores)
+        beliefs = beliefs_about(pool, model, scores)
         return choose_by_acquisition(beliefs, acquisition, n, scores.allowed, scores.costs)
 
 
@@ -132,15 +168,15 @@ def _told(model: DoseResponseGP) -> dict[str, Any]:
     }
 
 
-def _extreme(pool: CandidatePool, samples: Array, mean: Array, sd: Array, untreated: float) -> _Scores:
+def _extreme(pool: CandidatePool, samples: Array, mean: Array, sd: Array, untreated: float) -> Scores:
     measured = pool.is_measured.ravel()
     best = samples[:, measured].max(axis=1) if measured.any() else np.full(len(samples), untreated)
     incumbent = float(mean[measured].max()) if measured.any() else untreated
     costs = np.ones(len(mean), dtype=np.int64)
-    return _Scores(samples, mean, sd, best, incumbent, pool.is_open.ravel(), costs)
+    return Scores(samples, mean, sd, best, incumbent, pool.is_open.ravel(), costs)
 
 
-def _selectivity(pool: CandidatePool, samples: Array) -> _Scores:
+def _selectivity(pool: CandidatePool, samples: Array) -> Scores:
     """Lowest value among the spared lines, untreated at most, minus the target's; untreated cells score 0."""
     by_line = samples.reshape(len(samples), -1, pool.n_lines)
     scores = np.minimum(by_line[:, :, 1:].min(axis=2), UNTREATED) - by_line[:, :, 0]
@@ -150,10 +186,11 @@ def _selectivity(pool: CandidatePool, samples: Array) -> _Scores:
     # A treatment with a cell line that cannot be measured any more will never be a complete comparison.
     allowed = np.asarray((pool.is_measured | pool.is_open).all(axis=1) & pool.is_open.any(axis=1))
     costs = np.maximum(pool.is_open.sum(axis=1), 1).astype(np.int64)
-    return _Scores(scores, mean, scores.std(axis=0), best, incumbent, allowed, costs)
+    return Scores(scores, mean, scores.std(axis=0), best, incumbent, allowed, costs)
 
 
-def _beliefs(pool: CandidatePool, model: DoseResponseGP, scores: _Scores) -> Beliefs:
+def beliefs_about(pool: CandidatePool, model: DoseResponseGP, scores: Scores) -> Beliefs:
+    """The scores as Gaussian beliefs, before the first choice of a batch."""
     errors = [result.standard_error for result in pool.results if result.standard_error is not None]
     noise = model.noise_sd**2 + (float(np.mean(np.square(errors))) if errors else 0.0)
     compound = np.unique(np.array(pool.compounds), return_inverse=True)[1]
