@@ -12,6 +12,7 @@ from cellos_nb.analysis.growth_rate import (
     growth_rate_table,
     growth_rate_values,
 )
+from cellos_nb.analysis.pareto import pareto_front
 from cellos_nb.analysis.quality import (
     LineQuality,
     PlateQuality,
@@ -45,6 +46,7 @@ __all__ = [
     "growth_rate_table",
     "growth_rate_values",
     "plate_artefacts",
+    "pareto_front",
     "plate_quality",
     "robust_z_prime",
     "signal_window",
