@@ -121,8 +121,12 @@ class Panel(ABC, Generic[Choice, Shown]):
 
     def choose(self, **changes: Any) -> None:
         """Changes what is chosen, by fields of the choice, and shows it; does nothing while the panel draws itself."""
+        self.change(lambda choice: replace(choice, **changes))  # type: ignore[type-var]
+
+    def change(self, update: Callable[[Choice], Choice]) -> None:
+        """The same by a function of the choice as it will be then: two quick changes of one field both count."""
         if self._drawn_by != threading.get_ident():
-            self.do(lambda: setattr(self, "choice", replace(self.choice, **changes)))  # type: ignore[type-var]
+            self.do(lambda: setattr(self, "choice", update(self.choice)))
 
     def do(self, action: Callable[[], None]) -> None:
         """Carries out what a click asks for, in the panel's thread; an error stands in the panel."""

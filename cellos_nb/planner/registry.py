@@ -13,6 +13,14 @@ from cellos_nb.planner.uninformed import RandomPlanner, SpaceFillingPlanner
 ENTRY_POINT_GROUP = "cellos_nb.planners"
 """An entry of this group is a callable that takes `PlannerSettings` and returns a `Planner`."""
 
+_BUILT_IN = ("mechanistic", "random", "space_filling")
+
+
+def kinds() -> tuple[str, ...]:
+    """All kinds that `make_planner` knows: the built-in ones, then those of plug-ins."""
+    plugins = sorted(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+    return tuple(dict.fromkeys((*_BUILT_IN, *plugins)))
+
 
 def make_planner(settings: PlannerSettings) -> Planner:
     """The planner that a configuration names.
@@ -28,8 +36,7 @@ def make_planner(settings: PlannerSettings) -> Planner:
         return SpaceFillingPlanner()
     plugins = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     if settings.kind not in plugins:
-        possible = ", ".join(["mechanistic", "random", "space_filling", *sorted(plugins)])
-        raise ConfigError(f"planner.kind: there is no planner {settings.kind!r}; possible: {possible}.")
+        raise ConfigError(f"planner.kind: there is no planner {settings.kind!r}; possible: {', '.join(kinds())}.")
     try:
         factory = plugins[settings.kind].load()
     except (ImportError, AttributeError) as error:

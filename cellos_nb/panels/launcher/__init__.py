@@ -1,0 +1,1 @@
+"""Setting up and starting a campaign."""
