@@ -9,9 +9,12 @@ from importlib import import_module
 from typing import Any
 
 _HOME: dict[str, str] = {
+    "ComparisonPanel": "comparison.panel",
     "DoseResponsePanel": "dose_response.panel",
+    "LauncherPanel": "launcher.panel",
     "PlatesPanel": "plates.panel",
     "TablePanel": "table.panel",
+    "WhyThisDosePanel": "why.panel",
 }
 
 __all__ = [*_HOME]  # noqa: PLE0604  # the keys are names

@@ -36,8 +36,12 @@ def sequential_colour(share: float) -> str:
     return "#" + "".join(f"{round(x + (y - x) * (place - low)):02x}" for x, y in zip(a, b, strict=True))
 
 
+SHEETS = ("theme.css", "launcher/form.css")
+
+
 @cache
 def style() -> Markup:
     """The style sheet, to stand once in each panel."""
-    sheet = files("cellos_nb.panels").joinpath("theme.css").read_text(encoding="utf-8")
+    folder = files("cellos_nb.panels")
+    sheet = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in SHEETS)
     return Markup(f"<style>{sheet}</style>")  # noqa: S704 - a file of ours

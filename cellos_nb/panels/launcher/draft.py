@@ -52,14 +52,16 @@ class Draft:
         """The form after one field was changed."""
         return Draft(MappingProxyType({**self.values, path: value}))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The form as `CampaignConfig.from_dict` reads it; a field that is left out is None.
+    def to_dict(self, under: str | None = None) -> dict[str, Any]:
+        """The form as `CampaignConfig.from_dict` reads it, or one key of it; a field that is left out is None.
 
         Raises:
             ConfigError: a table has more columns than it may; everything else is left for the configuration to refuse.
         """
         content: dict[str, Any] = {}
         for field in all_fields():
+            if under not in {None, field.path[0]}:
+                continue
             *above, key = field.path
             place: Any = content
             for part in above:
@@ -205,3 +207,9 @@ def _number(text: str) -> Any:
         except ValueError:
             continue
     return typed
+
+
+def first_cells(text: object) -> tuple[str, ...]:
+    """The names at the beginning of the lines of a list."""
+    lines = (line.replace("\t", "|").split("|")[0].strip() for line in str(text).splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line))

@@ -20,6 +20,7 @@ from cellos_nb.units import now_utc
 
 log = logging.getLogger(__name__)
 
+PROTOCOL = "protocol.html"
 MAX_HOURS = 24 * 366
 """An approval of more than a year is a typing error."""
 
@@ -37,7 +38,7 @@ class Proved:
 
     def protocol_of(self, plate: Proof) -> Path:
         """The page that shows a person what will be done on one plate."""
-        return next(self.folder / artifact.ref for artifact in plate.artifacts if artifact.name == "protocol.html")
+        return next(self.folder / artifact.ref for artifact in plate.artifacts if artifact.name == PROTOCOL)
 
 
 def prove_campaign(lab: Lab, config: CampaignConfig) -> Proved:

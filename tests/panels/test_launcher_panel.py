@@ -1,0 +1,212 @@
+"""The launcher: what is typed is checked, proved and launched; nobody's typing is overwritten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from conftest import EVIL, small_config
+from ipywidgets.widgets.widget import _instances
+
+from cellos_nb import CampaignConfig, Lab
+from cellos_nb.execution.approvals import approvals_of
+from cellos_nb.hardware.virtual import VirtualMachine
+from cellos_nb.panels import Launcher
+from cellos_nb.panels.launcher.fields import all_fields
+from cellos_nb.panels.launcher.form import SECTIONS
+
+
+class RealMachine(VirtualMachine):
+    """A machine that says it touches something real."""
+
+    def describe(self):
+        return replace(super().describe(), machine="real", is_simulated=False)
+
+
+def config(**changes) -> CampaignConfig:
+    small = {"name": "plain", "compounds": ["staurosporine", "paclitaxel"], "batch_size": 4, "max_iterations": 1}
+    return small_config(**(small | {"machine": "biology", "planner": "random"} | changes))
+
+
+@pytest.fixture
+def url(tmp_path) -> str:
+    return str(tmp_path / "new.db")
+
+
+@pytest.fixture
+def panel(url):
+    with Launcher(url, config()) as opened:
+        assert opened.widget
+        yield opened
+
+
+def control(panel, *path):
+    return panel.form.controls[path][0]
+
+
+def note(panel, *path) -> str:
+    return panel.form._notes[path].value
+
+
+def head_of(panel) -> str:
+    return panel.widget.children[1].value
+
+
+def foot_of(panel) -> str:
+    return panel.widget.children[-1].value
+
+
+def test_every_field_has_a_labelled_control_on_one_tab(panel):
+    assert set(panel.form.controls) == {field.path for field in all_fields()}
+    for field in all_fields():
+        for widget in panel.form.controls[field.path]:
+            assert field.label in widget.description
+    assert len(panel.form.tabs.children) == len(SECTIONS)
+    assert sum(len(tab.children) for tab in panel.form.tabs.children) == len(all_fields())
+
+
+def test_what_is_wrong_is_said_beside_the_field_and_counted_on_its_tab(panel):
+    control(panel, "replicates").value = 0
+    assert "0 is too small; give a number of at least 1" in note(panel, "replicates")
+    assert "Plates (1 wrong)" in panel.form.tabs.titles
+    assert "1 to correct: replicates" in head_of(panel)
+    assert panel.prove_button.disabled
+    control(panel, "replicates").value = 2
+    assert "too small" not in note(panel, "replicates")
+    assert not panel.prove_button.disabled
+
+
+def test_what_the_machine_refuses_stands_beside_the_field_as_well(panel):
+    control(panel, "cell_lines").value = "U2OS\nnobody"
+    assert "line 2: &#39;nobody&#39; is unknown to the machine" in note(panel, "cell_lines")
+    assert panel.launch_button.disabled
+
+
+def test_what_it_will_take_follows_what_is_typed(panel):
+    before = panel._needed.value
+    control(panel, "max_iterations").value = 7
+    assert "at most 7" in panel._needed.value
+    assert panel._needed.value != before
+
+
+def test_the_names_that_the_machine_knows_can_be_added(panel):
+    picker = panel.form.pickers["cell_lines",]
+    assert "U2OS" not in picker.options
+    picker.value = picker.options[:1]
+    added = picker.value[0]
+    panel.form.adders["cell_lines",].click()
+    assert control(panel, "cell_lines").value.splitlines() == ["U2OS", "HepG2", added]
+    assert panel.shown.checked.config.cell_lines == ("U2OS", "HepG2", added)
+    assert added not in panel.form.pickers["cell_lines",].options
+
+
+def test_a_group_that_is_off_is_greyed_out(panel):
+    assert not control(panel, "controls", "positive", "dose_um").disabled
+    control(panel, "controls", "positive").value = False
+    assert control(panel, "controls", "positive", "dose_um").disabled
+    assert panel.shown.checked.config.controls.positive is None
+
+
+def test_drawing_never_overwrites_what_is_being_typed(panel):
+    widget = control(panel, "name")
+    with widget.hold_trait_notifications():
+        widget.set_trait("value", "typed and not heard of yet")
+        panel.refresh()
+        assert widget.value == "typed and not heard of yet"
+
+
+def test_a_campaign_is_proved_then_launched_and_followed_to_its_end(panel, url):
+    assert panel.launch_button.disabled
+    panel.prove_button.click()
+    assert not panel.launch_button.disabled
+    assert 'sandbox=""' in panel._proof.value
+    panel.launch_button.click()
+    assert panel.launched.wait(60)
+    panel.refresh()
+    assert "plain has finished" in panel._running.value
+    with Lab.open(url) as lab:
+        assert lab.campaign("plain").status == "finished"
+
+
+def test_a_change_after_the_proof_asks_for_another_one(panel):
+    panel.prove_button.click()
+    control(panel, "seed").value = "5"
+    assert panel.launch_button.disabled
+    assert "changed since it was proved" in panel._proof.value
+
+
+def test_two_clicks_on_launch_make_one_campaign(panel, url):
+    panel.prove_button.click()
+    panel.launch_button.click()
+    first = panel.launched
+    panel.do(panel._launch)
+    assert panel.launched is first
+    assert "was not proved yet" in foot_of(panel)
+    assert first.wait(60)
+    with Lab.open(url) as lab:
+        assert len(lab.campaigns()) == 1
+
+
+def test_a_real_machine_is_launched_after_a_person_read_and_approved(url):
+    with Lab(Lab.open(url).store, RealMachine()) as lab, Launcher(lab, config(machine="virtual")) as panel:
+        assert panel.widget
+        assert panel._approval.layout.display == "none"
+        panel.prove_button.click()
+        assert panel._approval.layout.display == "flex"
+        assert panel.launch_button.disabled
+        panel.person.value = "Ada"
+        panel.approve_button.click()
+        assert "read it for every plate" in foot_of(panel)
+        panel.has_read.value = True
+        panel.approve_button.click()
+        (plate,) = panel.shown.proved.plates
+        assert [given.person for given in approvals_of(lab.store, plate.workflow_sha256)] == ["Ada"]
+        assert not panel.launch_button.disabled
+
+
+def test_a_configuration_is_saved_and_loaded(panel, tmp_path):
+    panel.file.value = str(tmp_path / "saved.yaml")
+    panel.save_button.click()
+    assert CampaignConfig.from_yaml(tmp_path / "saved.yaml") == config()
+    control(panel, "name").value = "another"
+    panel.load_button.click()
+    assert control(panel, "name").value == "plain"
+    panel.save_button.click()
+    assert "exists already" in foot_of(panel)
+
+
+def test_a_file_that_cannot_be_read_is_said_in_the_panel(panel, tmp_path):
+    panel.file.value = str(tmp_path / "none.yaml")
+    panel.load_button.click()
+    assert "there is no such file" in foot_of(panel)
+    assert control(panel, "name").value == "plain"
+
+
+def test_no_name_in_the_form_is_executed(url):
+    evil = config(name=EVIL, compounds=[EVIL, "b"], machine="virtual")
+    with Launcher(url, evil) as panel:
+        assert panel.widget
+        panel.prove_button.click()
+        assert "&lt;img" in head_of(panel)
+        assert "&amp;lt;img" in panel._proof.value
+        control(panel, "machine", "kind").value = EVIL
+        assert "&lt;img" in note(panel, "machine", "kind")
+        assert not any("<img" in w.value for w in _instances.values() if type(w).__name__ == "HTML")
+
+
+def test_a_form_without_a_configuration_says_what_is_missing(url):
+    with Launcher(url) as panel:
+        assert panel.widget
+        assert "to correct: name, cell lines, compounds, dose range (µM)" in head_of(panel)
+
+
+def test_the_static_form_holds_every_field_and_what_it_will_take(url, capsys):
+    before = len(_instances)
+    with Launcher(url, config(), static=True) as panel:
+        panel._ipython_display_()
+        form = panel.static_form(panel.read())
+    assert len(_instances) == before
+    fields, needs = (table.frame for table in form.tables)
+    assert set(fields["field"]) == {field.label for field in all_fields()}
+    assert "cost" in set(needs["what"])
+    assert "configuration" in capsys.readouterr().out
