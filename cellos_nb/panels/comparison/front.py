@@ -24,16 +24,19 @@ class Objective:
 
     key: str
     label: str
+    """Short enough for an axis."""
     value: Callable[[CampaignConfig, ScoredCondition], float]
     """NaN where a campaign does not answer it."""
 
 
 def _effect(config: CampaignConfig, condition: ScoredCondition) -> float:
+    """Change of the measured line from its vehicle."""
     value = condition.measurement.value
     return value if config.objective.goal == "maximise" else UNTREATED - value
 
 
 def _sparing(_: CampaignConfig, condition: ScoredCondition) -> float:
+    """Lowest value among the other lines, that of untreated cells at most."""
     if not condition.others:
         return float("nan")
     return min(UNTREATED, *(estimate.value for _, estimate in condition.others))
@@ -49,10 +52,10 @@ def _certainty(_: CampaignConfig, condition: ScoredCondition) -> float:
 
 
 OBJECTIVES = (
-    Objective("effect", "effect on the measured line (change from vehicle)", _effect),
-    Objective("sparing", "sparing (lowest value of the other lines, 1 at most)", _sparing),
+    Objective("effect", "effect on the target line", _effect),
+    Objective("sparing", "sparing of the other lines", _sparing),
     Objective("low_dose", "low dose (−log10 µM)", _low_dose),
-    Objective("certainty", "certainty (−standard error of the score)", _certainty),
+    Objective("certainty", "certainty (−standard error)", _certainty),
 )
 
 

@@ -1,0 +1,188 @@
+"""The comparison panel: what is chosen is drawn, clicked and read aloud; a campaign that goes on is followed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import EVIL, small_config
+from ipywidgets.widgets.widget import _instances
+
+from cellos_nb import Lab
+from cellos_nb.errors import CampaignError
+from cellos_nb.panels import Comparison
+from cellos_nb.panels.comparison.panel import MAX_CAMPAIGNS
+
+
+def biology(**changes):
+    small = {"name": "one", "compounds": ["staurosporine", "paclitaxel"], "machine": "biology", "planner": "random"}
+    return small_config(**(small | changes))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with Lab.open(tmp_path_factory.mktemp("comparisons") / "lab.db") as opened:
+        opened.run(biology())
+        opened.run(biology(name="two", objective="selectivity", planner="space_filling"))
+        opened.run(biology(name="three", seed=8, max_iterations=1))
+        yield opened
+
+
+@pytest.fixture
+def hostile(lab, tmp_path):
+    """The lab's first campaign, with a compound whose name is markup, as another machine might have had it."""
+    copy = tmp_path / "hostile.db"
+    with Lab.open(copy) as opened:
+        campaign_id = opened.store.add_campaign(biology(name=EVIL, compounds=["staurosporine", EVIL]))
+        for lap in lab.store.iterations("one"):
+            asked = [replace(p, compound=p.compound.replace("paclitaxel", EVIL)) for p in lap.proposals]
+            opened.store.add_iteration(campaign_id, lap.iteration, asked, lap.created_at)
+            results = [r for r in lab.campaign("one").results if r.iteration == lap.iteration]
+            stored = [replace(r, proposal=p) for r, p in zip(results, asked, strict=True)]
+            opened.store.add_results(campaign_id, lap.iteration, stored)
+    return str(copy)
+
+
+@pytest.fixture
+def panel(lab):
+    with Comparison(lab, ["one", "two"]) as opened:
+        assert opened.widget
+        yield opened
+
+
+def head_of(panel) -> str:
+    return panel.widget.children[1].value
+
+
+def test_the_campaigns_named_are_drawn_in_colours_of_their_own(panel):
+    colours = panel.shown.colours
+    assert list(colours) == ["one", "two"]
+    assert len(set(colours.values())) == 2
+    for colour in colours.values():
+        assert colour in panel._key.value
+        assert colour in panel._laps._lines.colors
+    assert panel._laps._lines.x.shape == (2, 2)
+
+
+def test_without_names_the_newest_two_are_compared(lab):
+    with Comparison(lab) as panel:
+        assert panel.choice.campaign_ids == ("two", "three")
+
+
+def test_choosing_other_campaigns_draws_those(panel):
+    panel.campaigns.value = ("three",)
+    assert [one.campaign_id for one in panel.shown.campaigns] == ["three"]
+    assert "three: 14 experiments" in head_of(panel)
+    assert "one:" not in head_of(panel)
+
+
+def test_no_campaign_at_all_leaves_an_empty_panel_and_says_so(panel):
+    panel.campaigns.value = ()
+    assert "No campaign is selected" in head_of(panel)
+    assert not any(mark.visible for mark in panel._front.figure.marks)
+    panel.campaigns.value = ("one",)
+    assert panel._front._front.visible
+
+
+def test_every_whisker_reaches_its_box_on_both_sides(panel):
+    x, y = panel._boxes._whiskers.x, panel._boxes._whiskers.y
+    boxes = panel.shown.boxes.boxes
+    assert x.shape == (len(boxes), 5)
+    assert np.isnan(y[:, 2]).all()
+    for row, box in zip(x, boxes, strict=True):
+        assert row[[0, 1, 3, 4]].tolist() == [box.low, box.quartiles[0], box.quartiles[2], box.high]
+
+
+def test_box_plots_can_be_by_cell_line(panel):
+    panel.by.value = "cell_line"
+    assert set(panel.shown.boxes.groups) == {"U2OS", "HepG2"}
+    assert set(panel._boxes._groups.tick_labels.values()) == {"U2OS", "HepG2"}
+
+
+def test_regret_is_shown_where_the_truth_is_known_and_missed_aloud_where_not(panel):
+    panel.measure.value = "regret"
+    assert "nobody knows the true answer of one, two" in panel._key.value
+    assert not panel._laps._dots.visible
+
+
+def test_progress_runs_over_what_is_chosen(panel):
+    panel.abscissa.value = "cost_usd"
+    assert panel._laps._across.label == "cost (USD)"
+    assert panel._laps._lines.x.max() == pytest.approx(panel.lab.campaign("one").summary().cost_usd, rel=0.5)
+
+
+def test_a_click_on_a_dot_and_a_choice_in_the_list_select_the_same_condition(panel):
+    number = int(np.flatnonzero(panel.shown.front.is_front)[0])
+    _, condition = panel.shown.front.conditions[number]
+    panel._front._front.selected = [0]
+    assert panel.shown.selected == number
+    assert condition.compound in panel._detail.value
+    assert "on the front" in panel._detail.value
+    assert panel._front._ring.x.tolist() == [panel.shown.front.x[number]]
+    panel.members.index = 1
+    assert panel.shown.selected != number
+    assert panel._front._ring.visible
+
+
+def test_a_click_on_a_dominated_dot_selects_it(panel):
+    number = int(np.flatnonzero(~panel.shown.front.is_front)[0])
+    panel._front._rest.selected = [0]
+    assert panel.shown.selected == number
+    assert "dominated" in panel._detail.value
+
+
+def test_the_axes_of_the_front_can_be_chosen(panel):
+    panel.x.value, panel.y.value = "low_dose", "certainty"
+    assert panel._front._across.label == "low dose (−log10 µM)"
+    assert panel.shown.front.y_label == panel._front._up.label == "certainty (−standard error)"
+
+
+def test_a_campaign_that_goes_on_is_read_again_and_the_others_are_not(tmp_path):
+    with Lab.open(tmp_path / "lab.db") as lab:
+        lab.run(biology(max_iterations=1))
+        campaign_id = lab.store.add_campaign(biology(name="later"))
+        with Comparison(lab, ["one", campaign_id]) as panel:
+            assert panel.widget
+            first, later = panel.shown.campaigns
+            stamp = panel.stamp()
+            lab.resume(campaign_id)
+            assert panel.stamp() != stamp
+            panel.refresh()
+            assert panel.shown.campaigns[0] is first
+            assert len(panel.shown.campaigns[1].history) > len(later.history)
+
+
+def test_more_campaigns_than_colours_are_not_drawn(tmp_path):
+    with Lab.open(tmp_path / "lab.db") as lab:
+        names = [lab.store.add_campaign(biology(name=f"c{i}")) for i in range(MAX_CAMPAIGNS + 1)]
+        with Comparison(lab, names) as panel:
+            assert panel.widget
+            assert len(panel.shown.campaigns) == MAX_CAMPAIGNS
+
+
+def test_a_campaign_that_does_not_exist_is_refused(lab):
+    with pytest.raises(CampaignError, match="nowhere"):
+        Comparison(lab, "nowhere")
+
+
+def test_hostile_names_are_escaped_wherever_they_stand(hostile):
+    with Comparison(hostile) as panel:
+        assert panel.widget
+        panel.members.index = 0
+        assert "&lt;img src=x" in panel._detail.value
+        assert not any("<img" in w.value for w in _instances.values() if type(w).__name__ == "HTML")
+
+
+def test_the_static_form_has_three_pictures_and_two_tables(lab, capsys):
+    before = len(_instances)
+    with Comparison(lab, ["one", "two"], static=True) as panel:
+        form = panel.static_form(panel.read())
+        panel._ipython_display_()
+    assert len(_instances) == before
+    assert len(form.figures) == 3
+    assert all(figure.png.startswith(b"\x89PNG") for figure in form.figures)
+    best, front = (table.frame for table in form.tables)
+    assert list(best["campaign"]) == ["one", "two"]
+    assert len(front) >= 1
+    assert "Comparison" in capsys.readouterr().out
