@@ -41,6 +41,8 @@ class Choice:
     """The acquisition: nei, ei, ucb or pi."""
     doses_um: Array
     """Shape (n,), ascending: every dose that the campaign offers."""
+    here: int
+    """Which of them was chosen."""
     acquisition: Array
     """Shape (n,): at the moment of this choice, the choices before it in the batch taken into account."""
     is_open: NDArray[np.bool_]
@@ -158,6 +160,7 @@ def _choice(config: CampaignConfig, pool: CandidatePool, asked: ModelAsked, row:
     return Choice(
         name=config.planner.acquisition,
         doses_um=pool.doses_um[same],
+        here=same.index(treatment),
         acquisition=values[options],
         is_open=is_open[options],
         place=place + 1,

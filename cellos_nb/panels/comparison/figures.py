@@ -20,6 +20,7 @@ Colours = Mapping[str, str]
 Numbers = Sequence[float] | np.ndarray
 
 _GROUP_HEIGHT_PX, _BOX_FRAME_PX = 30, 90
+_GRID = "rgba(128,128,128,.25)"
 _LABEL_OFFSET = "4.2em"
 """Of the vertical axes, clear of numbers with two decimals."""
 _LONGEST_NAME = 20
@@ -47,12 +48,13 @@ class BoxFigure:
         self._whiskers = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=1.5)
         self._outliers = Scatter(x=_EMPTY, y=_EMPTY, scales=scales, default_size=14)
         self._reference = Lines(x=_EMPTY, y=_EMPTY, scales=scales, colors=[GREY], stroke_width=1, line_style="dashed")
-        self._across = Axis(scale=self._x, label="measurement", grid_lines="solid")
+        self._across = Axis(scale=self._x, label="measurement", grid_color=_GRID)
         self._groups = Axis(scale=self._y, side="left", grid_lines="none")
         self.figure: Figure = Figure(
             marks=[self._reference, self._whiskers, self._bodies, self._medians, self._outliers],
             axes=[self._across, self._groups],
             fig_margin={"top": 8, "bottom": 46, "left": 150, "right": 16},
+            background_style={"fill": "transparent"},
             layout={"width": "100%", "height": "200px"},
         )
 
@@ -109,12 +111,13 @@ class ProgressFigure:
         self._dots = Scatter(x=_EMPTY, y=_EMPTY, scales=scales, default_size=26)
         self._across, self._up = (
             Axis(scale=scales["x"], grid_lines="none"),
-            Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET),
+            Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET, grid_color=_GRID),
         )
         self.figure: Figure = Figure(
             marks=[self._intervals, self._lines, self._dots],
             axes=[self._across, self._up],
             fig_margin={"top": 8, "bottom": 46, "left": 76, "right": 16},
+            background_style={"fill": "transparent"},
             layout={"width": "100%", "height": "320px"},
         )
 
@@ -166,13 +169,14 @@ class FrontFigure:
         for key, mark in (("front", self._front), ("rest", self._rest)):
             mark.observe(lambda change, key=key: self._clicked(key, change.new, on_select), "selected")
         self._across, self._up = (
-            Axis(scale=scales["x"]),
-            Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET),
+            Axis(scale=scales["x"], grid_color=_GRID),
+            Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET, grid_color=_GRID),
         )
         self.figure: Figure = Figure(
             marks=[self._edge, self._rest, self._front, self._ring],
             axes=[self._across, self._up],
             fig_margin={"top": 8, "bottom": 46, "left": 76, "right": 16},
+            background_style={"fill": "transparent"},
             layout={"width": "100%", "height": "320px"},
         )
 

@@ -1,0 +1,205 @@
+"""Why this dose: what the model believed when an experiment was proposed, and what the other doses promised."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.errors import CampaignError
+from cellos_nb.lab import Lab
+from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.static import StaticForm
+from cellos_nb.panels.text import join, markup, table
+from cellos_nb.panels.why.model import (
+    MAX_NEIGHBOURS,
+    NEIGHBOUR_COLUMNS,
+    Asked,
+    all_asked,
+    neighbour_row,
+    result_of,
+    sentences,
+)
+from cellos_nb.panels.why.pictures import static_form
+from cellos_nb.planner.explanation import Explanation, explain
+from cellos_nb.records.figures import value_label
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
+
+_REMEMBERED = 32
+"""Explanations kept, since each asks the model again."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhyChoice:
+    """Which experiment is asked about."""
+
+    proposal_id: str = ""
+    """The best found, or else the last proposed, when empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhyShown:
+    """An experiment and its explanation."""
+
+    asked: tuple[Asked, ...]
+    """Every experiment of the campaign, in order."""
+    chosen: Asked
+    told: Explanation
+    result: ExperimentResult | None
+    """None while it is not measured."""
+    words: tuple[str, ...]
+    value_label: str
+
+
+class WhyThisDose(Panel[WhyChoice, WhyShown]):
+    """Explains the experiments of a campaign one at a time.
+
+    >>> WhyThisDose("lab.db", "demo", "i004-e001")  # doctest: +SKIP
+    """
+
+    title = "Why this dose"
+
+    def __init__(
+        self,
+        lab: Lab | str | Path | None = None,
+        campaign_id: str | None = None,
+        proposal_id: str = "",
+        *,
+        static: bool | None = None,
+    ) -> None:
+        """An experiment of a campaign: the best found by the newest campaign unless others are named.
+
+        Raises:
+            CampaignError: there is no such campaign.
+            StoreError: the database cannot be opened.
+        """
+        super().__init__(lab, WhyChoice(proposal_id), static=static)
+        self.campaign = self.source.campaign(campaign_id)
+        self._told: dict[Hashable, Explanation] = {}
+
+    def subtitle(self) -> str:
+        """The campaign."""
+        return self.campaign.campaign_id
+
+    def stamp(self) -> Hashable:
+        """How far the campaign is."""
+        record = self.lab.store.campaign(self.campaign.campaign_id)
+        return record.n_iterations, record.n_experiments
+
+    def read(self) -> WhyShown:
+        """Asks the planner again with what was known when the chosen experiment was proposed.
+
+        Raises:
+            CampaignError: the campaign has no experiment, or none of that name.
+        """
+        asked = all_asked(self.lab.store.iterations(self.campaign.campaign_id))
+        chosen = self._chosen(asked)
+        history, config = self.campaign.results, self.campaign.config
+        n_before = sum(result.iteration < chosen.iteration for result in history)
+        key = (chosen.proposal.proposal_id, n_before)
+        if key not in self._told:
+            told = explain(config, history, chosen.iteration, chosen.proposal)
+            kept = list(self._told.items())[1 - _REMEMBERED :]
+            self._told = dict([*kept, (key, told)])
+        told, result = self._told[key], result_of(history, chosen.proposal)
+        return WhyShown(asked, chosen, told, result, sentences(config, told, result), value_label(config))
+
+    def summary(self, shown: WhyShown) -> str:
+        """The experiment, and the first reason."""
+        return f"{shown.chosen.label}. {shown.words[0]}"
+
+    def static_form(self, shown: WhyShown) -> StaticForm:
+        """Both figures as one picture, all words, and the nearest data."""
+        return static_form(self.title, self.subtitle(), shown)
+
+    def body(self) -> Widget:
+        """The list of experiments, the words, two figures and the nearest data."""
+        from ipywidgets import Box, Dropdown, Select, VBox
+
+        from cellos_nb.panels.why.figures import AcquisitionFigure, CurveFigure
+
+        named: dict[str, Any] = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+        self.iteration = Dropdown(description="iteration", **named)
+        self.experiment = Select(description="experiment", rows=8, **named)
+        self.iteration.observe(lambda change: self.choose(proposal_id=self._first_of(change.new)), "value")
+        self.experiment.observe(lambda change: self.choose(proposal_id=change.new), "value")
+        self._curve = CurveFigure()
+        self._promise = AcquisitionFigure(self._curve.x)
+        self._words, self._key, self._near = (html_widget(Markup()) for _ in range(3))
+        left = VBox([self.iteration, self.experiment, self._words, self._near])
+        right = VBox([self._key, self._curve.figure, self._promise.figure])
+        parts = Box([left, right])
+        for part in (left, right):
+            part.add_class("cellos-part")
+        parts.add_class("cellos-parts")
+        return parts
+
+    def draw(self, shown: WhyShown) -> None:
+        """Writes the lists only when they changed."""
+        laps = tuple(sorted({one.iteration for one in shown.asked}))
+        if tuple(self.iteration.options) != laps:
+            self.iteration.options = laps
+        self.iteration.value = shown.chosen.iteration
+        here = [one for one in shown.asked if one.iteration == shown.chosen.iteration]
+        options = tuple((one.label, one.proposal.proposal_id) for one in here)
+        if tuple(self.experiment.options) != options:
+            self.experiment.options = options
+        self.experiment.value = shown.chosen.proposal.proposal_id
+        self._curve.draw(shown.told, shown.result, shown.value_label)
+        self._promise.draw(shown.told.choice, self._curve.mean.x)
+        write_html(self._words, join(markup("<p>{}</p>", sentence) for sentence in shown.words))
+        write_html(self._key, _key(shown))
+        write_html(self._near, _near(shown.told))
+
+    def _chosen(self, asked: tuple[Asked, ...]) -> Asked:
+        """The experiment that is named, or the best, or the last."""
+        name = self.campaign.campaign_id
+        if not asked:
+            raise CampaignError(f"{name}: has proposed nothing yet. Start it, or choose another campaign.")
+        wanted = self.choice.proposal_id
+        if wanted:
+            found = next((one for one in asked if one.proposal.proposal_id == wanted), None)
+            if found is None:
+                last = asked[-1].proposal.proposal_id
+                raise CampaignError(
+                    f"{name}: there is no experiment {wanted!r}; possible: {asked[0].proposal.proposal_id} to {last}."
+                )
+            return found
+        best = self.campaign.best()
+        if best is None:
+            return asked[-1]
+        condition = (best.cell_line, best.compound, best.dose_um)
+        return next((one for one in asked if one.proposal.condition[:3] == condition), asked[-1])
+
+    def _first_of(self, iteration: int | None) -> str:
+        asked = () if self.shown is None else self.shown.asked
+        return next((one.proposal.proposal_id for one in asked if one.iteration == iteration), "")
+
+
+def _key(shown: WhyShown) -> Markup:
+    """What is what in the figures."""
+    from cellos_nb.panels.theme import GREY
+    from cellos_nb.panels.why.figures import CHOSEN, DATA, MODEL
+
+    line = shown.chosen.proposal.cell_line
+    named = [(MODEL, "model: mean, ± 1 and 2 standard deviations"), (DATA, f"measured before on {line}")]
+    named += [(GREY, "measured before on other lines"), (CHOSEN, "this experiment")]
+    if shown.told.choice is not None:
+        named.append((GREY, "below, hollow: doses that were taken already"))
+    return join(markup('<span class="cellos-key"><i style="background:{}"></i>{}</span>', *one) for one in named)
+
+
+def _near(told: Explanation) -> Markup:
+    near = told.neighbours[:MAX_NEIGHBOURS]
+    if not near:
+        return Markup()
+    caption = f"nearest data of {told.proposal.compound}: {len(near)} of {len(told.neighbours)}"
+    return markup(
+        '<div class="cellos-scroll">{}</div>', table(NEIGHBOUR_COLUMNS, [neighbour_row(one) for one in near], caption)
+    )

@@ -1,0 +1,60 @@
+"""Why this dose, where nobody can click."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellos_nb.panels.static import StaticForm, StaticTable, new_figure, static_figure
+from cellos_nb.panels.theme import GREY, SERIES
+from cellos_nb.panels.why.model import ACQUISITIONS, MAX_NEIGHBOURS, NEIGHBOUR_COLUMNS, neighbour_row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from cellos_nb.panels.why.panel import WhyShown
+
+
+def static_form(title: str, subtitle: str, shown: WhyShown) -> StaticForm:
+    """All words, both figures in one picture, and the nearest data."""
+    import pandas as pd
+
+    near = [neighbour_row(one) for one in shown.told.neighbours[:MAX_NEIGHBOURS]]
+    frame = pd.DataFrame(near, columns=list(NEIGHBOUR_COLUMNS))
+    words = " ".join((f"{subtitle}, {shown.chosen.label}.", *shown.words))
+    picture = static_figure(_picture(shown), f"Predicted curve and acquisition over dose. {words}")
+    return StaticForm(title, words, figures=(picture,), tables=(StaticTable("nearest data", frame),))
+
+
+def _picture(shown: WhyShown) -> Figure:
+    choice = shown.told.choice
+    figure = new_figure(7.2, 3.8 if choice is None else 5.4)
+    grid = figure.subplots(1 if choice is None else 2, squeeze=False, sharex=True)
+    _draw_curve(grid[0, 0], shown)
+    if choice is not None:
+        axes = grid[1, 0]
+        colours = np.where(choice.is_open, SERIES[0], GREY)
+        colours[choice.here] = SERIES[1]
+        axes.vlines(choice.doses_um, 0, choice.acquisition, color=GREY, lw=0.8)
+        axes.scatter(choice.doses_um, choice.acquisition, c=colours.tolist(), zorder=3)
+        axes.set_ylabel(ACQUISITIONS[choice.name])
+    grid[-1, 0].set(xscale="log", xlabel="dose (µM)")
+    return figure
+
+
+def _draw_curve(axes: Axes, shown: WhyShown) -> None:
+    told = shown.told
+    for width in (1, 2):
+        low, high = told.mean - width * told.sd, told.mean + width * told.sd
+        axes.fill_between(told.doses_um, low, high, color=SERIES[0], alpha=0.16, lw=0)
+    axes.plot(told.doses_um, told.mean, color=SERIES[0])
+    for is_same, colour, marker in ((True, SERIES[2], "o"), (False, GREY, "x")):
+        known = [one.result for one in told.neighbours if one.is_same_line == is_same]
+        doses = [one.proposal.dose_um for one in known]
+        axes.scatter(doses, [one.measurement or 0.0 for one in known], color=colour, marker=marker, s=18)
+    axes.axvline(told.proposal.dose_um, color=SERIES[1], ls="--", lw=1)
+    if shown.result is not None and shown.result.measurement is not None:
+        axes.scatter([told.proposal.dose_um], [shown.result.measurement], color=SERIES[1], marker="D", zorder=3)
+    axes.set(xscale="log", ylabel=shown.value_label)

@@ -1,0 +1,206 @@
+"""Why this dose: every number and sentence is what the planner knew when it asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import EVIL, small_config
+from ipywidgets.widgets.widget import _instances
+
+from cellos_nb import Lab
+from cellos_nb.domain.result import ResultStatus
+from cellos_nb.errors import CampaignError
+from cellos_nb.panels import WhyThisDose
+from cellos_nb.panels.why.model import all_asked, sentences
+from cellos_nb.planner import explain, make_planner
+from cellos_nb.units import now_utc
+
+
+def biology(**changes):
+    small = {"name": "why", "compounds": ["staurosporine", "paclitaxel", "bortezomib"], "machine": "biology"}
+    small |= {"batch_size": 6, "max_iterations": 3, "planner": {"kind": "mechanistic", "n_initial": 6}}
+    return small_config(**(small | changes))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with Lab.open(tmp_path_factory.mktemp("why") / "lab.db") as opened:
+        opened.run(biology())
+        opened.run(biology(name="blind", planner="random", max_iterations=2))
+        opened.store.add_campaign(biology(name="empty"))
+        yield opened
+
+
+@pytest.fixture
+def panel(lab):
+    with WhyThisDose(lab, "why") as opened:
+        assert opened.widget
+        yield opened
+
+
+def head_of(panel) -> str:
+    return panel.widget.children[1].value
+
+
+def foot_of(panel) -> str:
+    return panel.widget.children[-1].value
+
+
+def asked_of(lab, campaign_id, proposal_id):
+    asked = all_asked(lab.store.iterations(campaign_id))
+    return next(one for one in asked if one.proposal.proposal_id == proposal_id)
+
+
+def told_of(lab, campaign_id, proposal_id):
+    campaign, one = lab.campaign(campaign_id), asked_of(lab, campaign_id, proposal_id)
+    return explain(campaign.config, campaign.results, one.iteration, one.proposal)
+
+
+def words_of(lab, campaign_id, proposal_id, result=None) -> str:
+    told = told_of(lab, campaign_id, proposal_id)
+    return " ".join(sentences(lab.campaign(campaign_id).config, told, result))
+
+
+def test_the_best_experiment_is_explained_first(panel, lab):
+    best = lab.campaign("why").best()
+    assert panel.shown.chosen.proposal.condition[:3] == (best.cell_line, best.compound, best.dose_um)
+    assert panel.experiment.value == panel.shown.chosen.proposal.proposal_id
+    assert panel.iteration.value == panel.shown.chosen.iteration
+
+
+def test_every_experiment_of_every_iteration_can_be_chosen(panel, lab):
+    assert len(panel.shown.asked) == 18
+    panel.iteration.value = 3
+    assert panel.shown.chosen.proposal.proposal_id == "i003-e001"
+    assert [value for _, value in panel.experiment.options] == [f"i003-e{k:03d}" for k in range(1, 7)]
+    panel.experiment.value = "i003-e004"
+    assert panel.shown.chosen.proposal.proposal_id == "i003-e004"
+    assert "i003-e004" in head_of(panel)
+
+
+def test_the_figures_draw_the_explanation(panel):
+    panel.choose(proposal_id="i003-e002")
+    told = panel.shown.told
+    assert np.array_equal(panel._curve.mean.y, told.mean)
+    inner, outer = panel._curve.bands
+    assert np.allclose(inner.y, [told.mean - told.sd, told.mean + told.sd])
+    assert np.allclose(outer.y, [told.mean - 2 * told.sd, told.mean + 2 * told.sd])
+    choice = told.choice
+    assert panel._promise.chosen.y.tolist() == [choice.acquisition[choice.here]]
+    assert panel._promise.chosen.x.tolist() == [np.log10(told.proposal.dose_um)]
+    drawn = sum(len(mark.x) for mark in (panel._promise.open, panel._promise.taken) if mark.visible)
+    assert drawn == len(choice.doses_um) - 1
+    same = [one.result.measurement for one in told.neighbours if one.is_same_line]
+    assert panel._curve.same.visible == bool(same)
+    assert not same or np.allclose(panel._curve.same.y, same)
+
+
+def test_without_a_choice_by_the_model_no_acquisition_is_drawn(panel):
+    panel.choose(proposal_id="i001-e001")
+    assert panel._promise.figure.layout.display == "none"
+    assert "spread evenly" in panel._words.value
+    panel.choose(proposal_id="i002-e001")
+    assert panel._promise.figure.layout.display == ""
+
+
+def test_the_words_say_exploit_or_explore_as_the_proposal_does(lab):
+    intents = set()
+    for name in ("i002-e001", "i002-e006", "i003-e001", "i003-e006"):
+        reason = asked_of(lab, "why", name).proposal.reason
+        words = words_of(lab, "why", name)
+        assert words.startswith(reason.intent.capitalize())
+        assert f"{reason.predicted_mean:.3f} ± {reason.predicted_sd:.3f}" in words
+        intents.add(reason.intent)
+    assert intents <= {"explore", "exploit"}
+
+
+def test_the_words_say_when_a_planner_asks_no_model(lab):
+    assert "Chosen by the planner 'random'" in words_of(lab, "blind", "i002-e001")
+
+
+def test_the_words_name_the_nearest_data_or_that_there_are_none(lab):
+    told = told_of(lab, "why", "i003-e001")
+    near = told.neighbours[0].result
+    words = words_of(lab, "why", "i003-e001")
+    assert f"on {near.proposal.cell_line} gave {near.measurement:.3f} (iteration {near.iteration})" in words
+    assert "was not measured before" in words_of(lab, "why", "i001-e001")
+
+
+def test_the_words_compare_what_was_measured_with_what_was_expected(lab):
+    told = told_of(lab, "why", "i003-e001")
+    result = next(r for r in lab.campaign("why").results if r.proposal.proposal_id == "i003-e001")
+    off = abs(result.measurement - told.mean_here) / np.hypot(told.sd_here, result.standard_error)
+    assert f"{off:.1f} standard deviations" in words_of(lab, "why", "i003-e001", result)
+    lost = replace(result, status=ResultStatus.FAILED, measurement=None, error="the plate broke")
+    assert "Nothing was measured: the plate broke." in words_of(lab, "why", "i003-e001", lost)
+
+
+def test_no_improvement_left_is_said(lab):
+    campaign = lab.campaign("why")
+    told = told_of(lab, "why", "i003-e001")
+    spent = replace(told, choice=replace(told.choice, acquisition=np.zeros_like(told.choice.acquisition)))
+    assert "mean plus standard deviation decided" in " ".join(sentences(campaign.config, spent, None))
+
+
+def test_an_experiment_that_waits_for_its_measurement_is_explained_too(tmp_path):
+    with Lab.open(tmp_path / "lab.db") as lab:
+        campaign_id = lab.run(biology(max_iterations=1)).campaign_id
+        config = lab.campaign(campaign_id).config
+        proposals = make_planner(config.planner).propose(config, lab.campaign(campaign_id).results, 2, 6)
+        named = [replace(p, proposal_id=f"i002-e{k:03d}") for k, p in enumerate(proposals, start=1)]
+        with WhyThisDose(lab, campaign_id, "i001-e001") as panel:
+            assert panel.widget
+            stamp = panel.stamp()
+            lab.store.add_iteration(campaign_id, 2, named, now_utc())
+            assert panel.stamp() != stamp
+            panel.choose(proposal_id="i002-e003")
+            assert panel.shown.result is None
+            assert panel.shown.told.choice.place == 3
+            assert not panel._curve.measured.visible
+            assert "Measured since" not in panel._words.value
+
+
+def test_a_campaign_that_proposed_nothing_yet_says_so(lab):
+    with WhyThisDose(lab, "empty") as panel:
+        assert panel.widget
+        assert "has proposed nothing yet" in foot_of(panel)
+
+
+def test_an_experiment_that_does_not_exist_is_refused_with_those_that_do(lab):
+    with pytest.raises(CampaignError, match=r"no experiment 'i009-e001'; possible: i001-e001 to i003-e006"):
+        WhyThisDose(lab, "why", "i009-e001").read()
+
+
+def test_a_panel_opened_again_shows_the_same(panel, lab):
+    with WhyThisDose(str(lab.store.path), "why") as again:
+        assert again.widget
+        assert again.shown.words == panel.shown.words
+        assert np.array_equal(again.shown.told.mean, panel.shown.told.mean)
+
+
+def test_hostile_names_are_escaped(lab_url):
+    with WhyThisDose(lab_url) as panel:
+        assert panel.widget
+        hostile = next(a for a in panel.shown.asked if "<b>" in a.proposal.compound)
+        panel.choose(proposal_id=hostile.proposal.proposal_id)
+        assert "=staurosporine&lt;b&gt;" in panel._words.value
+        for widget in _instances.values():
+            if type(widget).__name__ == "HTML":
+                assert "staurosporine<b>" not in widget.value
+                assert EVIL not in widget.value
+
+
+@pytest.mark.parametrize("proposal_id", ["i001-e002", "i003-e002"], ids=["spread", "model"])
+def test_the_static_form_has_a_picture_words_and_the_nearest_data(proposal_id, lab, capsys):
+    before = len(_instances)
+    with WhyThisDose(lab, "why", proposal_id, static=True) as panel:
+        form = panel.static_form(panel.read())
+        panel._ipython_display_()
+    assert len(_instances) == before
+    (figure,), (table,) = form.figures, form.tables
+    assert figure.png.startswith(b"\x89PNG")
+    assert form.summary in figure.description
+    assert table.caption == "nearest data"
+    assert proposal_id in capsys.readouterr().out
