@@ -115,6 +115,11 @@ class AcquisitionFigure:
             (self.chosen, here),
         ):
             _write(mark, x[which], y[which])
+        lowest, highest = min(0.0, float(y.min())), float(y.max())
+        with self.up.scale.hold_sync():
+            # Room above, so that the chosen dose is not cut in half.
+            room = 0.12 * (highest - lowest or 1.0)
+            self.up.scale.min, self.up.scale.max = lowest, highest + room
         _mark_decades(self.across, log10_range)
         self.up.label = ACQUISITIONS[choice.name]
 
