@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import EVIL, small_config
 from ipywidgets.widgets.widget import _instances
+from panel_campaigns import EVIL, small_config
 
 from cellos_nb import Lab
 from cellos_nb.errors import CampaignError
-from cellos_nb.panels import Comparison
+from cellos_nb.panels import ComparisonPanel
 from cellos_nb.panels.comparison.panel import MAX_CAMPAIGNS
 
 
@@ -46,7 +46,7 @@ def hostile(lab, tmp_path):
 
 @pytest.fixture
 def panel(lab):
-    with Comparison(lab, ["one", "two"]) as opened:
+    with ComparisonPanel(lab, ["one", "two"]) as opened:
         assert opened.widget
         yield opened
 
@@ -66,7 +66,7 @@ def test_the_campaigns_named_are_drawn_in_colours_of_their_own(panel):
 
 
 def test_without_names_the_newest_two_are_compared(lab):
-    with Comparison(lab) as panel:
+    with ComparisonPanel(lab) as panel:
         assert panel.choice.campaign_ids == ("two", "three")
 
 
@@ -142,7 +142,7 @@ def test_a_campaign_that_goes_on_is_read_again_and_the_others_are_not(tmp_path):
     with Lab.open(tmp_path / "lab.db") as lab:
         lab.run(biology(max_iterations=1))
         campaign_id = lab.store.add_campaign(biology(name="later"))
-        with Comparison(lab, ["one", campaign_id]) as panel:
+        with ComparisonPanel(lab, ["one", campaign_id]) as panel:
             assert panel.widget
             first, later = panel.shown.campaigns
             stamp = panel.stamp()
@@ -156,18 +156,18 @@ def test_a_campaign_that_goes_on_is_read_again_and_the_others_are_not(tmp_path):
 def test_more_campaigns_than_colours_are_not_drawn(tmp_path):
     with Lab.open(tmp_path / "lab.db") as lab:
         names = [lab.store.add_campaign(biology(name=f"c{i}")) for i in range(MAX_CAMPAIGNS + 1)]
-        with Comparison(lab, names) as panel:
+        with ComparisonPanel(lab, names) as panel:
             assert panel.widget
             assert len(panel.shown.campaigns) == MAX_CAMPAIGNS
 
 
 def test_a_campaign_that_does_not_exist_is_refused(lab):
     with pytest.raises(CampaignError, match="nowhere"):
-        Comparison(lab, "nowhere")
+        ComparisonPanel(lab, "nowhere")
 
 
 def test_hostile_names_are_escaped_wherever_they_stand(hostile):
-    with Comparison(hostile) as panel:
+    with ComparisonPanel(hostile) as panel:
         assert panel.widget
         panel.members.index = 0
         assert "&lt;img src=x" in panel._detail.value
@@ -176,7 +176,7 @@ def test_hostile_names_are_escaped_wherever_they_stand(hostile):
 
 def test_the_static_form_has_three_pictures_and_two_tables(lab, capsys):
     before = len(_instances)
-    with Comparison(lab, ["one", "two"], static=True) as panel:
+    with ComparisonPanel(lab, ["one", "two"], static=True) as panel:
         form = panel.static_form(panel.read())
         panel._ipython_display_()
     assert len(_instances) == before

@@ -7,9 +7,9 @@ from types import UnionType
 from typing import Annotated, Union, get_args, get_origin
 
 import pytest
-from conftest import small_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from panel_campaigns import small_config
 from pydantic import BaseModel
 
 from cellos_nb import CampaignConfig, Lab

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import EVIL, small_config
 from ipywidgets.widgets.widget import _instances
+from panel_campaigns import EVIL, small_config
 
 from cellos_nb import CampaignConfig, Lab
 from cellos_nb.execution.approvals import approvals_of
 from cellos_nb.hardware.virtual import VirtualMachine
-from cellos_nb.panels import Launcher
+from cellos_nb.panels import LauncherPanel
 from cellos_nb.panels.launcher.fields import all_fields
 from cellos_nb.panels.launcher.form import SECTIONS
 
@@ -35,7 +35,7 @@ def url(tmp_path) -> str:
 
 @pytest.fixture
 def panel(url):
-    with Launcher(url, config()) as opened:
+    with LauncherPanel(url, config()) as opened:
         assert opened.widget
         yield opened
 
@@ -148,7 +148,7 @@ def test_two_clicks_on_launch_make_one_campaign(panel, url):
 
 
 def test_a_real_machine_is_launched_after_a_person_read_and_approved(url):
-    with Lab(Lab.open(url).store, RealMachine()) as lab, Launcher(lab, config(machine="virtual")) as panel:
+    with Lab(Lab.open(url).store, RealMachine()) as lab, LauncherPanel(lab, config(machine="virtual")) as panel:
         assert panel.widget
         assert panel._approval.layout.display == "none"
         panel.prove_button.click()
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_read_is_said_in_the_panel(panel, tmp_path):
 
 def test_no_name_in_the_form_is_executed(url):
     evil = config(name=EVIL, compounds=[EVIL, "b"], machine="virtual")
-    with Launcher(url, evil) as panel:
+    with LauncherPanel(url, evil) as panel:
         assert panel.widget
         panel.prove_button.click()
         assert "&lt;img" in head_of(panel)
@@ -195,14 +195,14 @@ def test_no_name_in_the_form_is_executed(url):
 
 
 def test_a_form_without_a_configuration_says_what_is_missing(url):
-    with Launcher(url) as panel:
+    with LauncherPanel(url) as panel:
         assert panel.widget
         assert "to correct: name, cell lines, compounds, dose range (µM)" in head_of(panel)
 
 
 def test_the_static_form_holds_every_field_and_what_it_will_take(url, capsys):
     before = len(_instances)
-    with Launcher(url, config(), static=True) as panel:
+    with LauncherPanel(url, config(), static=True) as panel:
         panel._ipython_display_()
         form = panel.static_form(panel.read())
     assert len(_instances) == before

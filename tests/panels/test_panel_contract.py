@@ -14,7 +14,7 @@ from ipywidgets.widgets.widget import _instances
 
 from cellos_nb import Lab
 from cellos_nb.errors import CampaignError, StoreError
-from cellos_nb.panels import DoseResponsePanel, PlatesPanel, TablePanel
+from cellos_nb.panels import ComparisonPanel, DoseResponsePanel, PlatesPanel, TablePanel, WhyThisDosePanel
 from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.static import bundles
 
@@ -22,6 +22,8 @@ PANELS: dict[str, Callable[..., Panel]] = {
     "plates": PlatesPanel,
     "table": TablePanel,
     "dose response": DoseResponsePanel,
+    "comparison": ComparisonPanel,
+    "why this dose": WhyThisDosePanel,
 }
 HOSTILE = re.compile(r"<img|<script|staurosporine<b>", re.IGNORECASE)
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import EVIL, small_config
 from ipywidgets.widgets.widget import _instances
+from panel_campaigns import EVIL, small_config
 
 from cellos_nb import Lab
 from cellos_nb.domain.result import ResultStatus
 from cellos_nb.errors import CampaignError
-from cellos_nb.panels import WhyThisDose
+from cellos_nb.panels import WhyThisDosePanel
 from cellos_nb.panels.why.model import all_asked, sentences
 from cellos_nb.planner import explain, make_planner
 from cellos_nb.units import now_utc
@@ -35,17 +35,13 @@ def lab(tmp_path_factory):
 
 @pytest.fixture
 def panel(lab):
-    with WhyThisDose(lab, "why") as opened:
+    with WhyThisDosePanel(lab, "why") as opened:
         assert opened.widget
         yield opened
 
 
 def head_of(panel) -> str:
     return panel.widget.children[1].value
-
-
-def foot_of(panel) -> str:
-    return panel.widget.children[-1].value
 
 
 def asked_of(lab, campaign_id, proposal_id):
@@ -150,7 +146,7 @@ def test_an_experiment_that_waits_for_its_measurement_is_explained_too(tmp_path)
         config = lab.campaign(campaign_id).config
         proposals = make_planner(config.planner).propose(config, lab.campaign(campaign_id).results, 2, 6)
         named = [replace(p, proposal_id=f"i002-e{k:03d}") for k, p in enumerate(proposals, start=1)]
-        with WhyThisDose(lab, campaign_id, "i001-e001") as panel:
+        with WhyThisDosePanel(lab, campaign_id, "i001-e001") as panel:
             assert panel.widget
             stamp = panel.stamp()
             lab.store.add_iteration(campaign_id, 2, named, now_utc())
@@ -163,25 +159,27 @@ def test_an_experiment_that_waits_for_its_measurement_is_explained_too(tmp_path)
 
 
 def test_a_campaign_that_proposed_nothing_yet_says_so(lab):
-    with WhyThisDose(lab, "empty") as panel:
+    with WhyThisDosePanel(lab, "empty") as panel:
         assert panel.widget
-        assert "has proposed nothing yet" in foot_of(panel)
+        assert "has proposed nothing yet" in panel._words.value
+        assert panel._figures.layout.display == "none"
+        assert panel.errors.lines == ()
 
 
 def test_an_experiment_that_does_not_exist_is_refused_with_those_that_do(lab):
     with pytest.raises(CampaignError, match=r"no experiment 'i009-e001'; possible: i001-e001 to i003-e006"):
-        WhyThisDose(lab, "why", "i009-e001").read()
+        WhyThisDosePanel(lab, "why", "i009-e001").read()
 
 
 def test_a_panel_opened_again_shows_the_same(panel, lab):
-    with WhyThisDose(str(lab.store.path), "why") as again:
+    with WhyThisDosePanel(str(lab.store.path), "why") as again:
         assert again.widget
         assert again.shown.words == panel.shown.words
         assert np.array_equal(again.shown.told.mean, panel.shown.told.mean)
 
 
 def test_hostile_names_are_escaped(lab_url):
-    with WhyThisDose(lab_url) as panel:
+    with WhyThisDosePanel(lab_url) as panel:
         assert panel.widget
         hostile = next(a for a in panel.shown.asked if "<b>" in a.proposal.compound)
         panel.choose(proposal_id=hostile.proposal.proposal_id)
@@ -195,7 +193,7 @@ def test_hostile_names_are_escaped(lab_url):
 @pytest.mark.parametrize("proposal_id", ["i001-e002", "i003-e002"], ids=["spread", "model"])
 def test_the_static_form_has_a_picture_words_and_the_nearest_data(proposal_id, lab, capsys):
     before = len(_instances)
-    with WhyThisDose(lab, "why", proposal_id, static=True) as panel:
+    with WhyThisDosePanel(lab, "why", proposal_id, static=True) as panel:
         form = panel.static_form(panel.read())
         panel._ipython_display_()
     assert len(_instances) == before

@@ -34,10 +34,10 @@ _NEWEST = 2
 """Campaigns compared when none is named."""
 
 
-class Comparison(Panel[ComparisonChoice, ComparisonShown]):
+class ComparisonPanel(Panel[ComparisonChoice, ComparisonShown]):
     """Compares campaigns of one database.
 
-    >>> Comparison("lab.db", ["demo", "demo-2"])  # doctest: +SKIP
+    >>> ComparisonPanel("lab.db", ["demo", "demo-2"])  # doctest: +SKIP
     """
 
     title = "Comparison"
@@ -57,12 +57,12 @@ class Comparison(Panel[ComparisonChoice, ComparisonShown]):
         """
         super().__init__(lab, ComparisonChoice(()), static=static)
         if campaign_ids is None:
-            self.source.campaign(None)
             chosen = [record.campaign_id for record in self.lab.store.campaigns()][-_NEWEST:]
         else:
             chosen = [campaign_ids] if isinstance(campaign_ids, str) else list(campaign_ids)
-        for campaign_id in chosen:
-            self.source.campaign(campaign_id)
+        named = [self.source.campaign(campaign_id) for campaign_id in chosen]
+        self.campaign = named[0] if named else self.source.campaign(None)
+        """The first of those named; the newest when an empty list was."""
         self.choice = ComparisonChoice(tuple(chosen)[:MAX_CAMPAIGNS])
         self._remembered: dict[str, tuple[Hashable, Compared]] = {}
 

@@ -80,8 +80,11 @@ class ComparisonShown:
 def key(shown: ComparisonShown) -> Markup:
     """Which colour is which campaign, and what was left out of the figures."""
     names = join(
-        markup('<span class="cellos-key"><i style="background:{}"></i>{}</span>', colour, name)
-        for name, colour in shown.colours.items()
+        markup(
+            '<span class="cellos-key"><i style="background:{}"></i>{} ({})</span>',
+            *(shown.colours[one.campaign_id], one.campaign_id, one.config.name),
+        )
+        for one in shown.campaigns
     )
     return markup("<div>{}</div>{}", names, join(markup('<p class="cellos-quiet">{}</p>', n) for n in notes(shown)))
 

@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
 
-class Launcher(Panel[LauncherChoice, LauncherShown]):
+class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
     """Sets up, checks, proves and launches a campaign.
 
-    >>> Launcher("lab.db", "campaign.yaml")  # doctest: +SKIP
+    >>> LauncherPanel("lab.db", "campaign.yaml")  # doctest: +SKIP
     """
 
     title = "Launcher"

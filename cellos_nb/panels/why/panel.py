@@ -31,6 +31,7 @@ from cellos_nb.records.figures import value_label
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
+_NOTHING_YET = "The campaign has proposed nothing yet; its experiments will stand here once it is begun."
 _REMEMBERED = 32
 """Explanations kept, since each asks the model again."""
 
@@ -49,18 +50,19 @@ class WhyShown:
 
     asked: tuple[Asked, ...]
     """Every experiment of the campaign, in order."""
-    chosen: Asked
-    told: Explanation
+    chosen: Asked | None
+    """None while nothing was proposed; then nothing of what follows is there either."""
+    told: Explanation | None
     result: ExperimentResult | None
     """None while it is not measured."""
     words: tuple[str, ...]
     value_label: str
 
 
-class WhyThisDose(Panel[WhyChoice, WhyShown]):
+class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
     """Explains the experiments of a campaign one at a time.
 
-    >>> WhyThisDose("lab.db", "demo", "i004-e001")  # doctest: +SKIP
+    >>> WhyThisDosePanel("lab.db", "demo", "i004-e001")  # doctest: +SKIP
     """
 
     title = "Why this dose"
@@ -85,7 +87,7 @@ class WhyThisDose(Panel[WhyChoice, WhyShown]):
 
     def subtitle(self) -> str:
         """The campaign."""
-        return self.campaign.campaign_id
+        return self.campaign.config.name
 
     def stamp(self) -> Hashable:
         """How far the campaign is."""
@@ -96,11 +98,13 @@ class WhyThisDose(Panel[WhyChoice, WhyShown]):
         """Asks the planner again with what was known when the chosen experiment was proposed.
 
         Raises:
-            CampaignError: the campaign has no experiment, or none of that name.
+            CampaignError: the campaign has no experiment of that name.
         """
         asked = all_asked(self.lab.store.iterations(self.campaign.campaign_id))
         chosen = self._chosen(asked)
         history, config = self.campaign.results, self.campaign.config
+        if chosen is None:
+            return WhyShown(asked, None, None, None, (_NOTHING_YET,), value_label(config))
         n_before = sum(result.iteration < chosen.iteration for result in history)
         key = (chosen.proposal.proposal_id, n_before)
         if key not in self._told:
@@ -112,7 +116,7 @@ class WhyThisDose(Panel[WhyChoice, WhyShown]):
 
     def summary(self, shown: WhyShown) -> str:
         """The experiment, and the first reason."""
-        return f"{shown.chosen.label}. {shown.words[0]}"
+        return shown.words[0] if shown.chosen is None else f"{shown.chosen.label}. {shown.words[0]}"
 
     def static_form(self, shown: WhyShown) -> StaticForm:
         """Both figures as one picture, all words, and the nearest data."""
@@ -133,15 +137,19 @@ class WhyThisDose(Panel[WhyChoice, WhyShown]):
         self._promise = AcquisitionFigure(self._curve.x)
         self._words, self._key, self._near = (html_widget(Markup()) for _ in range(3))
         left = VBox([self.iteration, self.experiment, self._words, self._near])
-        right = VBox([self._key, self._curve.figure, self._promise.figure])
-        parts = Box([left, right])
-        for part in (left, right):
+        self._figures = VBox([self._key, self._curve.figure, self._promise.figure])
+        parts = Box([left, self._figures])
+        for part in (left, self._figures):
             part.add_class("cellos-part")
         parts.add_class("cellos-parts")
         return parts
 
     def draw(self, shown: WhyShown) -> None:
         """Writes the lists only when they changed."""
+        write_html(self._words, join(markup("<p>{}</p>", sentence) for sentence in shown.words))
+        self._figures.layout.display = "none" if shown.told is None else ""
+        if shown.chosen is None or shown.told is None:
+            return
         laps = tuple(sorted({one.iteration for one in shown.asked}))
         if tuple(self.iteration.options) != laps:
             self.iteration.options = laps
@@ -153,22 +161,20 @@ class WhyThisDose(Panel[WhyChoice, WhyShown]):
         self.experiment.value = shown.chosen.proposal.proposal_id
         self._curve.draw(shown.told, shown.result, shown.value_label)
         self._promise.draw(shown.told.choice, self._curve.mean.x)
-        write_html(self._words, join(markup("<p>{}</p>", sentence) for sentence in shown.words))
-        write_html(self._key, _key(shown))
+        write_html(self._key, _key(shown.told))
         write_html(self._near, _near(shown.told))
 
-    def _chosen(self, asked: tuple[Asked, ...]) -> Asked:
-        """The experiment that is named, or the best, or the last."""
-        name = self.campaign.campaign_id
-        if not asked:
-            raise CampaignError(f"{name}: has proposed nothing yet. Start it, or choose another campaign.")
+    def _chosen(self, asked: tuple[Asked, ...]) -> Asked | None:
+        """The experiment that is named, or the best, or the last; None when nothing was proposed."""
         wanted = self.choice.proposal_id
+        if not asked:
+            return None
         if wanted:
             found = next((one for one in asked if one.proposal.proposal_id == wanted), None)
             if found is None:
-                last = asked[-1].proposal.proposal_id
+                first, last = asked[0].proposal.proposal_id, asked[-1].proposal.proposal_id
                 raise CampaignError(
-                    f"{name}: there is no experiment {wanted!r}; possible: {asked[0].proposal.proposal_id} to {last}."
+                    f"{self.campaign.campaign_id}: there is no experiment {wanted!r}; possible: {first} to {last}."
                 )
             return found
         best = self.campaign.best()
@@ -182,15 +188,15 @@ class WhyThisDose(Panel[WhyChoice, WhyShown]):
         return next((one.proposal.proposal_id for one in asked if one.iteration == iteration), "")
 
 
-def _key(shown: WhyShown) -> Markup:
+def _key(told: Explanation) -> Markup:
     """What is what in the figures."""
     from cellos_nb.panels.theme import GREY
     from cellos_nb.panels.why.figures import CHOSEN, DATA, MODEL
 
-    line = shown.chosen.proposal.cell_line
+    line = told.proposal.cell_line
     named = [(MODEL, "model: mean, ± 1 and 2 standard deviations"), (DATA, f"measured before on {line}")]
     named += [(GREY, "measured before on other lines"), (CHOSEN, "this experiment")]
-    if shown.told.choice is not None:
+    if told.choice is not None:
         named.append((GREY, "below, hollow: doses that were taken already"))
     return join(markup('<span class="cellos-key"><i style="background:{}"></i>{}</span>', *one) for one in named)
 

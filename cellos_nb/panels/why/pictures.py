@@ -15,24 +15,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cellos_nb.panels.why.panel import WhyShown
+    from cellos_nb.planner.explanation import Explanation
 
 
 def static_form(title: str, subtitle: str, shown: WhyShown) -> StaticForm:
     """All words, both figures in one picture, and the nearest data."""
     import pandas as pd
 
+    if shown.chosen is None or shown.told is None:
+        asked = pd.DataFrame([], columns=["experiment"])
+        return StaticForm(title, f"{subtitle}: {shown.words[0]}", tables=(StaticTable("experiments", asked),))
     near = [neighbour_row(one) for one in shown.told.neighbours[:MAX_NEIGHBOURS]]
     frame = pd.DataFrame(near, columns=list(NEIGHBOUR_COLUMNS))
     words = " ".join((f"{subtitle}, {shown.chosen.label}.", *shown.words))
-    picture = static_figure(_picture(shown), f"Predicted curve and acquisition over dose. {words}")
+    picture = static_figure(_picture(shown, shown.told), f"Predicted curve and acquisition over dose. {words}")
     return StaticForm(title, words, figures=(picture,), tables=(StaticTable("nearest data", frame),))
 
 
-def _picture(shown: WhyShown) -> Figure:
-    choice = shown.told.choice
+def _picture(shown: WhyShown, told: Explanation) -> Figure:
+    choice = told.choice
     figure = new_figure(7.2, 3.8 if choice is None else 5.4)
     grid = figure.subplots(1 if choice is None else 2, squeeze=False, sharex=True)
-    _draw_curve(grid[0, 0], shown)
+    _draw_curve(grid[0, 0], shown, told)
     if choice is not None:
         axes = grid[1, 0]
         colours = np.where(choice.is_open, SERIES[0], GREY)
@@ -44,8 +48,7 @@ def _picture(shown: WhyShown) -> Figure:
     return figure
 
 
-def _draw_curve(axes: Axes, shown: WhyShown) -> None:
-    told = shown.told
+def _draw_curve(axes: Axes, shown: WhyShown, told: Explanation) -> None:
     for width in (1, 2):
         low, high = told.mean - width * told.sd, told.mean + width * told.sd
         axes.fill_between(told.doses_um, low, high, color=SERIES[0], alpha=0.16, lw=0)
