@@ -23,10 +23,14 @@ from cellos_nb import CampaignConfig, Lab
 TOKEN = "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+CAMPAIGN = "cytotoxicity-across-two-lines"
 CELLS = {
-    "plates": 'PlatesPanel("lab.db", colour="value")',
-    "table": 'TablePanel("lab.db")',
-    "dose_response": 'DoseResponsePanel("lab.db")',
+    "plates": f'PlatesPanel("lab.db", "{CAMPAIGN}", colour="value")',
+    "table": f'TablePanel("lab.db", "{CAMPAIGN}")',
+    "dose_response": f'DoseResponsePanel("lab.db", "{CAMPAIGN}")',
+    "launcher": 'from cellos_nb.records.examples import example_config\nLauncherPanel("lab.db", example_config())',
+    "comparison": 'ComparisonPanel("lab.db")',
+    "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
 }
 
 
@@ -54,6 +58,7 @@ def main() -> None:
         work = Path(name)
         with Lab.open(work / "lab.db") as lab:
             lab.run(config())
+            lab.run(CampaignConfig.from_dict(config().to_dict() | {"name": "The same by chance", "planner": "random"}))
         for panel in wanted:
             cells = [nbformat.v4.new_code_cell(f"from cellos_nb.panels import *\n{CELLS[panel]}")]
             kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -135,6 +140,12 @@ def act(page: Page, panel: str) -> None:
     if panel == "table":
         page.get_by_role("button", name="value", exact=True).click()
         page.get_by_label("Filter dose_um").fill(">0.1")
+        page.wait_for_timeout(1500)
+    if panel == "launcher":
+        page.get_by_label("number of doses", exact=True).fill("0")
+        page.wait_for_timeout(2500)
+    if panel == "comparison":
+        page.get_by_label("on the front", exact=True).select_option(index=1)
         page.wait_for_timeout(1500)
 
 

@@ -100,6 +100,19 @@ def test_the_names_that_the_machine_knows_can_be_added(panel):
     assert added not in panel.form.pickers["cell_lines",].options
 
 
+def test_names_that_are_selected_stay_selected_while_the_panel_redraws(panel):
+    picker = panel.form.pickers["cell_lines",]
+    picker.value = picker.options[1:3]
+    selected = picker.value
+    control(panel, "replicates").value = 3
+    assert picker.value == selected
+
+
+def test_kinds_of_machines_and_planners_are_offered(panel):
+    assert {"biology", "replay", "virtual"} <= set(control(panel, "machine", "kind").options)
+    assert {"mechanistic", "random", "space_filling"} <= set(control(panel, "planner", "kind").options)
+
+
 def test_a_group_that_is_off_is_greyed_out(panel):
     assert not control(panel, "controls", "positive", "dose_um").disabled
     control(panel, "controls", "positive").value = False

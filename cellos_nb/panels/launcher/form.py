@@ -87,7 +87,9 @@ class Form:
         """Offers names for a text field, or for a list; none hides a list's offer."""
         offered = tuple(names)
         if path in self.pickers:
-            self.pickers[path].options = offered
+            # Only when it changed: writing a list forgets what a person selected in it.
+            if tuple(self.pickers[path].options) != offered:
+                self.pickers[path].options = offered
             self._choosers[path].layout.display = "" if offered else "none"
         else:
             self.controls[path][0].options = offered

@@ -121,6 +121,9 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
 
         initial: dict[str, Any] = {"style": {"description_width": "initial"}}
         self.form = Form(self._typed, self._added)
+        # Once: to look for plug-ins takes longer than everything else that a keystroke causes.
+        self.form.suggest(("machine", "kind"), machine_kinds())
+        self.form.suggest(("planner", "kind"), planner_kinds())
         self.file = Text(description="YAML file", placeholder="campaign.yaml", continuous_update=False, **initial)
         self.replace_file = Checkbox(description="replace an existing file", indent=False, **initial)
         self.load_button = Button(description="Load", tooltip="Fill the form from the file")
@@ -173,8 +176,6 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
 
     def _suggest(self, shown: LauncherShown) -> None:
         values = shown.choice.draft.values
-        self.form.suggest(("machine", "kind"), machine_kinds())
-        self.form.suggest(("planner", "kind"), planner_kinds())
         self.form.suggest(("objective", "target"), first_cells(values[("cell_lines",)]))
         self.form.suggest(("controls", "positive", "compound"), first_cells(values[("compounds",)]))
         for path, names in zip((("cell_lines",), ("compounds",)), shown.known, strict=True):
