@@ -9,6 +9,7 @@ import numpy as np
 
 from cellos_nb.panels.comparison.front import Front
 from cellos_nb.panels.comparison.model import Boxes, Progress
+from cellos_nb.panels.scales import finite_scale, fit_scale
 from cellos_nb.panels.theme import GREY
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _BOX_WIDTH = 0.8
 _MAX_OUTLIERS = 600
 """Dots beyond which the box plot becomes slow."""
 _EMPTY = np.array([np.nan, np.nan])
+_NO_DOTS = np.array([], dtype=np.float64)
 
 
 class BoxFigure:
@@ -41,12 +43,12 @@ class BoxFigure:
         """An empty figure."""
         from bqplot import Axis, Figure, LinearScale, Lines, Scatter
 
-        self._x, self._y = LinearScale(), LinearScale(reverse=True)
+        self._x, self._y = finite_scale(), LinearScale(min=0.0, max=1.0, reverse=True)
         scales = {"x": self._x, "y": self._y}
         self._bodies = Lines(x=_EMPTY, y=_EMPTY, scales=scales, fill="inside", close_path=True, stroke_width=1.5)
         self._medians = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=3.5)
         self._whiskers = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=1.5)
-        self._outliers = Scatter(x=_EMPTY, y=_EMPTY, scales=scales, default_size=14)
+        self._outliers = Scatter(x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=14)
         self._reference = Lines(x=_EMPTY, y=_EMPTY, scales=scales, colors=[GREY], stroke_width=1, line_style="dashed")
         self._across = Axis(scale=self._x, label="measurement", grid_color=_GRID)
         self._groups = Axis(scale=self._y, side="left", grid_lines="none")
@@ -87,6 +89,7 @@ class BoxFigure:
         dots = [(x, y, c) for box, y, c in zip(boxes.boxes, middle, paint, strict=False) for x in box.outliers]
         dots = dots[:: -(-len(dots) // _MAX_OUTLIERS) or 1]
         _write_dots(self._outliers, [x for x, _, _ in dots], [y for _, y, _ in dots], [c for _, _, c in dots])
+        fit_scale(self._x, low, high, [x for x, _, _ in dots], [1.0])
         n = max(len(boxes.groups), 1)
         with self._y.hold_sync():
             self._y.min, self._y.max = -0.6, n - 0.4
@@ -103,12 +106,12 @@ class ProgressFigure:
 
     def __init__(self) -> None:
         """An empty figure."""
-        from bqplot import Axis, Figure, LinearScale, Lines, Scatter
+        from bqplot import Axis, Figure, Lines, Scatter
 
-        scales = {"x": LinearScale(), "y": LinearScale()}
+        scales = {"x": finite_scale(), "y": finite_scale()}
         self._lines = Lines(x=_EMPTY, y=_EMPTY, scales=scales, interpolation="step-after", stroke_width=2.5)
         self._intervals = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=1.2, opacities=[0.6])
-        self._dots = Scatter(x=_EMPTY, y=_EMPTY, scales=scales, default_size=26)
+        self._dots = Scatter(x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=26)
         self._across, self._up = (
             Axis(scale=scales["x"], grid_lines="none"),
             Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET, grid_color=_GRID),
@@ -137,6 +140,9 @@ class ProgressFigure:
         dots = [(x, y, colours[lap.campaign_id]) for lap, ys in kept for x, y in zip(lap.x, ys, strict=True)]
         dots = [dot for dot in dots if np.isfinite(dot[1])]
         _write_dots(self._dots, [x for x, _, _ in dots], [y for _, y, _ in dots], [c for _, _, c in dots])
+        fit_scale(self._across.scale, *(lap.x for lap, _ in kept), [])
+        ends = [end for lap in whiskers for end in (lap.low, lap.high)]
+        fit_scale(self._up.scale, *(value for _, value in kept), *ends, [])
         self._across.label, self._up.label = labels
 
 
@@ -145,9 +151,9 @@ class FrontFigure:
 
     def __init__(self, on_select: Callable[[int], None]) -> None:
         """An empty figure; `on_select` gets the number of the condition that a person clicks."""
-        from bqplot import Axis, Figure, LinearScale, Lines, Scatter, Tooltip
+        from bqplot import Axis, Figure, Lines, Scatter, Tooltip
 
-        scales = {"x": LinearScale(), "y": LinearScale()}
+        scales = {"x": finite_scale(), "y": finite_scale()}
         self._numbers: dict[str, list[int]] = {"front": [], "rest": []}
         told: dict[str, Any] = {
             "scales": scales,
@@ -155,16 +161,16 @@ class FrontFigure:
             "interactions": {"hover": "tooltip", "click": "select"},
         }
         self._rest = Scatter(
-            x=_EMPTY, y=_EMPTY, default_size=24,
+            x=_NO_DOTS, y=_NO_DOTS, default_size=24,
             tooltip=Tooltip(fields=["name"], labels=["condition"]), **told,
         )  # fmt: skip
         self._front = Scatter(
-            x=_EMPTY, y=_EMPTY, default_size=90, marker="diamond",
+            x=_NO_DOTS, y=_NO_DOTS, default_size=90, marker="diamond",
             tooltip=Tooltip(fields=["name"], labels=["condition"]), **told,
         )  # fmt: skip
         self._edge = Lines(x=_EMPTY, y=_EMPTY, scales=scales, colors=[GREY], stroke_width=1.5)
         self._ring = Scatter(
-            x=_EMPTY, y=_EMPTY, scales=scales, default_size=320, fill=False, colors=[GREY], stroke_width=3
+            x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=320, fill=False, colors=[GREY], stroke_width=3
         )
         for key, mark in (("front", self._front), ("rest", self._rest)):
             mark.observe(lambda change, key=key: self._clicked(key, change.new, on_select), "selected")
@@ -199,6 +205,8 @@ class FrontFigure:
         with self._edge.hold_sync():
             self._edge.x = front.x[order] if len(order) > 1 else _EMPTY
             self._edge.y = front.y[order] if len(order) > 1 else _EMPTY
+        fit_scale(self._across.scale, front.x)
+        fit_scale(self._up.scale, front.y)
         self._across.label, self._up.label = front.x_label, front.y_label
 
     def _clicked(self, key: str, selected: Sequence[int] | None, on_select: Callable[[int], None]) -> None:

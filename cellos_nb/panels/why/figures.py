@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.panels.scales import finite_scale, fit_scale
 from cellos_nb.panels.theme import GREY, SERIES
 from cellos_nb.panels.why.model import ACQUISITIONS
 from cellos_nb.planner.explanation import Choice, Explanation
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MODEL, DATA, CHOSEN = SERIES[0], SERIES[2], SERIES[1]
 """Colours of the model's curve, of measurements on the same cell line, and of what was proposed."""
 _EMPTY = np.array([np.nan, np.nan])
+_NO_DOTS = np.array([], dtype=np.float64)
 _MAX_DOTS = 500
 _MARGIN = {"top": 10, "bottom": 46, "left": 76, "right": 20}
 _GRID = "rgba(128,128,128,.25)"
@@ -27,20 +29,21 @@ class CurveFigure:
 
     def __init__(self) -> None:
         """An empty figure."""
-        from bqplot import Figure, LinearScale, Lines, Scatter
+        from bqplot import Figure, Lines, Scatter
 
-        self.x: LinearScale = LinearScale()
-        y = LinearScale()
+        self.x: LinearScale = finite_scale()
+        y = finite_scale()
         scales = {"x": self.x, "y": y}
         line: dict[str, Any] = {"x": _EMPTY, "y": _EMPTY, "scales": scales}
+        dots = line | {"x": _NO_DOTS, "y": _NO_DOTS}
         band: dict[str, Any] = {"opacities": [0.0] * 2, "fill": "between", "fill_colors": [MODEL] * 2}
         self.bands = tuple(Lines(**line | band, fill_opacities=[0.16] * 2) for _ in range(2))
         self.mean = Lines(**line, colors=[MODEL], stroke_width=2.5)
         self.proposed = Lines(**line, colors=[CHOSEN], stroke_width=1.5, line_style="dashed")
-        self.others = Scatter(**line, colors=[GREY], default_size=26, marker="cross")
-        self.same = Scatter(**line, colors=[DATA], default_size=46)
+        self.others = Scatter(**dots, colors=[GREY], default_size=26, marker="cross")
+        self.same = Scatter(**dots, colors=[DATA], default_size=46)
         self.interval = Lines(**line, colors=[CHOSEN], stroke_width=2)
-        self.measured = Scatter(**line, colors=[CHOSEN], default_size=90, marker="diamond")
+        self.measured = Scatter(**dots, colors=[CHOSEN], default_size=90, marker="diamond")
         self.across, self.up = _axes(self.x, y)
         self.figure: Figure = Figure(
             marks=[
@@ -74,6 +77,7 @@ class CurveFigure:
         _write(self.measured, *(np.array([] if measured is None else [part]) for part in (here, measured)))
         interval = None if result is None else result.interval
         _write(self.interval, np.full(2 if interval else 0, here), np.array(interval or ()))
+        fit_scale(self.up.scale, ends, [] if measured is None else [measured], interval or [])
         _mark_decades(self.across, x)
         self.up.label = label
 
@@ -83,14 +87,15 @@ class AcquisitionFigure:
 
     def __init__(self, x: LinearScale) -> None:
         """An empty figure on the dose scale of another one."""
-        from bqplot import Figure, LinearScale, Lines, Scatter
+        from bqplot import Figure, Lines, Scatter
 
-        y = LinearScale()
+        y = finite_scale()
         line: dict[str, Any] = {"x": _EMPTY, "y": _EMPTY, "scales": {"x": x, "y": y}}
+        dots = line | {"x": _NO_DOTS, "y": _NO_DOTS}
         self.stems = Lines(**line, colors=[GREY], stroke_width=1.2)
-        self.open = Scatter(**line, colors=[MODEL], default_size=46)
-        self.taken = Scatter(**line, colors=[GREY], default_size=40, fill=False, stroke_width=1.5)
-        self.chosen = Scatter(**line, colors=[CHOSEN], default_size=110, marker="diamond")
+        self.open = Scatter(**dots, colors=[MODEL], default_size=46)
+        self.taken = Scatter(**dots, colors=[GREY], default_size=40, fill=False, stroke_width=1.5)
+        self.chosen = Scatter(**dots, colors=[CHOSEN], default_size=110, marker="diamond")
         self.across, self.up = _axes(x, y)
         self.figure: Figure = Figure(
             marks=[self.stems, self.taken, self.open, self.chosen],

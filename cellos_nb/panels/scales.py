@@ -1,0 +1,33 @@
+"""Scales that are finite from the first: a figure of bqplot that begins without numbers never draws any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from bqplot import LinearScale
+
+_ROOM = 0.05
+"""Share of the range that is left free at each end."""
+
+
+def finite_scale() -> LinearScale:
+    """A scale from 0 to 1, until `fit_scale` says otherwise."""
+    from bqplot import LinearScale
+
+    return LinearScale(min=0.0, max=1.0)
+
+
+def fit_scale(scale: LinearScale, *values: ArrayLike) -> None:
+    """Makes a scale hold all finite values; leaves it as it is when there are none."""
+    numbers = np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in values])
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
+        return
+    low, high = float(numbers.min()), float(numbers.max())
+    room = _ROOM * (high - low) or 0.5
+    with scale.hold_sync():
+        scale.min, scale.max = low - room, high + room
