@@ -33,7 +33,7 @@ class RealMachine(VirtualMachine):
     """A machine that says it touches something real."""
 
     def describe(self):
-        return replace(super().describe(), machine="real", is_simulated=False)
+        return replace(super().describe(), machine="real", is_simulated=False, hour_s=0.0)
 
 
 def plain_config(**changes) -> CampaignConfig:
