@@ -130,3 +130,15 @@ class StuckError(MachineError):
 
 class InDoubtError(MachineError):
     """It cannot be told whether a step that must not be repeated took effect; a person must choose."""
+
+
+class HardwareEnvironmentError(MachineError):
+    """The software of a machine's vendor is not installed in its private environment, or cannot be."""
+
+
+class WorkerError(MachineError):
+    """The process that drives a vendor's software died or fell silent; nothing real was touched."""
+
+
+class ProtocolRefusedError(MachineRefusedError):
+    """The vendor's own software refuses a protocol, or reads other volumes out of it than were compiled."""

@@ -36,7 +36,7 @@ def doctor(db: Database = None, as_json: AsJson = False) -> None:
 
     Python, packages, kernel, folder and database; the exit code is 1 if something is wrong.
     """
-    checks = [_python(), _sqlite(), *_packages(), _kernel(), _folder(), _database(db)]
+    checks = [_python(), _sqlite(), *_packages(), _kernel(), *_hardware(), _folder(), _database(db)]
     print_table(
         [{"check": name, "ok": "yes" if ok else "NO", "what": what} for name, ok, what in checks],
         as_json=as_json,
@@ -72,6 +72,16 @@ def _kernel() -> tuple[str, bool, str]:
     except NoSuchKernel:
         return ("notebook kernel", False, "none named python3; run `python -m ipykernel install --sys-prefix`")
     return ("notebook kernel", True, "python3")
+
+
+def _hardware() -> list[tuple[str, bool, str]]:
+    """Vendors' software that real machines need; without a real machine nobody misses it."""
+    from cellos_nb.hardware.opentrons import environment
+
+    found = [each for each in map(environment.installed, environment.versions()) if each is not None]
+    if not found:
+        return [("opentrons", True, "not installed; for an OT-2 or Flex run `cellos hardware install opentrons`")]
+    return [("opentrons", True, f"{each.version}, {each.python}") for each in found]
 
 
 def _folder() -> tuple[str, bool, str]:
