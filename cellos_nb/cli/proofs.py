@@ -17,6 +17,7 @@ from cellos_nb.errors import InputError
 
 if TYPE_CHECKING:
     from cellos_nb.execution.proof import Proof
+    from cellos_nb.workflow.workflow import Workflow
 
 MAX_HOURS = 24 * 366
 """An approval of more than a year is a typing error."""
@@ -77,6 +78,24 @@ def approve_workflow(
             ("until", f"{given.expires_at:%Y-%m-%d %H:%M} UTC"),
         )
     )
+
+
+def read_workflow(path: Path) -> Workflow:
+    """The workflow in a file that `cellos proof` wrote.
+
+    Raises:
+        InputError: there is no such file, or it is no workflow.
+    """
+    from pydantic import ValidationError
+
+    from cellos_nb.workflow.workflow import Workflow
+
+    try:
+        return Workflow.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}. Give the workflow.json of a proof.") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is no workflow. Give the workflow.json that `cellos proof` wrote.") from error
 
 
 def _login() -> str:

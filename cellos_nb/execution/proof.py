@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
@@ -49,11 +49,17 @@ class Proof:
     """Workflow, protocol as text and as a page, run log, estimate."""
 
 
-def prove(store: Store, workflow: Workflow, machine: Capabilities) -> Proof:
+def prove(store: Store, workflow: Workflow, machine: Capabilities, also: Mapping[str, bytes] | None = None) -> Proof:
     """Rehearses a workflow on numbers, writes what will happen as artifacts and logs the manifest's hash.
 
     The machine is known here by its description alone, so none can be touched. The rehearsal is on a fresh virtual
     machine with its volumes and plates, in memory.
+
+    Args:
+        store: keeps the artifacts and the log.
+        workflow: what is proved.
+        machine: what it is proved for.
+        also: what a device's own software says, by file name: kept with the other artifacts and named in the manifest.
 
     Raises:
         MachineRefusedError: a step cannot be executed; says what to change. Nothing was written.
@@ -70,7 +76,8 @@ def prove(store: Store, workflow: Workflow, machine: Capabilities) -> Proof:
         "estimate.json": _json({**asdict(needs), "cost_usd": needs.cost_usd}),
     }
     kept = ArtifactStore.beside(store)
-    artifacts = tuple(kept.write(name, text.encode()) for name, text in files.items())
+    contents = {name: text.encode() for name, text in files.items()} | dict(also or {})
+    artifacts = tuple(kept.write(name, content) for name, content in contents.items())
     content = {
         "form": FORM,
         "plate_id": workflow.plate_id,

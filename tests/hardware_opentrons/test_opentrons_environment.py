@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tomllib
@@ -117,17 +116,3 @@ def test_what_is_not_installed_is_named_with_the_command_that_installs_it(empty_
         environment.require()
     with pytest.raises(HardwareEnvironmentError, match=r"opentrons --version 10\.1\.0` once"):
         environment.require("10.1.0")
-
-
-def run_cellos(*words, **settings):
-    command = [sys.executable, "-c", "from cellos_nb.cli import main; main()", *words]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, check=False)
-
-
-def test_the_command_installs_and_the_doctor_shows_it(opentrons, tmp_path):
-    done = run_cellos("hardware", "install", "opentrons")
-    assert done.returncode == 0, done.stderr
-    assert str(opentrons.python) in done.stdout
-    assert f"opentrons        yes  9.0.0, {opentrons.python}" in run_cellos("doctor").stdout
-    without = run_cellos("doctor", CELLOS_HARDWARE_HOME=str(tmp_path))
-    assert "not installed; for an OT-2 or Flex run `cellos hardware install opentrons`" in without.stdout

@@ -1,0 +1,165 @@
+"""The configuration of one robot: pipettes, tips, trash, modules, labware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.machine import Capabilities
+from cellos_nb.domain.settings import Name, Settings
+from cellos_nb.domain.step import StepKind
+from cellos_nb.domain.yaml_lines import read_yaml
+from cellos_nb.errors import ConfigError
+from cellos_nb.hardware.opentrons.catalogue import (
+    MODULE_SLOTS,
+    PIPETTES,
+    PLATES,
+    SLOTS,
+    TIP_CAPACITY_UL,
+    TRASH_SLOTS,
+    PipetteModel,
+    RobotKind,
+)
+
+CelsiusOnModule = Annotated[float, Field(ge=4, le=95)]
+
+
+class PipetteSettings(Settings):
+    """One pipette and the tips on it."""
+
+    name: Name
+    """Load name: `p20_single_gen2`, `flex_8channel_1000`."""
+    tips: Name | None = None
+    """Load name of its tip rack; the plain rack of the pipette's size when left out."""
+    air_gap_ul: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Air drawn behind the liquid, where the tip has room; 0 for none; the pipette's own when left out."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if self.name not in PIPETTES:
+            raise ValueError(f"there is no pipette {self.name!r}; possible: {', '.join(PIPETTES)}")
+        if self.tips is not None and self.tips not in TIP_CAPACITY_UL:
+            raise ValueError(f"there is no tip rack {self.tips!r}; possible: {', '.join(TIP_CAPACITY_UL)}")
+        return self
+
+
+def _expand_pipette(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+PipetteChoice = Annotated[PipetteSettings, BeforeValidator(_expand_pipette)]
+
+
+class OpentronsSettings(Settings):
+    """One OT-2 or Flex as it stands in the lab."""
+
+    name: Name
+    """As approvals and records call it: `ot2-left`."""
+    robot: RobotKind
+    left: PipetteChoice | None = None
+    right: PipetteChoice | None = None
+    trash: str = "A3"
+    """Slot of the trash bin of a Flex; an OT-2 has its own."""
+    closed_slots: tuple[str, ...] = ()
+    """Slots where something else stands that no protocol touches."""
+    temperature_modules: tuple[str, ...] = ()
+    """Slots of temperature modules (gen2)."""
+    chilled: dict[Name, CelsiusOnModule] = Field(default_factory=dict)
+    """Tube racks that stand on a temperature module, by their name in the workflow: `stocks: 4`."""
+    labware: dict[Name, Name] = Field(default_factory=dict)
+    """Load names in place of the usual ones, by name in the workflow: `plate: greiner_96_wellplate_340ul_chimney`."""
+
+    @model_validator(mode="after")
+    def _check_deck(self) -> Self:
+        slots = SLOTS[self.robot]
+        for slot in (*self.closed_slots, *self.temperature_modules):
+            if slot not in slots:
+                raise ValueError(f"an {self.robot} has no free slot {slot!r}; possible: {', '.join(slots)}")
+        for slot in self.temperature_modules:
+            if slot not in MODULE_SLOTS[self.robot] or slot in self.closed_slots or slot == self.used_trash:
+                possible = ", ".join(s for s in MODULE_SLOTS[self.robot] if s != self.used_trash)
+                raise ValueError(f"a temperature module does not fit into slot {slot}; possible: {possible}")
+        if self.robot == "Flex" and (self.trash not in TRASH_SLOTS or self.trash in self.closed_slots):
+            raise ValueError(f"a trash bin does not fit into slot {self.trash!r}; possible: {', '.join(TRASH_SLOTS)}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_pipettes(self) -> Self:
+        wrong = [p.name for p in (self.left, self.right) if p and PIPETTES[p.name].robot != self.robot]
+        if wrong:
+            possible = ", ".join(name for name, model in PIPETTES.items() if model.robot == self.robot)
+            raise ValueError(f"{wrong[0]} does not fit an {self.robot}; possible: {possible}")
+        if not any(pipette.n_channels == 1 for pipette in self.pipettes):
+            raise ValueError("doses go into single wells, so at least one pipette must have a single channel")
+        return self
+
+    @property
+    def used_trash(self) -> str | None:
+        """The slot that the trash bin takes from the labware; None where it has a place of its own."""
+        return self.trash if self.robot == "Flex" else None
+
+    @property
+    def pipettes(self) -> tuple[Pipette, ...]:
+        """The pipettes, left first."""
+        mounts = (("left", self.left), ("right", self.right))
+        return tuple(_pipette(mount, chosen) for mount, chosen in mounts if chosen is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipette:
+    """A mounted pipette with its tips."""
+
+    mount: str
+    name: str
+    n_channels: int
+    min_ul: float
+    max_ul: float
+    """What pipette and tip both take."""
+    tips: str
+    air_gap_ul: float
+
+    def delivers(self, volume_ul: float) -> bool:
+        """Whether it delivers a volume at once."""
+        return self.min_ul * (1 - 1e-9) <= volume_ul <= self.max_ul * (1 + 1e-9)
+
+
+def _pipette(mount: str, chosen: PipetteSettings) -> Pipette:
+    model: PipetteModel = PIPETTES[chosen.name]
+    tips = chosen.tips or model.tips
+    gap = model.air_gap_ul if chosen.air_gap_ul is None else chosen.air_gap_ul
+    return Pipette(
+        mount, chosen.name, model.n_channels, model.min_ul, min(model.max_ul, TIP_CAPACITY_UL[tips]), tips, gap
+    )
+
+
+def capabilities(robot: OpentronsSettings) -> Capabilities:
+    """The robot as the compiler sees it: it moves liquids, and reads nothing."""
+    singles = [pipette for pipette in robot.pipettes if pipette.n_channels == 1]
+    return Capabilities(
+        machine=robot.name,
+        is_simulated=False,
+        can_reconcile=False,
+        step_kinds=tuple(kind for kind in StepKind if kind.moves_liquid),
+        plate_formats=tuple(PLATES),
+        assays=("viability", "reporter", "imaging"),
+        min_volume_ul=min(pipette.min_ul for pipette in singles),
+        max_volume_ul=max(pipette.max_ul for pipette in robot.pipettes),
+        seconds_per_transfer=12.0,
+    )
+
+
+def load_robot(path: str | Path) -> OpentronsSettings:
+    """The configuration of a robot from a YAML file.
+
+    Raises:
+        ConfigError: the file is missing or malformed, or a value in it is refused; the message has its line.
+    """
+    document = read_yaml(path)
+    try:
+        return OpentronsSettings.model_validate(document.content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(describe_all(error, OpentronsSettings, document))) from None
