@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from pydantic import ValidationError
-from robots import FLEX, FLEX_MULTI, OT2, OT2_MULTI, WORKFLOW_SHA256, dose_step, seed_step
+from robots import FLEX, FLEX_MULTI, OT2, OT2_MULTI, STOCKS, WORKFLOW_SHA256, dose_step, seed_step
 
 from cellos_nb.domain.plate import well_names
 from cellos_nb.domain.step import StepKind
@@ -70,6 +70,21 @@ def test_a_well_that_holds_something_is_mixed_and_an_empty_one_is_not():
     assert [line.strip() for line in text.splitlines() if ".mix(" in line] == [
         'left_p20.mix(3, 20, plate["B1"].bottom(1))'
     ]
+
+
+def test_cells_are_stirred_before_they_settle_and_solutions_are_not():
+    moves = written(seed_step()).moves
+    assert [k for k, move in enumerate(moves) if move.stir_ul] == [0, 16, 32, 48, 64, 80]
+    assert [move.stir_ul for move in written(seed_step(), OT2_MULTI).moves] == [300.0] + [0.0] * 11
+    little = written(seed_step(wells=["A1"], filled_ul=560.0)).moves
+    assert [move.stir_ul for move in little] == [280.0]
+    assert not any(move.stir_ul for move in written(dose_step([("A1", "B1", 5.0)])).moves)
+
+
+def test_what_a_step_does_not_touch_takes_no_slot():
+    step = seed_step()
+    deck = written(replace(step, labware=(*step.labware, STOCKS))).deck
+    assert [placed.name for placed in deck.labware] == ["plate", "cells"]
 
 
 def test_a_full_tip_leaves_no_room_for_air():

@@ -59,7 +59,7 @@ class Deck:
 
     robot: OpentronsSettings
     labware: tuple[PlacedLabware, ...]
-    """The plate first."""
+    """What the step touches, the plate first; while dilutions are made, the plate stays in its incubator."""
     tip_racks: tuple[TipRack, ...]
     fills: tuple[Fill, ...]
     """What a person puts into the labware before the step begins."""
@@ -90,9 +90,13 @@ def choose_troughs(steps: Sequence[Step], robot: OpentronsSettings) -> frozenset
     return frozenset(
         move.source[0]
         for step in wet
-        for move in plan_moves(step, robot, candidates, {})
+        for move in plan_moves(step, robot, candidates, _filled(step))
         if move.pipette.n_channels == EIGHT
     )
+
+
+def _filled(step: Step) -> dict[Place, float]:
+    return {(fill.labware, fill.well): fill.volume_ul for fill in step.fills}
 
 
 def _drawn_from(step: Step) -> set[Place]:
@@ -110,7 +114,7 @@ def lay_out_deck(step: Step, robot: OpentronsSettings, troughs: frozenset[str], 
     taken = {*robot.closed_slots, *robot.temperature_modules, robot.used_trash}
     free = [slot for slot in SLOTS[robot.robot] if slot not in taken]
     modules = list(robot.temperature_modules)
-    used = {"plate", *(place[0] for move in moves for place in (move.source, *move.destinations))}
+    used = {place[0] for move in moves for place in (move.source, *move.destinations)}
     used |= {fill.labware for fill in step.fills}
     items = sorted((item for item in step.labware if item.name in used), key=lambda item: item.name != "plate")
     tips = [(pipette, math.ceil(n / TIPS_PER_RACK)) for pipette, n in count_tips(moves).items()]

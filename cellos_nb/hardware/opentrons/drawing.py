@@ -12,7 +12,7 @@ from cellos_nb.hardware.opentrons.deck import Deck, PlacedLabware, TipRack
 _WIDTH, _HEIGHT, _GAP, _TOP = 240, 150, 10, 54
 _LINE = 15
 _MAX_LINES = 5
-_MAX_LETTERS = 38
+_MAX_LETTERS = 36
 _COLUMNS = 3
 
 GRID: dict[RobotKind, tuple[str, ...]] = {

@@ -15,6 +15,8 @@ from cellos_nb.hardware.opentrons.settings import OpentronsSettings, Pipette
 from cellos_nb.units import format_volume
 
 MIX_REPETITIONS = 3
+STIR_EVERY = 16
+"""Draws from a suspension of cells between two stirs: cells settle within minutes."""
 EIGHT = 8
 _DIGITS = 6
 """Volumes are written to 1 pL, as the rehearsal logs them."""
@@ -38,6 +40,8 @@ class Move:
     """Whether the tip goes into the destination's liquid; otherwise it stays above the well."""
     mix_ul: float = 0.0
     """Mixed in the destination afterwards; 0 for not at all."""
+    stir_ul: float = 0.0
+    """Mixed in the source before, by each channel, because cells settle; 0 for not at all."""
 
     @property
     def air_gap_ul(self) -> float:
@@ -65,16 +69,24 @@ def plan_moves(
     volumes = dict(before_ul)
     moves: list[Move] = []
     held: tuple[Pipette, Place] | None = None
+    cells = {(fill.labware, fill.well) for fill in step.fills if fill.liquid.cells_per_ul > 0}
+    draws: Counter[Place] = Counter()
     for part in _parts(step, robot, troughs, eight=has_clean_tip):
+        pipette, source = part.pipette, part.source
+        is_fresh = part.is_first if not has_clean_tip else held != (pipette, source)
+        held = (pipette, source)
+        stir = 0.0
+        if source in cells and (is_fresh or draws[source] % STIR_EVERY == 0):
+            stir = _mixed_ul(pipette, volumes[source] / pipette.n_channels)
+        draws[source] += 1
+        volumes[source] = volumes.get(source, 0.0) - part.volume_ul * len(part.destinations)
         touches, mix = part.is_last and not has_clean_tip, 0.0
         for place in part.destinations:
             there = volumes.get(place, 0.0)
             volumes[place] = there + part.volume_ul
             if transfers.mix_after and part.is_last and there > 0:
-                mix = _mixed_ul(part.pipette, volumes[place])
-        is_fresh = part.is_first if not has_clean_tip else held != (part.pipette, part.source)
-        held = (part.pipette, part.source)
-        moves.append(Move(part.pipette, part.source, part.destinations, part.volume_ul, is_fresh, touches, mix))
+                mix = _mixed_ul(pipette, volumes[place])
+        moves.append(Move(pipette, source, part.destinations, part.volume_ul, is_fresh, touches, mix, stir))
     return tuple(moves)
 
 

@@ -89,10 +89,11 @@ def _pipettes(deck: Deck) -> Iterator[str]:
 
 
 def _liquids(deck: Deck) -> Iterator[str]:
-    yield ""
     kinds: dict[str, list[Fill]] = defaultdict(list)
     for fill in deck.fills:
         kinds[fill.liquid.name].append(fill)
+    if kinds:
+        yield ""
     for number, (name, fills) in enumerate(kinds.items(), start=1):
         liquid = f"liquid_{number}"
         said, colour = _text(name), _text(COLOURS[(number - 1) % len(COLOURS)])
@@ -128,6 +129,8 @@ def _transfer(deck: Deck, move: Move) -> Iterator[str]:
     destination = _well(deck.labware_named(first[0]), first[1])
     above = f"{destination}.top(-{CLEARANCE_MM:g})"
     within = f"{destination}.bottom({CLEARANCE_MM:g})"
+    if move.stir_ul:
+        yield f"{pipette}.mix({MIX_REPETITIONS}, {_number(move.stir_ul)}, {source}.bottom({CLEARANCE_MM:g}))"
     yield f"{pipette}.aspirate({_number(move.volume_ul)}, {source}.bottom({CLEARANCE_MM:g}))"
     if gap:
         yield f"{pipette}.air_gap({_number(gap)})"
