@@ -14,7 +14,7 @@ from robots import FLEX, FLEX_MULTI, OT2, OT2_MULTI, STOCKS, WORKFLOW_SHA256, do
 from cellos_nb.domain.plate import well_names
 from cellos_nb.domain.step import StepKind
 from cellos_nb.errors import ConfigError, MachineRefusedError
-from cellos_nb.hardware.opentrons.deck import choose_troughs
+from cellos_nb.hardware.opentrons.deck import choose_reservoirs
 from cellos_nb.hardware.opentrons.drawing import GRID, draw_deck
 from cellos_nb.hardware.opentrons.proof import write_steps
 from cellos_nb.hardware.opentrons.settings import OpentronsSettings, capabilities, load_robot
@@ -124,11 +124,11 @@ def test_names_of_labware_stay_different_names_of_python():
     assert all(name.isidentifier() for name in variables)
 
 
-def test_a_trough_stands_in_for_tubes_only_where_eight_channels_use_it():
-    assert choose_troughs([seed_step()], OT2_MULTI) == {"cells"}
-    assert choose_troughs([seed_step()], OT2) == frozenset()
-    assert choose_troughs([seed_step(wells=["A1", "B1"])], OT2_MULTI) == frozenset()
-    assert choose_troughs([seed_step(filled_ul=30_000.0)], OT2_MULTI) == frozenset()
+def test_a_reservoir_stands_in_for_tubes_only_where_eight_channels_use_it():
+    assert choose_reservoirs([seed_step()], OT2_MULTI) == {"cells"}
+    assert choose_reservoirs([seed_step()], OT2) == frozenset()
+    assert choose_reservoirs([seed_step(wells=["A1", "B1"])], OT2_MULTI) == frozenset()
+    assert choose_reservoirs([seed_step(filled_ul=30_000.0)], OT2_MULTI) == frozenset()
     deck = written(seed_step(source_well="B1"), OT2_MULTI).deck
     assert deck.labware_named("cells").well("B1") == "A4"
 

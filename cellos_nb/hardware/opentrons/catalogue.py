@@ -60,7 +60,7 @@ TIPS_PER_RACK = 96
 
 @dataclass(frozen=True, slots=True)
 class LabwareModel:
-    """A plate, rack or trough of the vendor's library."""
+    """A plate, rack or reservoir of the vendor's library."""
 
     load_name: str
     n_wells: int
@@ -89,7 +89,7 @@ SOURCES: tuple[LabwareModel, ...] = (
 )
 """What liquids stand in; the first with as many wells, each large enough, is taken."""
 
-TROUGH = LabwareModel("usascientific_12_reservoir_22ml", 12, 22_000.0)
+RESERVOIR = LabwareModel("usascientific_12_reservoir_22ml", 12, 22_000.0)
 """Stands in for a rack of tubes where eight channels at once are worth it: all eight reach into one of its wells."""
 
 CHILLED_RACK = LabwareModel("opentrons_24_aluminumblock_nest_1.5ml_snapcap", 24, 1_500.0)

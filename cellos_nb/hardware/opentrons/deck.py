@@ -12,17 +12,17 @@ from cellos_nb.errors import ProtocolRefusedError
 from cellos_nb.hardware.opentrons.catalogue import (
     CHILLED_RACK,
     PLATES,
+    RESERVOIR,
     SLOTS,
     SOURCES,
     TIPS_PER_RACK,
-    TROUGH,
     LabwareModel,
 )
 from cellos_nb.hardware.opentrons.moves import EIGHT, Move, Place, count_tips, plan_moves
 from cellos_nb.hardware.opentrons.settings import OpentronsSettings, Pipette
 
 _TUBES = 6
-"""Positions of the tube racks that a trough can stand in for."""
+"""Positions of the tube racks that a reservoir can stand in for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class PlacedLabware:
     slot: str
     chilled_c: float | None = None
     """Temperature of the module under it; None when it stands on the deck."""
-    is_trough: bool = False
+    is_reservoir: bool = False
 
     def well(self, name: str) -> str:
-        """The physical well for a well of the workflow: the tubes of a rack become the wells of a trough in order."""
-        return f"A{well_names(_TUBES).index(name) + 1}" if self.is_trough else name
+        """The physical well for a well of the workflow: tubes become the wells of a reservoir in order."""
+        return f"A{well_names(_TUBES).index(name) + 1}" if self.is_reservoir else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,15 @@ class Deck:
         raise KeyError(name)
 
 
-def choose_troughs(steps: Sequence[Step], robot: OpentronsSettings) -> frozenset[str]:
-    """Tube racks in whose place a trough lets eight channels work at once, in all steps of a workflow alike."""
+def choose_reservoirs(steps: Sequence[Step], robot: OpentronsSettings) -> frozenset[str]:
+    """Tube racks in whose place a reservoir lets eight channels work at once, in all steps of a workflow alike."""
     if not any(pipette.n_channels == EIGHT for pipette in robot.pipettes):
         return frozenset()
     wet = [step for step in steps if step.transfers is not None]
     racks = {item.name for step in wet for item in step.labware if item.n_wells == _TUBES and item.name != "plate"}
     racks -= {*robot.labware, *robot.chilled}
     racks -= {name for step in wet if step.transfers for name in step.transfers.destination_labware}
-    racks -= {fill.labware for step in wet for fill in step.fills if fill.volume_ul > TROUGH.capacity_ul}
+    racks -= {fill.labware for step in wet for fill in step.fills if fill.volume_ul > RESERVOIR.capacity_ul}
     racks -= {name for step in wet for name, well in _drawn_from(step) if well not in well_names(_TUBES)}
     candidates = frozenset(racks)
     return frozenset(
@@ -105,7 +105,7 @@ def _drawn_from(step: Step) -> set[Place]:
     return set(zip(step.transfers.source_labware, step.transfers.source_well, strict=True))
 
 
-def lay_out_deck(step: Step, robot: OpentronsSettings, troughs: frozenset[str], moves: Sequence[Move]) -> Deck:
+def lay_out_deck(step: Step, robot: OpentronsSettings, reservoirs: frozenset[str], moves: Sequence[Move]) -> Deck:
     """A slot for everything that a step needs.
 
     Raises:
@@ -127,7 +127,7 @@ def lay_out_deck(step: Step, robot: OpentronsSettings, troughs: frozenset[str], 
             "(lower batch_size or replicates), or clear closed_slots."
         )
     slots = _Slots(free, modules)
-    labware = tuple(_place(item, step, robot, slots, is_trough=item.name in troughs) for item in items)
+    labware = tuple(_place(item, step, robot, slots, is_reservoir=item.name in reservoirs) for item in items)
     numbered = [(pipette, number) for pipette, n in tips for number in range(1, n + 1)]
     tip_racks = tuple(TipRack(pipette, number, free.pop(0)) for pipette, number in numbered)
     return Deck(robot, labware, tip_racks, step.fills)
@@ -142,7 +142,7 @@ class _Slots:
     """Slots of temperature modules."""
 
 
-def _place(item: Labware, step: Step, robot: OpentronsSettings, slots: _Slots, *, is_trough: bool) -> PlacedLabware:
+def _place(item: Labware, step: Step, robot: OpentronsSettings, slots: _Slots, *, is_reservoir: bool) -> PlacedLabware:
     chilled_c = robot.chilled.get(item.name)
     if chilled_c is not None:
         if not slots.modules:
@@ -153,8 +153,8 @@ def _place(item: Labware, step: Step, robot: OpentronsSettings, slots: _Slots, *
             )
         load_name = robot.labware.get(item.name) or _chilled_rack(item, step).load_name
         return PlacedLabware(item.name, item.barcode, load_name, slots.modules.pop(0), chilled_c)
-    load_name = robot.labware.get(item.name) or (TROUGH if is_trough else _model(item, step)).load_name
-    return PlacedLabware(item.name, item.barcode, load_name, slots.free.pop(0), None, is_trough)
+    load_name = robot.labware.get(item.name) or (RESERVOIR if is_reservoir else _model(item, step)).load_name
+    return PlacedLabware(item.name, item.barcode, load_name, slots.free.pop(0), None, is_reservoir)
 
 
 def _chilled_rack(item: Labware, step: Step) -> LabwareModel:

@@ -51,14 +51,14 @@ class Move:
 
 
 def plan_moves(
-    step: Step, robot: OpentronsSettings, troughs: frozenset[str], before_ul: Mapping[Place, float]
+    step: Step, robot: OpentronsSettings, reservoirs: frozenset[str], before_ul: Mapping[Place, float]
 ) -> tuple[Move, ...]:
     """The moves that carry out a step's transfers.
 
     Args:
         step: one that moves liquid.
         robot: gives the pipettes.
-        troughs: labware whose wells all channels reach into at once.
+        reservoirs: labware whose wells all channels reach into at once.
         before_ul: what stands in the wells when the step begins, for how much to mix.
 
     Raises:
@@ -71,7 +71,7 @@ def plan_moves(
     held: tuple[Pipette, Place] | None = None
     cells = {(fill.labware, fill.well) for fill in step.fills if fill.liquid.cells_per_ul > 0}
     draws: Counter[Place] = Counter()
-    for part in _parts(step, robot, troughs, eight=has_clean_tip):
+    for part in _parts(step, robot, reservoirs, eight=has_clean_tip):
         pipette, source = part.pipette, part.source
         is_fresh = part.is_first if not has_clean_tip else held != (pipette, source)
         held = (pipette, source)
@@ -112,14 +112,14 @@ class _Part:
     """All parts but the last are dispensed from above, so that the tip may go back into the source."""
 
 
-def _parts(step: Step, robot: OpentronsSettings, troughs: frozenset[str], *, eight: bool) -> Iterator[_Part]:
+def _parts(step: Step, robot: OpentronsSettings, reservoirs: frozenset[str], *, eight: bool) -> Iterator[_Part]:
     """Transfers with their pipettes; those of one source and volume that fill columns are taken eight at a time.
 
     Only neighbours in the list with the same source are reordered: their draws commute, and so do their dispenses.
     """
     for (source, volume), run in groupby(step.transfers or (), key=_source_and_volume):
         rest = list(run)
-        multi = _multi_for(volume, robot) if eight and source[0] in troughs else None
+        multi = _multi_for(volume, robot) if eight and source[0] in reservoirs else None
         if multi is not None:
             columns, rest = _columns(rest, step)
             for wells in columns:

@@ -13,7 +13,7 @@ from cellos_nb.domain.step import Step
 from cellos_nb.errors import OutputError, ProtocolRefusedError
 from cellos_nb.hardware.contents import Contents
 from cellos_nb.hardware.opentrons.canonical import canonical_analysis
-from cellos_nb.hardware.opentrons.deck import Deck, choose_troughs, lay_out_deck
+from cellos_nb.hardware.opentrons.deck import Deck, choose_reservoirs, lay_out_deck
 from cellos_nb.hardware.opentrons.drawing import draw_deck
 from cellos_nb.hardware.opentrons.duration import estimate_duration_s
 from cellos_nb.hardware.opentrons.moves import Move, Place, plan_moves
@@ -94,11 +94,11 @@ def write_steps(steps: Sequence[Step], workflow_sha256: str, robot: OpentronsSet
     for step in wet:
         before.append(_volumes(step, known))
         known |= simulate(step, known, limits)  # empty stock, overfull wells and small volumes are refused here
-    troughs = choose_troughs(wet, robot)
+    reservoirs = choose_reservoirs(wet, robot)
     written = []
     for step, volumes in zip(wet, before, strict=True):
-        moves = plan_moves(step, robot, troughs, volumes)
-        deck = lay_out_deck(step, robot, troughs, moves)
+        moves = plan_moves(step, robot, reservoirs, volumes)
+        deck = lay_out_deck(step, robot, reservoirs, moves)
         written.append(WrittenStep(step, deck, moves, write_protocol(step, workflow_sha256, deck, moves)))
     return tuple(written)
 
