@@ -77,6 +77,9 @@ def prove(store: Store, workflow: Workflow, machine: Capabilities, also: Mapping
     }
     kept = ArtifactStore.beside(store)
     contents = {name: text.encode() for name, text in files.items()} | dict(also or {})
+    if len(contents) < len(files) + len(also or {}):
+        twice = ", ".join(sorted({*files} & {*(also or {})}))
+        raise ArtifactError(f"{workflow.plate_id}: a proof has its own {twice}; give the device's file another name.")
     artifacts = tuple(kept.write(name, content) for name, content in contents.items())
     content = {
         "form": FORM,

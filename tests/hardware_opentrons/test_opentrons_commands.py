@@ -9,8 +9,10 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
 from robots import OT2, compiled
 
+from cellos_nb.errors import ArtifactError
 from cellos_nb.execution.artifacts import ArtifactStore
 from cellos_nb.execution.proof import prove, read_proof
 from cellos_nb.hardware.opentrons.proof import prove_steps
@@ -40,6 +42,8 @@ def test_the_files_are_kept_beside_the_other_artifacts_of_a_proof(worker, tmp_pa
         proof = read_proof(store, prove(store, workflow, machine, robot_files).manifest.sha256)
         kept = ArtifactStore.beside(store)
         found = {artifact.name: kept.read(artifact.sha256, artifact.name) for artifact in proof.artifacts}
+        with pytest.raises(ArtifactError, match=r"a proof has its own estimate\.json; give the device's file another"):
+            prove(store, workflow, machine, {"estimate.json": b""})
     assert robot_files.items() < found.items()
     assert "protocol.txt" in found
 

@@ -81,6 +81,25 @@ def test_a_job_that_never_ends_is_stopped(opentrons):
         assert own.pid is None
 
 
+def test_an_interrupted_job_leaves_no_answer_for_the_next_one(opentrons):
+    class InterruptedByHandError(Exception):
+        pass
+
+    def interrupt(*_):
+        raise InterruptedByHandError
+
+    with OpentronsWorker(opentrons, timeout_s=60.0) as own:
+        own.analyse("good.py", GOOD)
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        try:
+            with pytest.raises(InterruptedByHandError):
+                own.analyse("endless.py", ENDLESS)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert kinds(own.analyse("good.py", GOOD))[-1] == "dropTipInPlace"
+
+
 def test_an_interpreter_without_the_package_is_named(tmp_path):
     with (
         OpentronsWorker(Environment("9.0.0", tmp_path / "bin" / "python", "")) as own,

@@ -123,6 +123,9 @@ class OpentronsWorker:
             said = self._hear(process, f"over {name}")
         except (BrokenPipeError, ConnectionResetError):
             said = None
+        except BaseException:
+            self._end()  # whoever was interrupted leaves an answer on its way that is not for the next job
+            raise
         if said is None:
             self._end()
         return said
