@@ -16,6 +16,8 @@ import time
 from collections import Counter
 from dataclasses import replace
 
+from tqdm import tqdm
+
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.settings import AssaySettings, CompoundStock, ControlSettings, PlatePlan, PositiveControl
 from cellos_nb.domain.step import StepKind
@@ -80,7 +82,7 @@ def random_workflow(robot: OpentronsSettings, chance: random.Random) -> Workflow
 def prove_random(n: int, chance: random.Random, worker: OpentronsWorker) -> None:
     refused: Counter[str] = Counter()
     seconds, commands, files = [], 0, 0
-    done = 0
+    done, progress = 0, tqdm(total=n, unit="workflow", mininterval=5.0)
     while done < n:
         robot = ROBOTS[done % len(ROBOTS)]
         try:
@@ -99,6 +101,8 @@ def prove_random(n: int, chance: random.Random, worker: OpentronsWorker) -> None
         commands += sum(step.n_commands for step in proof.steps)
         files += len(proof.steps)
         done += 1
+        progress.update()
+    progress.close()
     print(f"{n} random workflows, {files} protocols, {commands:,} commands: all accepted, every well as compiled")
     print(f"  {statistics.median(seconds):.2f} s a workflow to prove (longest {max(seconds):.2f} s)")
     for what, times in sorted(refused.items()):
