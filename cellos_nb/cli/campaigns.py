@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
 from cellos_nb.cli.options import AsJson, CampaignId, ConfigFile, Database, Submit
 from cellos_nb.cli.tables import print_facts, print_json, print_table
 from cellos_nb.errors import CampaignFailedError
 
+WATCH_S = 1.0
+"""How often a watched campaign is looked at; its process cannot wake this one."""
+_OVER = {"finished", "failed", "cancelled"}
+
 if TYPE_CHECKING:
+    from cellos_nb.campaign import Campaign
+    from cellos_nb.cli.dispatch import Dispatch
     from cellos_nb.domain.summary import CampaignSummary
+    from cellos_nb.lab import Lab
 
 
 def plan(config: ConfigFile, as_json: AsJson = False) -> None:
@@ -75,10 +84,12 @@ def resume(campaign: CampaignId, db: Database = None, submit: Submit = False, as
 def status(
     campaign: Annotated[str | None, typer.Argument(help="The campaign; the newest when left out.")] = None,
     db: Database = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again whenever it changes, until the campaign has ended.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show where a campaign stands, and who executes the work of this database."""
-    from cellos_nb.cli.dispatch import who_works
     from cellos_nb.errors import CampaignError
     from cellos_nb.lab import Lab
 
@@ -87,7 +98,26 @@ def status(
         if campaign is None and not campaigns:
             raise CampaignError("There is no campaign yet. Start one with `cellos run CAMPAIGN.yaml` or `cellos demo`.")
         chosen = lab.campaign(campaign) if campaign is not None else campaigns[-1]
-        summary, work = chosen.summary(), who_works(lab.store)
+        shown = None
+        while True:
+            now = _standing(lab, chosen)
+            if now != shown:
+                if watch and not as_json:
+                    click.clear()
+                _print_standing(*now, as_json=as_json)
+            shown = now
+            if not watch or now[0].status in _OVER:
+                return
+            threading.Event().wait(WATCH_S)
+
+
+def _standing(lab: Lab, campaign: Campaign) -> tuple[CampaignSummary, Dispatch]:
+    from cellos_nb.cli.dispatch import who_works
+
+    return campaign.summary(), who_works(lab.store)
+
+
+def _print_standing(summary: CampaignSummary, work: Dispatch, *, as_json: bool) -> None:
     if as_json:
         print_json({**_facts(summary), **work.as_dict()})
         return

@@ -7,6 +7,7 @@ from typing import Any
 
 from cellos_nb.execution.control import Flag, flags_of
 from cellos_nb.execution.lease import Holder, holder_of
+from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.ticks import Tick, ticks
 from cellos_nb.store.store import Store
 
@@ -20,6 +21,8 @@ class Dispatch:
     """Whether the daemon moves real machines; otherwise it writes proofs."""
     flags: tuple[Flag, ...]
     last_tick: Tick | None
+    n_for_people: int = 0
+    """Plates that are in doubt or wait for an approval, and work that was given up."""
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """One fact a row, for people."""
@@ -29,6 +32,8 @@ class Dispatch:
         rows += [
             (flag.name, f"by {flag.set_by}, {flag.set_at:%Y-%m-%d %H:%M:%S} UTC{_because(flag)}") for flag in self.flags
         ]
+        if self.n_for_people:
+            rows.append(("waits for people", f"{self.n_for_people}; see `cellos queue`"))
         tick = self.last_tick
         if tick is not None:
             counts = f"{tick.attempted} attempted, {tick.failed} failed"
@@ -41,6 +46,7 @@ class Dispatch:
             "holder": asdict(self.holder) if self.holder else None,
             "mode": "REAL" if self.is_real else "PROOF",
             "flags": [asdict(flag) for flag in self.flags],
+            "waits_for_people": self.n_for_people,
             "last_tick": asdict(self.last_tick) if self.last_tick else None,
         }
 
@@ -49,7 +55,10 @@ def who_works(store: Store) -> Dispatch:
     """The state of a database's execution now."""
     last = ticks(store, last=1)
     flags = flags_of(store)
-    return Dispatch(holder_of(store), flags.is_real, tuple(flags.read().values()), last[0] if last else None)
+    counts = JobQueue(store).stats()
+    n_for_people = counts["in_doubt"] + counts["paused"] + counts["dead_letter"]
+    set_flags = tuple(flags.read().values())
+    return Dispatch(holder_of(store), flags.is_real, set_flags, last[0] if last else None, n_for_people)
 
 
 def _by(holder: Holder) -> str:

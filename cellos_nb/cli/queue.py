@@ -18,17 +18,24 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look a
 
 def list_queue(
     db: Database = None,
+    cancel: Annotated[
+        int | None, typer.Option("--cancel", metavar="JOB", help="Cancel this job first.", show_default=False)
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what succeeded or was cancelled.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what waits, runs or needs a person, and who executes it."""
     from cellos_nb.cli.dispatch import who_works
+    from cellos_nb.execution.process import person
     from cellos_nb.execution.queue import JobQueue, JobStatus
     from cellos_nb.lab import Lab
 
     over = () if everything else (JobStatus.SUCCEEDED, JobStatus.CANCELLED)
     with Lab.open(db, must_exist=True) as lab:
         work, queue = who_works(lab.store), JobQueue(lab.store)
+        if cancel is not None:
+            after = queue.cancel(cancel, f"cancelled by {person()}")
+            typer.echo(f"Job {cancel} is {after}.", err=True)
         jobs = [_row(job) for status in JobStatus if status not in over for job in queue.jobs(status)]
         counts = queue.stats()
     jobs.sort(key=lambda row: (-row["priority"], row["job"]))

@@ -64,7 +64,7 @@ class Lease:
         self._unused_since = 0.0
         self.is_new = True
         """Whether what an earlier holder left behind is still to be put back."""
-        store.on_close(self.release)
+        store.on_close(self._release_if_possible)
 
     @property
     def fencing(self) -> int:
@@ -133,6 +133,13 @@ class Lease:
         """Gives the lease back, for others to take at once; does nothing when it is not held."""
         with self._state:
             self._give_back()
+
+    def _release_if_possible(self) -> None:
+        """Gives the lease back as the store is closed; where nothing can be written, it ends with its time."""
+        try:
+            self.release()
+        except StoreError as error:
+            log.warning("the lease was not given back: %s", error)
 
     def _enter(self, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s

@@ -66,9 +66,11 @@ class Store:
 
     def close(self) -> None:
         """Closes the database; may be called twice."""
-        while self._on_close:
-            self._on_close.pop()()
-        self._database.close()
+        try:
+            while self._on_close:
+                self._on_close.pop()()
+        finally:
+            self._database.close()
 
     def on_close(self, call: Callable[[], None]) -> None:
         """Has something done before the database is closed, while it can still be written."""

@@ -140,6 +140,7 @@ def test_a_device_that_hangs_holds_up_those_that_need_it_and_no_other(store, tmp
     machine = SlowMachine(tmp_path / "ledger", time_limit_s=0.2, remembers=False)
     executor, ids = submit(store, machine, 2)
     other = SlowMachine(tmp_path / "other")
+    other._capabilities = replace(other.describe(), machine="other")
     machine.close("demo/p1 3-dose")
     machine.answers["3-dose"] = Outcome(OutcomeState.UNKNOWN, detail="no answer")
     ended = executor.run(ids)
@@ -149,7 +150,7 @@ def test_a_device_that_hangs_holds_up_those_that_need_it_and_no_other(store, tmp
     assert waiting.status is JobStatus.QUEUED
     assert "which demo/p1 holds" in waiting.last_error
     # Another machine goes on meanwhile, and this one when its call has come back.
-    elsewhere = WorkflowExecutor(store, other, name="other")
+    elsewhere = WorkflowExecutor(store, other)
     assert elsewhere.run([elsewhere.submit(plate("demo/q1"))]).popitem()[1].status is JobStatus.SUCCEEDED
     machine.gates["demo/p1 3-dose"].set()
     while devices_of(store).in_use():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from ledger_machine import LedgerMachine
 from plates import plate
 from sqlalchemy import select, update
 
-from cellos_nb.errors import LeaseError
+from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.lease import Lease, lease_of
 from cellos_nb.execution.process import ProcessIdentity, this_process
@@ -158,3 +159,15 @@ def test_a_process_is_dead_only_when_that_is_certain(change, is_dead):
     me = this_process()
     values = {"host": me.host, "pid": me.pid, "process": me.process} | change
     assert ProcessIdentity(**values).is_provably_dead() is is_dead
+
+
+def test_a_store_is_closed_also_when_its_lease_cannot_be_given_back(tmp_path):
+    other = sqlite3.connect(tmp_path / "lab.db", isolation_level=None)
+    store = Store.open(tmp_path / "lab.db", busy_timeout_s=0.05)
+    with lease_of(store).held():
+        pass
+    other.execute("BEGIN IMMEDIATE")
+    store.close()
+    with pytest.raises(StoreError, match="was closed"), store.write():
+        pass
+    other.close()
