@@ -15,6 +15,7 @@ from cellos_nb.cli.options import Database
 
 if TYPE_CHECKING:
     from cellos_nb.execution.daemon import Daemon
+    from cellos_nb.store.store import Store
 
 
 def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
@@ -31,6 +32,12 @@ def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
     tick_seconds: Annotated[
         float, typer.Option("--tick-seconds", min=0.1, help="After so long a tick begins nothing more.")
     ] = 20.0,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port", min=0, max=65535, help="Serve /metrics for Prometheus on 127.0.0.1.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Execute queued campaigns and plates until stopped; a second daemon stands by.
 
@@ -45,9 +52,21 @@ def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
         flags_of(lab.store).set_mode(is_real=bool(real))
         worker = Daemon(lab.store, lab, max_runs=max_runs, tick_s=tick_seconds)
         # In a thread of its own, so that a signal never finds the worker inside what its handler needs.
-        with _stopped_by_signals(worker):
+        with _stopped_by_signals(worker), _metrics(lab.store, metrics_port):
             reason = thread.submit(worker.run, max_ticks=max_ticks, once=once).result()
     typer.echo(f"ended: {reason}")
+
+
+@contextmanager
+def _metrics(store: Store, port: int | None) -> Iterator[None]:
+    if port is None:
+        yield
+        return
+    from cellos_nb.execution.metrics_server import serving_metrics
+
+    with serving_metrics(store, port) as served:
+        typer.echo(f"metrics: http://127.0.0.1:{served}/metrics", err=True)
+        yield
 
 
 @contextmanager
