@@ -116,7 +116,6 @@ class Lease:
                 "Another dispatcher took over this database; this one stops. What it had recorded is kept. "
                 "See who holds it with `cellos status`."
             )
-        self._heard = time.monotonic()
 
     def confirm(self) -> None:
         """Makes sure of the lease before a device is called; asks the database only when it was not heard of lately.
@@ -128,6 +127,7 @@ class Lease:
             with self._open_store().write() as tx:
                 self.check(tx)
                 tx.execute(_mine(self.fencing), {"expires_at": self._end(tx)})
+            self._heard = time.monotonic()
 
     def release(self) -> None:
         """Gives the lease back, for others to take at once; does nothing when it is not held."""
@@ -178,7 +178,9 @@ class Lease:
         if row is not None and row.owner is not None:
             log.warning("took over the lease of process %s on %s", row.pid, row.host)
         self._fencing, self._heard, self.is_new = fencing, time.monotonic(), True
-        beat = threading.Thread(target=_beat, args=(weakref.ref(self), fencing), name="cellos-lease", daemon=True)
+        beat = threading.Thread(
+            target=_beat, args=(weakref.ref(self), fencing, self._beat_s), name="cellos-lease", daemon=True
+        )
         beat.start()
         return None
 
@@ -206,6 +208,10 @@ class Lease:
                 done = tx.execute(_mine(fencing), {"expires_at": self._end(tx)})
             if done.rowcount == 1:
                 self._heard = time.monotonic()
+        return self._beat_s
+
+    @property
+    def _beat_s(self) -> float:
         return min(self._linger_s, self._ttl_s / 3)
 
     def _end(self, tx: Connection) -> datetime:
@@ -265,9 +271,9 @@ def is_at_work(store: Store) -> bool:
     return is_dispatched(store)
 
 
-def _beat(held: weakref.ref[Lease], fencing: int) -> None:
+def _beat(held: weakref.ref[Lease], fencing: int, wait_s: float) -> None:
     """Renews a lease until it is given back, lost, or its store is gone; never keeps the store alive."""
-    pause, wait_s = threading.Event(), LINGER_S
+    pause = threading.Event()
     while wait_s > 0 and not pause.wait(wait_s):
         one = held()
         if one is None:
