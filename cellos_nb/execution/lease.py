@@ -123,11 +123,12 @@ class Lease:
         Raises:
             LeaseError: the lease was taken over.
         """
-        if time.monotonic() - self._heard > self._ttl_s / 2:
+        asked_at = time.monotonic()
+        if asked_at - self._heard > self._ttl_s / 2:
             with self._open_store().write() as tx:
                 self.check(tx)
                 tx.execute(_mine(self.fencing), {"expires_at": self._end(tx)})
-            self._heard = time.monotonic()
+            self._heard = asked_at
 
     def release(self) -> None:
         """Gives the lease back, for others to take at once; does nothing when it is not held."""
@@ -157,7 +158,7 @@ class Lease:
 
     def _acquire(self) -> Row[Any] | None:
         """Takes the lease when it is free; otherwise returns who holds it."""
-        me, store = this_process(), self._open_store()
+        me, store, asked_at = this_process(), self._open_store(), time.monotonic()
         with store.write(durable=True) as tx:
             now = store.now(tx)
             row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
@@ -177,7 +178,7 @@ class Lease:
             tx.execute(insert(lease) if row is None else update(lease).where(lease.c.lease_id == 1), values)
         if row is not None and row.owner is not None:
             log.warning("took over the lease of process %s on %s", row.pid, row.host)
-        self._fencing, self._heard, self.is_new = fencing, time.monotonic(), True
+        self._fencing, self._heard, self.is_new = fencing, asked_at, True
         beat = threading.Thread(
             target=_beat, args=(weakref.ref(self), fencing, self._beat_s), name="cellos-lease", daemon=True
         )
@@ -203,11 +204,13 @@ class Lease:
             if self._users == 0 and unused_s >= self._linger_s:
                 self._give_back()
                 return 0.0
-        if time.monotonic() - self._heard > self._ttl_s / 3:
+        asked_at = time.monotonic()
+        if asked_at - self._heard > self._ttl_s / 3:
             with store.write() as tx:
                 done = tx.execute(_mine(fencing), {"expires_at": self._end(tx)})
             if done.rowcount == 1:
-                self._heard = time.monotonic()
+                # Not when the answer came: the process may have been stopped in between, for longer than the lease.
+                self._heard = asked_at
         return self._beat_s
 
     @property
