@@ -13,7 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "execution"))
 
+from crash_faults import can_mount, clock_set_back, full_disk, locked
 from crash_rig import as_table, children, killed_at_every_point, killed_at_random
+from crash_stops import stopped_at_points
 
 
 def main() -> int:
@@ -27,8 +29,15 @@ def main() -> int:
         points = [killed_at_every_point(here / f"{name}-points", name, one) for name in ("shipped", "strict", "real")]
         print("SIGKILL at every commit and after every device call, campaigns of 1 plate\n" + as_table(points) + "\n")
         deaths = [killed_at_random(here / name, name, asked.kills, one, seed=asked.seed) for name in machines]
-        print("SIGKILL at random times, campaigns of 3 plates\n" + as_table(deaths))
-    return 0 if all(row.is_clean for row in (*points, *deaths)) else 1
+        print("SIGKILL at random times, campaigns of 3 plates\n" + as_table(deaths) + "\n")
+        stops = [stopped_at_points(here / f"{name}-stops", name, one) for name in machines]
+        print("SIGSTOP for longer than the lease, then SIGCONT, at every point\n" + as_table(stops))
+        faults = [locked(here / f"{name}-locked", name, one) for name in ("strict", "real", "interleaved")]
+        faults += [clock_set_back(here / f"{name}-clock", name, one) for name in ("shipped", "strict")]
+        if can_mount():
+            faults.append(full_disk(here / "strict-disk", "strict", one, tuple(range(100, 600, 25))))
+        print("\nFaults of the surroundings, campaigns of 1 plate\n" + as_table(faults))
+    return 0 if all(row.is_clean for row in (*points, *deaths, *stops, *faults)) else 1
 
 
 if __name__ == "__main__":

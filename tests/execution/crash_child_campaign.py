@@ -1,7 +1,8 @@
 """A campaign in a process of its own, with what a crash suite needs: a person, a witness, faults of disk and clock.
 
 Everything that is counted lies outside the store: what the machine did, which calls it was sent by which process, and
-what the person was asked. `python crash_child_campaign.py` serves orders, one JSON object a line; see `crash_rig`.
+what the person was asked. `python crash_child_campaign.py` serves orders, one JSON object a line, or follows the one
+that it was given; see `crash_rig`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from slow_machine import SlowMachine
 from sqlalchemy.engine.default import DefaultDialect
 
 from cellos_nb import units
-from cellos_nb.errors import ApprovalError, InDoubtError, LeaseError, StoreError
+from cellos_nb.errors import ApprovalError, InDoubtError, LeaseError, MachineError, StoreError
 from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import lease as lease_module
 from cellos_nb.execution import plate_run
@@ -40,7 +41,7 @@ from cellos_nb.execution.runs import load_workflow, run_records
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
 
-DONE, LOST_LEASE, STORE_FAULT = 0, 3, 4
+DONE, LOST_LEASE, STORE_FAULT, MACHINE_HELD = 0, 3, 4, 5
 """How a process ends that was not killed."""
 MOVING_S = 0.003
 """What a device that is not simulated takes before its effect and again after it, for deaths to fall into."""
@@ -87,23 +88,26 @@ def machine_of(folder: Path, name: str) -> LedgerMachine | ShippedMachine:
 
 def live(order: Order) -> int:
     """One life: begins or continues the campaign, with a person at hand. Returns how it ended."""
-    killer, machine = Killer(order.at_point, order.signal), machine_of(order.path, order.machine)
+    try:
+        machine = machine_of(order.path, order.machine)
+    except MachineError as error:
+        return _ended(order.path, MACHINE_HELD, error)
     _impatient()
-    with ExitStack() as stack:
-        stack.callback(machine.stop)
-        stack.enter_context(_watched(machine, killer, order.path))
-        stack.enter_context(_wrong_clock(order.clock_s))
-        try:
-            store = stack.enter_context(
-                Store.open(order.database or order.path / "lab.db", busy_timeout_s=order.busy_timeout_s)
-            )
+    killer = Killer(order.at_point, order.signal)
+    try:
+        with ExitStack() as stack:
+            stack.callback(machine.stop)
+            stack.enter_context(_watched(machine, killer, order.path))
+            stack.enter_context(_wrong_clock(order.clock_s))
+            where = order.database or order.path / "lab.db"
+            store = stack.enter_context(Store.open(where, busy_timeout_s=order.busy_timeout_s))
             if order.ttl_s is not None:
                 lease_module._LEASES[store] = Lease(store, ttl_s=order.ttl_s, linger_s=order.ttl_s / 5)
             _campaign(store, machine, order)
-        except LeaseError as error:
-            return _ended(order.path, LOST_LEASE, error)
-        except StoreError as error:
-            return _ended(order.path, STORE_FAULT, error)
+    except LeaseError as error:
+        return _ended(order.path, LOST_LEASE, error)
+    except StoreError as error:
+        return _ended(order.path, STORE_FAULT, error)
     (order.path / "points").write_text(str(killer.passed))
     return DONE
 
@@ -276,4 +280,6 @@ def as_line(order: Order) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(live(Order(**json.loads(sys.argv[1]))))
     serve()
