@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "execution"))
 
+from crash_daemons import two_daemons
 from crash_faults import can_mount, clock_set_back, full_disk, locked
 from crash_rig import as_table, children, killed_at_every_point, killed_at_random
 from crash_stops import stopped_at_points
@@ -21,6 +22,7 @@ from crash_stops import stopped_at_points
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200, help="deaths at random times, on each machine")
+    parser.add_argument("--seconds", type=float, default=30.0, help="how long the daemons are watched and killed")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, children() as one:
@@ -37,7 +39,10 @@ def main() -> int:
         if can_mount():
             faults.append(full_disk(here / "strict-disk", "strict", one, tuple(range(100, 600, 25))))
         print("\nFaults of the surroundings, campaigns of 1 plate\n" + as_table(faults))
-    return 0 if all(row.is_clean for row in (*points, *deaths, *stops, *faults)) else 1
+        watch = two_daemons(here / "daemons", asked.seconds, iterations=30, n_submissions=1000, seed=asked.seed)
+        print("\nTwo daemons, the holder killed at random, 8 processes submitting each of 1,000 keys twice")
+        print(as_table([watch]))
+    return 0 if all(row.is_clean for row in (*points, *deaths, *stops, *faults, watch)) else 1
 
 
 if __name__ == "__main__":

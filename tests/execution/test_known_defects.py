@@ -12,17 +12,20 @@ from slow_machine import SlowMachine
 from sqlalchemy import update
 from sqlalchemy.engine.default import DefaultDialect
 
+from cellos_nb import Lab
 from cellos_nb.domain.machine import Outcome, OutcomeState
 from cellos_nb.errors import LeaseError, MachineRefusedError, StepFailedError, StoppedError
 from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import lease as lease_module
 from cellos_nb.execution import plate_run
 from cellos_nb.execution.control import flags_of
+from cellos_nb.execution.daemon import Daemon
 from cellos_nb.execution.events import RunStarted, StepDone, StepFailed
 from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.lease import Lease
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.execution.runs import run_of_plate
+from cellos_nb.execution.ticks import TickStatus, ticks
 from cellos_nb.store.schema import lease
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -147,6 +150,20 @@ def test_a_failed_workflow_recorded_as_completed(store, elsewhere, machine):
     assert there.status is JobStatus.DEAD_LETTER
     assert "clot in tip 3" in there.error
     assert JobQueue(elsewhere).stats()["succeeded"] == 1
+
+
+def test_a_tick_reporting_success_when_its_action_failed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    machine = LedgerMachine(tmp_path / "ledger", declares=False)
+    machine.trouble["demo/p1 3-dose"] = [StepFailedError("clot in tip 3")]
+    with Lab.open(tmp_path / "lab.db", machine) as lab:
+        executor = WorkflowExecutor(lab.store, machine)
+        for k in (1, 2):
+            executor.submit(plate(f"demo/p{k}"))
+        Daemon(lab.store, lab).run(once=True)
+        (tick,) = ticks(lab.store)
+    assert (tick.status, tick.succeeded, tick.failed) == (TickStatus.FAILED, 1, 1)
+    assert "clot in tip 3" in tick.notes
 
 
 def test_a_stuck_device_starving_others(store, tmp_path):
