@@ -1,4 +1,4 @@
-"""Two daemons on one database, killed at random, while eight processes submit: who held the lease, and what was done."""
+"""Two daemons on one database, killed at random, while eight processes submit: who held the lease, what was done."""
 
 from __future__ import annotations
 
