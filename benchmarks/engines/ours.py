@@ -23,7 +23,7 @@ from sqlalchemy import Connection, delete, insert
 
 from cellos_nb import ExperimentProposal
 from cellos_nb.domain.machine import Capabilities, Outcome, OutcomeState
-from cellos_nb.domain.reading import Reading
+from cellos_nb.domain.reading import Channel, Reading
 from cellos_nb.domain.step import Step
 from cellos_nb.execution.approvals import approve
 from cellos_nb.execution.autonomous import default_plan
@@ -46,14 +46,46 @@ class DurableStore(Store):
         return super().write(durable=True)
 
 
-class Physical:
-    """A machine that counts as real and moves nothing: every intent is committed before a step, and each approved."""
+class Instant:
+    """A machine whose steps do nothing, as those of the engines beside it; it remembers which ones it was asked for."""
 
     def __init__(self) -> None:
-        self._within = VirtualMachine(name="bench")
+        self._facts = replace(VirtualMachine().describe(), machine="instant", can_reconcile=True)
+        self._known: dict[str, Reading | None] = {}
 
     def describe(self) -> Capabilities:
-        return replace(self._within.describe(), is_simulated=False, can_reconcile=False)
+        return self._facts
+
+    def preflight(self, step: Step) -> None:
+        """Has no objection."""
+
+    def execute(self, step: Step, token: str) -> Reading | None:
+        wells = step.readout.wells if step.readout else ()
+        channel = Channel("luminescence", "RLU", (1.0,) * len(wells))
+        reading = Reading(step.plate_id, step.uid, wells, (channel,)) if wells else None
+        self._known[token] = reading
+        return reading
+
+    def reconcile(self, token: str) -> Outcome:
+        if token in self._known:
+            return Outcome(OutcomeState.DONE, self._known[token])
+        return Outcome(OutcomeState.NEVER_STARTED)
+
+    def stop(self) -> None:
+        """Holds nothing."""
+
+
+class Physical:
+    """A machine that counts as real and moves nothing: every intent is committed before a step, and each approved.
+
+    Its incubations take no time, so that the engine is measured.
+    """
+
+    def __init__(self, within: HardwareInterface) -> None:
+        self._within = within
+
+    def describe(self) -> Capabilities:
+        return replace(self._within.describe(), is_simulated=False, can_reconcile=False, hour_s=0.0)
 
     def preflight(self, step: Step) -> None:
         self._within.preflight(step)
@@ -68,26 +100,29 @@ class Physical:
         self._within.stop()
 
 
-def simulated(folder: Path) -> VirtualMachine:
-    return VirtualMachine(folder / "machine.ledger")
-
-
-def grouped(database: str, folder: Path) -> tuple[Store, HardwareInterface]:
+def grouped(database: str, within: HardwareInterface) -> tuple[Store, HardwareInterface]:
     """Journal entries share commits, and every commit is on the disk."""
-    return DurableStore.open(database), simulated(folder)
+    return DurableStore.open(database), within
 
 
-def grouped_as_shipped(database: str, folder: Path) -> tuple[Store, HardwareInterface]:
+def grouped_as_shipped(database: str, within: HardwareInterface) -> tuple[Store, HardwareInterface]:
     """The same with the default: a crash of the computer may take the last moment, a crash of the process nothing."""
-    return Store.open(database), simulated(folder)
+    return Store.open(database), within
 
 
-def strict(database: str, _: Path) -> tuple[Store, HardwareInterface]:
+def strict(database: str, within: HardwareInterface) -> tuple[Store, HardwareInterface]:
     """The intent on the disk before each step, what came of it after."""
-    return Store.open(database), Physical()
+    return Store.open(database), Physical(within)
 
 
 SETTINGS = {"grouped": grouped, "grouped_as_shipped": grouped_as_shipped, "strict": strict}
+
+
+def machine_of(args: argparse.Namespace) -> HardwareInterface:
+    """What executes the steps; one that counts as real keeps no ledger of its own."""
+    if args.machine == "instant":
+        return Instant()
+    return VirtualMachine(None if args.setting == "strict" else args.folder / "machine.ledger")
 
 
 def compiled(n: int, machine: Capabilities, name: str) -> list[Workflow]:
@@ -116,7 +151,7 @@ def allowed(store: Store, machine: Capabilities, workflows: list[Workflow]) -> l
 
 @contextmanager
 def opened(args: argparse.Namespace) -> Iterator[tuple[Store, HardwareInterface]]:
-    store, machine = SETTINGS[args.setting](args.url or str(args.folder / "lab.db"), args.folder)
+    store, machine = SETTINGS[args.setting](args.url or str(args.folder / "lab.db"), machine_of(args))
     with store:
         yield store, machine
         machine.stop()
@@ -206,6 +241,7 @@ def main() -> None:
     parser.add_argument("--setting", choices=list(SETTINGS), required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--url", help="a PostgreSQL database in place of an SQLite file")
+    parser.add_argument("--machine", choices=["instant", "virtual"], default="instant")
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--single", type=int, default=50)
     parser.add_argument("--in-one", action="store_true", help="submit in one transaction, as a batch is submitted")

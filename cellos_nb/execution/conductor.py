@@ -6,15 +6,16 @@ import time
 from bisect import insort
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from cellos_nb.errors import StuckError
-from cellos_nb.execution.control import GLANCE_S, flags_of
+from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S, flags_of
 from cellos_nb.execution.devices import devices_of
-from cellos_nb.execution.orders import Call, Halt, Order, Rest, Take, WithdrawnError, Work
+from cellos_nb.execution.orders import Call, Halt, NotSentError, Order, Rest, Take, WithdrawnError, Work
 from cellos_nb.execution.places import Here
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -67,6 +68,7 @@ class Conductor:
     """Whether nothing new is begun: no piece of work goes beyond its next `Take`."""
     has_moved: bool = False
     """Whether the last turn brought anything forward."""
+    _stores: list[Callable[[], None]] = field(default_factory=list)
     _tasks: list[Task] = field(default_factory=list)
     _returned: SimpleQueue[None] = field(default_factory=SimpleQueue)
 
@@ -78,6 +80,10 @@ class Conductor:
     def begin(self, task: Task) -> None:
         """Takes a piece of work in hand; it goes on in the next turn."""
         insort(self._tasks, task, key=lambda one: one.rank)
+
+    def store_with(self, store: Callable[[], None]) -> None:
+        """Has something called in every turn, before the calls that come after a commit, to store what was noted."""
+        self._stores.append(store)
 
     def withdraw(self, job_ids: Collection[int]) -> None:
         """Ends the waiting of work that was cancelled; a call in progress is left to its end."""
@@ -92,11 +98,18 @@ class Conductor:
         """Everything that can go on does; when nothing can, waits at most so long for something that may change that.
 
         Raises:
-            Exception: what `on_end` and `on_fault` of a task raised; the task stays in hand.
+            Exception: what `on_end` and `on_fault` of a task raised, or what could not be stored; no call was made for
+                tasks that wait for that, and the task stays in hand.
         """
         self.has_moved = False
         for task in tuple(self._tasks):
             self.has_moved |= self._go_on(task)
+        for store in self._stores:
+            store()
+        for task in self._tasks if not self.is_closing else ():
+            if isinstance(task.order, Call) and task.call is None:
+                self._send(task, task.order)
+                self.has_moved = True
         if not self.has_moved:
             self._wait(wait_s)
 
@@ -113,6 +126,9 @@ class Conductor:
         for task in left:
             if task.call is not None:
                 devices_of(self.store).stick(task.name, task.call)
+            elif isinstance(task.order, Call):
+                with suppress(StopIteration):
+                    task.work.throw(NotSentError())
             task.work.close()
             devices_of(self.store).release(task.name)
         return left
@@ -153,7 +169,7 @@ class Conductor:
         return lambda: work.send(None)
 
     def _granted(self, task: Task, order: Take) -> Answer | None:
-        if self.is_closing or flags_of(self.store).read(max_age_s=GLANCE_S if _is_here(task) else 0.0):
+        if self.is_closing or flags_of(self.store).read(max_age_s=GLANCE_S if _is_here(task) else JUST_NOW_S):
             return None
         work, devices = task.work, devices_of(self.store)
         if devices.take(task.name, order.devices):
@@ -165,12 +181,11 @@ class Conductor:
         return (lambda: work.send(None)) if devices.take(task.name, order.devices) else None
 
     def _answer_of_call(self, task: Task, order: Call) -> Answer | None:
-        if task.call is None:
-            task.deadline = time.monotonic() + order.limit_s
-            task.call = task.place.submit(order.function, *order.arguments)
-            if not task.call.done():
-                task.call.add_done_callback(lambda _: self.wake())
+        if task.call is None and not order.is_after_commit:
+            self._send(task, order)
         work, call = task.work, task.call
+        if call is None:
+            return None
         if call.done():
             task.call = None
             error = call.exception()
@@ -183,6 +198,12 @@ class Conductor:
         devices_of(self.store).stick(task.name, call)
         stuck = StuckError(f"{order.what} has not come back after {order.limit_s:.0f} s")
         return lambda: work.throw(stuck)
+
+    def _send(self, task: Task, order: Call) -> None:
+        task.deadline = time.monotonic() + order.limit_s
+        task.call = task.place.submit(order.function, *order.arguments)
+        if not task.call.done():
+            task.call.add_done_callback(lambda _: self.wake())
 
     def _drop(self, task: Task) -> None:
         devices_of(self.store).release(task.name)

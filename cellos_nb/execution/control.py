@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Integer, delete, insert, literal_column, null, select, union_all
 
 from cellos_nb.errors import StoppedError, StoreError
 from cellos_nb.execution.process import person
-from cellos_nb.store.schema import control_flags
+from cellos_nb.store.prepared import Prepared
+from cellos_nb.store.schema import actions, control_flags
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
@@ -20,6 +21,8 @@ FlagName = Literal["paused", "killed"]
 
 POLL_S = 0.2
 """How often a paused executor looks whether it may go on; another process cannot wake it."""
+JUST_NOW_S = 0.005
+"""How old an answer may be before any step: one question for the plates that go on together."""
 GLANCE_S = 0.05
 """How old an answer may be for a simulated step, which takes less time than the question."""
 
@@ -40,6 +43,7 @@ class ControlFlags:
     def __init__(self, store: Store) -> None:
         self._of = weakref.ref(store)
         self._seen: dict[str, Flag] = {}
+        self._cancelling: frozenset[int] = frozenset()
         self._seen_at = float("-inf")
 
     @property
@@ -55,22 +59,37 @@ class ControlFlags:
         with self._store.write() as tx:
             if tx.scalar(select(control_flags.c.name).where(control_flags.c.name == name)) is None:
                 tx.execute(insert(control_flags), values)
-        self._seen_at = float("-inf")
+        self.forget()
 
     def clear(self, name: FlagName) -> None:
         """Takes a flag back; does nothing when it is not set."""
         with self._store.write() as tx:
             tx.execute(delete(control_flags).where(control_flags.c.name == name))
-        self._seen_at = float("-inf")
+        self.forget()
 
     def read(self, *, max_age_s: float = 0.0) -> dict[str, Flag]:
         """The flags that are set, by name; from memory when that is not older than `max_age_s`."""
-        if time.monotonic() - self._seen_at > max_age_s:
-            with self._store.read() as tx:
-                rows = tx.execute(_FLAGS).all()
-            self._seen = {row.name: Flag(row.name, row.reason, row.set_by, row.set_at) for row in rows}
-            self._seen_at = time.monotonic()
+        self._look(max_age_s)
         return self._seen
+
+    def cancelling(self, *, max_age_s: float = 0.0) -> frozenset[int]:
+        """The running jobs that are to end, by number; from memory when that is not older than `max_age_s`."""
+        self._look(max_age_s)
+        return self._cancelling
+
+    def forget(self) -> None:
+        """Has the next question asked of the database, whatever age would do."""
+        self._seen_at = float("-inf")
+
+    def _look(self, max_age_s: float) -> None:
+        if time.monotonic() - self._seen_at <= max_age_s:
+            return
+        asked_at = time.monotonic()
+        with self._store.read() as tx:
+            rows = _STEERING.rows(tx)
+        self._seen = {row[0]: Flag(*row[:4]) for row in rows if row[0] is not None}
+        self._cancelling = frozenset(row[4] for row in rows if row[0] is None)
+        self._seen_at = asked_at
 
     def is_allowed(self, *, max_age_s: float = 0.0) -> bool:
         """Whether work may go on now; False while it is paused.
@@ -119,5 +138,16 @@ def flags_of(store: Store) -> ControlFlags:
 
 
 _REAL = "real"
-_FLAGS = select(control_flags).where(control_flags.c.name != _REAL)
+# One question for both: each costs more to ask than to answer.
+_STEERING = Prepared(
+    union_all(
+        select(
+            *(control_flags.c[name] for name in ("name", "reason", "set_by", "set_at")),
+            null().cast(Integer).label("job"),
+        ).where(control_flags.c.name != literal_column(f"'{_REAL}'")),
+        select(null(), null(), null(), null(), actions.c.action_id).where(
+            actions.c.status == literal_column("'cancelling'")
+        ),
+    )
+)
 _MODE = select(control_flags.c.name).where(control_flags.c.name == _REAL)

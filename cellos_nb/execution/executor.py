@@ -11,7 +11,7 @@ from typing import Any
 
 from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.conductor import Conductor, Task
-from cellos_nb.execution.control import GLANCE_S, POLL_S, flags_of
+from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S, POLL_S, flags_of
 from cellos_nb.execution.devices import devices_of
 from cellos_nb.execution.events import Event, OnEvent, RunDone, RunPostponed, ignore
 from cellos_nb.execution.journal import Journal
@@ -41,7 +41,7 @@ LOOK_S = 0.5
 """How often a waiting executor looks for flags and for work that another process submitted or cancelled."""
 AT_ONCE = 4
 """Plates that are dosed and read on one machine at a time; those that incubate do not count."""
-AT_ONCE_INSTANT = 64
+AT_ONCE_INSTANT = 128
 """The same where steps take no time: runs that are claimed in one transaction."""
 GRACE_S = 20.0
 """How long a step in progress may take to end when work is stopped; after that it is asked about the next time."""
@@ -300,6 +300,12 @@ class WorkflowExecutor:
             self._ended[run.job.job_id] = replace(record, reading=run.plate.reading)
         self.on_event(RunDone(record.plate_id, record.n_wells, record.status, record.error, now_utc()))
 
+    def _store_notes(self) -> None:
+        """Stores everything before a device is called; entries that may be stored later wait until they are due."""
+        station, journal = self._open()
+        if station.is_strict and (self._ending or not journal.is_empty):
+            self.flush()
+
     def leave(self) -> None:
         """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back."""
         self._conductor.settle(GRACE_S)
@@ -324,8 +330,8 @@ class WorkflowExecutor:
 
     def _end(self, job_id: int, halt: Halt | None) -> None:
         self._ending.append((self._in_hand.pop(job_id), halt))
-        self.flush(only_if_due=True)
         if halt is not None:
+            self.flush(only_if_due=True)
             # It may have left a step open; nobody else gets its devices.
             devices_of(self._store).look()
             if halt.is_held:
@@ -357,12 +363,13 @@ class WorkflowExecutor:
     def _look_for_cancelled(self) -> None:
         """Ends the waiting of runs that were cancelled while they incubate or wait for a device."""
         if any(task.rests_until is not None for task in self._conductor.tasks):
-            self._conductor.withdraw(self._queue.cancelling())
+            self._conductor.withdraw(self._flags.cancelling(max_age_s=JUST_NOW_S))
 
     def _open(self) -> tuple[Station, Journal]:
         if self._opened is None:
             station = Station.of(self._machine, self._place)
             self._opened = station, Journal(self._store, self._lease, station.name, is_strict=station.is_strict)
+            self._conductor.store_with(self._store_notes)
         return self._opened
 
 

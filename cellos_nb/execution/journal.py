@@ -19,8 +19,8 @@ from cellos_nb.store.schema import readings, steps
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
-GROUP_S = 0.02
-GROUP_ENTRIES = 256
+GROUP_S = 0.05
+GROUP_ENTRIES = 1024
 
 
 class StepStatus(StrEnum):
@@ -68,8 +68,9 @@ def token_of(plate_id: str, step_uid: str, attempt: int) -> str:
 class Journal:
     """Entries of one dispatcher on one machine.
 
-    Strict: every entry is on the disk before the call returns. Grouped: entries are kept in memory and stored together,
-    every 20 ms or 256 entries and at each run's end. What a crash then loses is what the machine remembers by token;
+    Strict: entries are on the disk before the next device is called, and before the dispatcher waits for anything; those
+    of several plates share a commit. Grouped: entries are kept in memory and stored together,
+    every 50 ms or 1,024 entries and at each run's end. What a crash then loses is what the machine remembers by token;
     so it is for simulated machines that can reconcile, and only for them.
     """
 
@@ -82,7 +83,7 @@ class Journal:
         self._stored_at = time.monotonic()
 
     def started(self, run_id: int, token: str, step_uid: str, attempt: int, devices: Sequence[str] = ()) -> datetime:
-        """Notes the intent and returns its time. When strict, it is on the disk when this returns.
+        """Notes the intent and returns its time. When strict, the device is called after the next `flush`.
 
         `devices` are held from now until the step's end is noted, also if that takes a person.
         """
@@ -113,6 +114,11 @@ class Journal:
     def ended(self, token: str, status: StepStatus, error: str) -> None:
         """Notes that an attempt came to another end."""
         self._ended(token, status, error)
+
+    def withdraw(self, token: str) -> None:
+        """Takes an intent back: the machine was not called and will not be."""
+        if self._new.pop(token, None) is None:
+            self._ended(token, StepStatus.REFUSED, "work was stopped before the machine was called")
 
     def flush(self) -> None:
         """Stores what is in memory; in the caller's transaction if there is one.
@@ -149,8 +155,13 @@ class Journal:
         n = len(self._new) + len(self._changed)
         return self.is_strict or n >= GROUP_ENTRIES or time.monotonic() - self._stored_at > GROUP_S
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in memory that is not stored."""
+        return not (self._new or self._changed)
+
     def _noted(self) -> None:
-        if self.is_due:
+        if self.is_due and not self.is_strict:
             self.flush()
 
 

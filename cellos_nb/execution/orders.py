@@ -31,6 +31,8 @@ class Call:
     """After so long `StuckError` is raised; the devices stay taken until the call has come back."""
     what: str
     """For people: `step 3-dose`."""
+    is_after_commit: bool = False
+    """Whether what was noted about it has to be stored first; calls of several plates then share that commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ class Halt:
     """Whether it counts as one of the job's attempts."""
     is_held: bool = False
     """Whether it waits for a device that only a person can release."""
+
+
+class NotSentError(Exception):
+    """Raised where work waits for a call that was not made and no longer will be."""
 
 
 class WithdrawnError(Exception):

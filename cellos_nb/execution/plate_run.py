@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from cellos_nb.domain.step import Step
 from cellos_nb.errors import ApprovalError, MachineError, MachineRefusedError, StepFailedError
 from cellos_nb.execution.approvals import require_approval
 from cellos_nb.execution.capable import check_step
-from cellos_nb.execution.control import GLANCE_S
+from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S, flags_of
 from cellos_nb.execution.events import OnEvent, RunStarted, StepDone, StepFailed, StepStarted
 from cellos_nb.execution.journal import Journal, JournalEntry, StepStatus, token_of
 from cellos_nb.execution.lease import lease_of
-from cellos_nb.execution.orders import Halt, Order, Rest, Take, WithdrawnError, Work
+from cellos_nb.execution.orders import Halt, NotSentError, Order, Rest, Take, WithdrawnError, Work
 from cellos_nb.execution.proof import prove
 from cellos_nb.execution.queue import JobQueue, JobStatus, retry_delay_s
 from cellos_nb.execution.remainder import remainder
@@ -91,7 +90,6 @@ class PlateRun:
         self._run_id, self._workflow = run_id, workflow
         self._store, self._station, self._journal = store, station, journal
         self._lease, self._queue, self._on_event = lease_of(store), JobQueue(store), on_event
-        self._looked_at = float("-inf")
         self._before: dict[str, list[JournalEntry]] = defaultdict(list)
         self._may_be_real, self._hold = may_be_real, hold
         self.reading: Reading | None = None
@@ -110,6 +108,8 @@ class PlateRun:
             return (yield from self._go(is_first=is_first))
         except WithdrawnError:
             return self._cancelled() or Halt(JobStatus.CANCELLED, "cancelled")
+        except NotSentError:
+            return Halt(JobStatus.QUEUED, "", timedelta(0))
 
     def _go(self, *, is_first: bool) -> Part:
         if not is_first:
@@ -187,10 +187,8 @@ class PlateRun:
         return None
 
     def _cancelled(self) -> Halt | None:
-        if not self._journal.is_strict and time.monotonic() - self._looked_at <= GLANCE_S:
-            return None
-        self._looked_at = time.monotonic()
-        if self._queue.status(self._run_id) is not JobStatus.CANCELLING:
+        max_age_s = JUST_NOW_S if self._journal.is_strict else GLANCE_S
+        if self._run_id not in flags_of(self._store).cancelling(max_age_s=max_age_s):
             return None
         return Halt(JobStatus.CANCELLED, self._queue.job(self._run_id).last_error or "cancelled")
 
@@ -228,6 +226,9 @@ class PlateRun:
         step = attempt.step
         try:
             reading = yield self._station.execute(step, attempt.token)
+        except NotSentError:
+            self._journal.withdraw(attempt.token)
+            raise
         except MachineRefusedError as error:
             return self._failed(attempt, StepStatus.REFUSED, str(error))
         except StepFailedError as error:

@@ -186,8 +186,8 @@ class JobQueue:
         ended = {f"to_{name}": value for name, value in _ended(JobStatus.SUCCEEDED, None).items()}
         change = change_of(_IN_HAND, *_ended(JobStatus.SUCCEEDED, None))
         with self._store.write() as tx:
-            done = change(tx, [ended | {"of_job": job_id} for job_id in job_ids])
-            if done.rowcount != len(job_ids):
+            n_done = change(tx, [ended | {"of_job": job_id} for job_id in job_ids])
+            if n_done != len(job_ids):
                 other = next(one for one in job_ids if self.status(one) is not JobStatus.SUCCEEDED)
                 raise self._not_in_state(other, "running")
 
@@ -353,7 +353,7 @@ class JobQueue:
     def _move(self, job_id: int, from_: tuple[JobStatus, ...], values: dict[str, Any]) -> bool:
         with self._store.write() as tx:
             named = {f"to_{name}": value for name, value in values.items()}
-            return change_of(from_, *values)(tx, {"of_job": job_id, **named}).rowcount == 1
+            return change_of(from_, *values)(tx, {"of_job": job_id, **named}) == 1
 
     def _end(self, job_id: int, status: JobStatus, error: str | None, *, attempts: int | None = None) -> None:
         values = _ended(status, error)

@@ -52,7 +52,8 @@ class Station:
 
     def execute(self, step: Step, token: str) -> Call:
         """Has the machine execute a step."""
-        return Call(self.machine.execute, (step, token), self.limit_s(step), f"{self.name}: step {step.uid}")
+        what = f"{self.name}: step {step.uid}"
+        return Call(self.machine.execute, (step, token), self.limit_s(step), what, is_after_commit=self.is_strict)
 
     def reconcile(self, token: str) -> Call:
         """Asks the machine what became of a step."""
