@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.errors import ApprovalError, InputError
 from cellos_nb.execution.proof import newest_proof
 from cellos_nb.execution.runs import write_log
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import approvals
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -63,11 +64,8 @@ def approve(store: Store, workflow_sha256: str, *, machine: str, person: str, ex
 
 def approvals_of(store: Store, workflow_sha256: str) -> tuple[Approval, ...]:
     """Every approval of a workflow that was ever given, oldest first, ended ones included."""
-    query = select(*(approvals.c[name] for name in Approval.__slots__)).where(
-        approvals.c.workflow_sha256 == workflow_sha256, approvals.c.manifest_sha256.is_not(None)
-    )
     with store.read() as tx:
-        return tuple(Approval(*row) for row in tx.execute(query.order_by(approvals.c.approval_id)))
+        return tuple(Approval(*row) for row in _GIVEN.rows(tx, {"workflow": workflow_sha256}))
 
 
 def require_approval(store: Store, workflow: Workflow, capabilities: Capabilities) -> None:
@@ -91,3 +89,10 @@ def require_approval(store: Store, workflow: Workflow, capabilities: Capabilitie
             f"{workflow.plate_id}: the approval for {machine} ended at {max(given):%Y-%m-%d %H:%M} UTC. "
             f"Approve the workflow again with {how}."
         )
+
+
+_GIVEN = Prepared(
+    select(*(approvals.c[name] for name in Approval.__slots__))
+    .where(approvals.c.workflow_sha256 == bindparam("workflow"), approvals.c.manifest_sha256.is_not(None))
+    .order_by(approvals.c.approval_id)
+)

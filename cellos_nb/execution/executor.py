@@ -166,7 +166,7 @@ class WorkflowExecutor:
         return self._ended
 
     def _run(self, wanted: dict[int, None] | None) -> None:
-        max_age_s = GLANCE_S if self.station.capabilities.is_instant else 0.0
+        max_age_s = GLANCE_S if self.station.capabilities.is_instant else JUST_NOW_S
         self._conductor.is_closing = False
         while True:
             if self._flags.is_allowed(max_age_s=max_age_s) and self._hold() is None:
@@ -274,8 +274,7 @@ class WorkflowExecutor:
             return
         ending, self._ending = self._ending, []
         if not ending:
-            if not only_if_due:
-                journal.flush()
+            journal.flush()
             return
         with self._store.write(durable=journal.is_strict) as tx:
             journal.flush()
@@ -301,10 +300,10 @@ class WorkflowExecutor:
         self.on_event(RunDone(record.plate_id, record.n_wells, record.status, record.error, now_utc()))
 
     def _store_notes(self) -> None:
-        """Stores everything before a device is called; entries that may be stored later wait until they are due."""
-        station, journal = self._open()
-        if station.is_strict and (self._ending or not journal.is_empty):
-            self.flush()
+        """Stores everything before a device is called; what may be stored later waits until it is due."""
+        journal = self._open()[1]
+        if self._ending or not journal.is_empty:
+            self.flush(only_if_due=True)
 
     def leave(self) -> None:
         """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back."""

@@ -167,12 +167,9 @@ class Journal:
 
 def entries_of(store: Store, run_id: int) -> tuple[JournalEntry, ...]:
     """What is stored about a run, in the order of the attempts."""
-    wanted = [steps.c[name] for name in ("token", "step_uid", "attempt", "status", "started_at", "error")]
-    query = select(*wanted, steps.c.transfers_done).where(steps.c.run_id == run_id).order_by(steps.c.attempt)
     with store.read() as tx:
-        return tuple(
-            JournalEntry(token, uid, n, StepStatus(status), *rest) for token, uid, n, status, *rest in tx.execute(query)
-        )
+        rows = _ENTRIES.rows(tx, {"of_run": run_id})
+    return tuple(JournalEntry(token, uid, n, StepStatus(status), *rest) for token, uid, n, status, *rest in rows)
 
 
 def reading_of(store: Store, run_id: int) -> Reading | None:
@@ -190,6 +187,12 @@ def reading_of(store: Store, run_id: int) -> Reading | None:
 
 
 # Built once: building a statement costs more than executing it.
+_ENTRY = ("token", "step_uid", "attempt", "status", "started_at", "error", "transfers_done")
+_ENTRIES = Prepared(
+    select(*(steps.c[name] for name in _ENTRY))
+    .where(steps.c.run_id == bindparam("of_run"))
+    .order_by(steps.c.attempt)
+)
 _INSERT_STEPS = Prepared(insert(steps), *steps.c.keys())
 _INSERT_READINGS = Prepared(insert(readings), *readings.c.keys())
 _CHANGE = Prepared(

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, literal_column, select, update
 
 from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.process import ProcessIdentity, this_process
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import lease
 from cellos_nb.store.store import Store
 
@@ -29,7 +30,7 @@ LINGER_S = 1.0
 PATIENCE_S = 3.0
 """How long to wait for another process before giving up; covers its linger."""
 
-_FENCING = select(lease.c.fencing).where(lease.c.lease_id == 1)
+_FENCING = Prepared(select(lease.c.fencing).where(lease.c.lease_id == literal_column("1")))
 _REGISTERING = threading.Lock()
 
 
@@ -110,7 +111,7 @@ class Lease:
         Raises:
             LeaseError: the lease was taken over.
         """
-        if tx.scalar(_FENCING) != self.fencing:
+        if _FENCING.rows(tx) != [(self.fencing,)]:
             self._fencing = None
             raise LeaseError(
                 "Another dispatcher took over this database; this one stops. What it had recorded is kept. "

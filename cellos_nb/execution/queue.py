@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from cellos_nb.errors import InputError
+from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.jobs import Job, JobStatus, retry_delay_s
 from cellos_nb.execution.queue_statements import (
     BY_KEY,
     BY_NUMBER,
     CLAIM,
     INSERT,
+    KINDS,
     NEEDS,
+    RELEASE,
     STATUS,
     WAITING,
     change_of,
@@ -68,8 +71,7 @@ class JobQueue:
         if max_attempts < 1:
             raise InputError(f"max_attempts: {max_attempts} is too small; give at least 1.")
         with self._store.write() as tx:
-            found = tx.scalar(BY_KEY, {"key": idempotency_key})
-            if found is not None:
+            for (found,) in BY_KEY.rows(tx, {"key": idempotency_key}):
                 return int(found)
             return self.add(
                 kind,
@@ -106,7 +108,7 @@ class JobQueue:
             "resources": _joined(resources),
         }
         with self._store.write() as tx:
-            return _number(tx.execute(INSERT, values).inserted_primary_key)
+            return INSERT.insert(tx, values)
 
     def claim(
         self,
@@ -143,20 +145,28 @@ class JobQueue:
         """Takes up to `n` jobs that are due, in one transaction. As `claim`; `among` names the jobs to choose from."""
         now, status = now_utc(), JobStatus.RUNNING if start else JobStatus.CLAIMED
         with self._store.write() as tx:
-            asked = {"now": now, "kind": kind, "n": n}
+            RELEASE(tx, {"now": now})
+            asked = {"kind": kind, "n": n}
             if among is not None:
-                each = (tx.execute(due(kind is not None, "job"), asked | {"of_job": one}).first() for one in among)
-                rows = list(islice((row for row in each if row is not None), n))
-            elif busy:
-                free = [needs for needs in self._needs() if not set(busy) & set(needs.split(","))]
-                found = [row for one in free for row in tx.execute(due(kind is not None, "for"), asked | {"of": one})]
-                rows = sorted(found, key=lambda row: (-row.priority, row.action_id))[:n]
+                query = due("job" if kind is None else "job_of_kind")
+                each = (row for one in among for row in query.rows(tx, asked | {"of_job": one}))
+                jobs = [_job(row, status) for row in islice(each, n)]
             else:
-                rows = list(tx.execute(due(kind is not None, "any"), asked))
-            if rows:
+                jobs = [_job(row, status) for row in self._due(tx, asked, busy)]
+                jobs = sorted(jobs, key=lambda job: (-job.priority, job.job_id))[:n]
+            if jobs:
                 change = {"to": status.value, "fence": fencing, "at": now}
-                CLAIM(tx, [change | {"of_job": row.action_id} for row in rows])
-        return [_job(row, status) for row in rows]
+                CLAIM(tx, [change | {"of_job": job.job_id} for job in jobs])
+        return jobs
+
+    def _due(self, tx: Connection, asked: dict[str, Any], busy: Collection[str]) -> list[tuple[Any, ...]]:
+        """The first jobs of each sort that can be claimed."""
+        if busy:
+            query = due("for" if asked["kind"] is None else "for_of_kind")
+            free = [needs for needs in self._needs() if not set(busy) & set(needs.split(","))]
+            return [row for needs in free for row in query.rows(tx, asked | {"of": needs})]
+        kinds = [asked["kind"]] if asked["kind"] is not None else tx.execute(KINDS[tx.dialect.name]).scalars().all()
+        return [row for kind in kinds for row in due("of_kind").rows(tx, asked | {"kind": kind})]
 
     def _needs(self) -> list[str]:
         """The different resources that waiting jobs need, however many jobs there are."""
@@ -234,7 +244,9 @@ class JobQueue:
             idle = (JobStatus.QUEUED, JobStatus.CLAIMED, JobStatus.PAUSED)
             if not self._move(job_id, idle, _ended(JobStatus.CANCELLED, reason)):
                 self._move(job_id, (JobStatus.RUNNING,), {"status": JobStatus.CANCELLING, "last_error": reason})
-            return self.job(job_id).status
+            after = self.job(job_id).status
+        flags_of(self._store).forget()
+        return after
 
     def requeue(self, job_id: int) -> None:
         """Gives a job from the dead letters its attempts anew, or asks again about one that is held.
@@ -275,8 +287,8 @@ class JobQueue:
             InputError: there is none with that number.
         """
         with self._store.read() as tx:
-            found = tx.scalar(STATUS, {"of_job": job_id})
-        return self.job(job_id).status if found is None else JobStatus(found)
+            found = STATUS.rows(tx, {"of_job": job_id})
+        return JobStatus(found[0][0]) if found else self.job(job_id).status
 
     def job(self, job_id: int) -> Job:
         """One job.
@@ -285,7 +297,7 @@ class JobQueue:
             InputError: there is none with that number.
         """
         with self._store.read() as tx:
-            row = tx.execute(BY_NUMBER, {"of_job": job_id}).first()
+            row = next(iter(BY_NUMBER.rows(tx, {"of_job": job_id})), None)
         if row is None:
             raise InputError(f"There is no job {job_id} in {self._store.where}. List them with `cellos queue`.")
         return _job(row)
@@ -343,12 +355,12 @@ class JobQueue:
             query = query.where(actions.c.resources.in_(free))
         if without:
             query = query.where(actions.c.action_id.not_in(without))
-        # No time at all comes first: it is due now.
+        # Asked in two, since each then reads one row however many wait; no time at all means due now.
         with self._store.read() as tx:
-            row = tx.execute(query.order_by(actions.c.not_before.is_not(None), actions.c.not_before).limit(1)).first()
-        if row is None:
-            return None
-        return row.not_before or now_utc()
+            if tx.execute(query.where(actions.c.not_before.is_(None)).limit(1)).first() is not None:
+                return now_utc()
+            later = query.where(actions.c.not_before.is_not(None)).order_by(actions.c.not_before)
+            return tx.scalar(later.limit(1))
 
     def _move(self, job_id: int, from_: tuple[JobStatus, ...], values: dict[str, Any]) -> bool:
         with self._store.write() as tx:
@@ -373,28 +385,22 @@ def _joined(resources: Collection[str]) -> str:
     return ",".join(sorted(set(resources)))
 
 
-def _number(primary_key: Any) -> int:
-    return int(primary_key[0])
-
-
 def _ended(status: JobStatus, error: str | None) -> dict[str, Any]:
     return {"status": status, "last_error": error, "finished_at": now_utc()}
 
 
-def _job(row: Row[Any], status: JobStatus | None = None) -> Job:
+_COLUMNS = tuple(actions.c.keys())
+
+
+def _job(row: Sequence[Any], status: JobStatus | None = None) -> Job:
+    """A job from all columns of its row, in their order."""
+    values = dict(zip(_COLUMNS, row, strict=True))
+    del values["fencing"]
+    resources = values.pop("resources")
     return Job(
-        job_id=row.action_id,
-        idempotency_key=row.idempotency_key,
-        kind=row.kind,
-        payload=json.loads(row.payload),
-        status=status or JobStatus(row.status),
-        priority=row.priority,
-        not_before=row.not_before,
-        attempts=row.attempts,
-        max_attempts=row.max_attempts,
-        last_error=row.last_error,
-        created_at=row.created_at,
-        claimed_at=row.claimed_at,
-        finished_at=row.finished_at,
-        resources=tuple(row.resources.split(",")) if row.resources else (),
+        job_id=values.pop("action_id"),
+        payload=json.loads(values.pop("payload")),
+        status=status or JobStatus(values["status"]),
+        resources=tuple(resources.split(",")) if resources else (),
+        **{name: value for name, value in values.items() if name != "status"},
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Select, bindparam, insert, literal_column, or_, select, text, update
+from sqlalchemy import TextClause, and_, bindparam, insert, literal_column, or_, select, text, update
 
 from cellos_nb.execution.jobs import JobStatus
 from cellos_nb.store.prepared import Prepared
@@ -15,38 +15,58 @@ from cellos_nb.store.schema import actions
 WAITING = actions.c.status == literal_column("'queued'")
 
 
+# Jobs that wait for nothing but their turn: those for later become such when their time has come, see `RELEASE`. So a
+# claim never looks through what is for later, however much that is and however high its priority.
+_IS_DUE = and_(WAITING, actions.c.not_before.is_(None))
+
+
 @cache
-def due(has_kind: bool, which: Literal["any", "for", "job"]) -> Select[Any]:  # noqa: FBT001
-    """The next jobs to claim: of any, of those that need certain resources, or one."""
-    is_time = or_(actions.c.not_before.is_(None), actions.c.not_before <= bindparam("now"))
-    query = select(actions).where(WAITING, is_time)
-    if has_kind:
+def due(which: Literal["of_kind", "for", "for_of_kind", "job", "job_of_kind"]) -> Prepared:
+    """The next jobs to claim: of one kind, of those that need certain resources, of both, or one if it is due."""
+    query = select(actions).where(_IS_DUE)
+    if which.endswith("of_kind"):
         query = query.where(actions.c.kind == bindparam("kind"))
-    if which == "job":
-        return query.where(actions.c.action_id == bindparam("of_job"))
-    if which == "for":
+    if which.startswith("job"):
+        return Prepared(query.where(actions.c.action_id == bindparam("of_job")))
+    if which.startswith("for"):
         query = query.where(actions.c.resources == bindparam("of"))
-    return query.order_by(actions.c.priority.desc(), actions.c.action_id).limit(bindparam("n"))
+    return Prepared(query.order_by(actions.c.priority.desc(), actions.c.action_id).limit(bindparam("n")))
 
 
-# Jumps from one set of resources to the next, so that it costs the same for 100,000 jobs that need the same.
-_NEEDS = """
-    WITH RECURSIVE needs(resources) AS (
-        SELECT min(resources) FROM actions {index} WHERE status = 'queued'
+# Jumps from one value to the next, so that it costs the same for 100,000 jobs that share it.
+_DIFFERENT = """
+    WITH RECURSIVE found(value) AS (
+        SELECT min({column}) FROM actions {index} WHERE status = 'queued' AND not_before IS NULL
         UNION ALL
-        SELECT (SELECT min(resources) FROM actions {index}
-                WHERE status = 'queued' AND actions.resources > needs.resources)
-        FROM needs WHERE needs.resources IS NOT NULL)
-    SELECT resources FROM needs WHERE resources IS NOT NULL
+        SELECT (SELECT min({column}) FROM actions {index}
+                WHERE status = 'queued' AND not_before IS NULL AND actions.{column} > found.value)
+        FROM found WHERE found.value IS NOT NULL)
+    SELECT value FROM found WHERE value IS NOT NULL
 """
-NEEDS = {
-    "sqlite": text(_NEEDS.format(index="INDEXED BY ix_actions_waiting_for")),
-    "postgresql": text(_NEEDS.format(index="")),
-}
-BY_KEY = select(actions.c.action_id).where(actions.c.idempotency_key == bindparam("key"))
-BY_NUMBER = select(actions).where(actions.c.action_id == bindparam("of_job"))
-STATUS = select(actions.c.status).where(actions.c.action_id == bindparam("of_job"))
-INSERT = insert(actions)
+
+
+def _different(column: str, index: str) -> dict[str, TextClause]:
+    return {
+        "sqlite": text(_DIFFERENT.format(column=column, index=f"INDEXED BY {index}")),
+        "postgresql": text(_DIFFERENT.format(column=column, index="")),
+    }
+
+
+NEEDS = _different("resources", "ix_actions_due_for")
+KINDS = _different("kind", "ix_actions_due_of_kind")
+BY_KEY = Prepared(select(actions.c.action_id).where(actions.c.idempotency_key == bindparam("key")))
+BY_NUMBER = Prepared(select(actions).where(actions.c.action_id == bindparam("of_job")))
+STATUS = Prepared(select(actions.c.status).where(actions.c.action_id == bindparam("of_job")))
+ADDED = (
+    *("idempotency_key", "kind", "payload", "status", "priority", "not_before"),
+    *("attempts", "max_attempts", "created_at", "resources"),
+)
+INSERT = Prepared(insert(actions), *ADDED)
+RELEASE = Prepared(
+    update(actions)
+    .where(WAITING, actions.c.not_before <= bindparam("now"))
+    .values(not_before=bindparam("none", None, type_=actions.c.not_before.type, required=False))
+)
 CLAIM = Prepared(
     update(actions)
     .where(actions.c.action_id == bindparam("of_job"))

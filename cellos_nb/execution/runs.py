@@ -69,14 +69,13 @@ def add_run(
     digest = hashlib.sha256(text.encode()).hexdigest()
     key = workflow.plate_id
     with store.write() as tx:
-        found = tx.execute(_BY_PLATE, {"plate": key}).first()
-        if found is not None:
-            if found.workflow_sha256 != digest:
+        for run_id, submitted in _BY_PLATE.rows(tx, {"plate": key}):
+            if submitted != digest:
                 raise CampaignError(
                     f"{key}: this plate was submitted before with another workflow. "
                     "A plate is prepared once; give the new workflow a plate of its own."
                 )
-            return int(found.run_id)
+            return int(run_id)
         run_id = JobQueue(store).add(
             KIND,
             {"plate_id": key},
@@ -135,7 +134,8 @@ def run_records(
 def run_record(store: Store, run_id: int) -> RunRecord:
     """One run by its number."""
     with store.read() as tx:
-        return _record(tx.execute(_ONE_RUN, {"of_run": run_id}).one())
+        (row,) = _ONE_RUN.rows(tx, {"of_run": run_id})
+        return _record(row)
 
 
 def run_of_plate(store: Store, plate_id: str) -> RunRecord:
@@ -178,8 +178,8 @@ _RUNS = select(
 ).join(actions, actions.c.action_id == runs.c.run_id)
 
 # Built once: building a statement costs more than executing it.
-_ONE_RUN = _RUNS.where(runs.c.run_id == bindparam("of_run"))
-_BY_PLATE = select(runs.c.run_id, runs.c.workflow_sha256).where(runs.c.plate_id == bindparam("plate"))
+_ONE_RUN = Prepared(_RUNS.where(runs.c.run_id == bindparam("of_run")))
+_BY_PLATE = Prepared(select(runs.c.run_id, runs.c.workflow_sha256).where(runs.c.plate_id == bindparam("plate")))
 _INSERT = Prepared(
     insert(runs),
     *("run_id", "plate_id", "batch_id", "workflow", "workflow_sha256", "n_wells", "cost_usd"),

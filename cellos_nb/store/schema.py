@@ -160,17 +160,16 @@ actions = Table(
     Column("finished_at", UtcTime),
     Column("resources", Text, nullable=False, server_default=""),  # what it needs, sorted, separated by commas
 )
-# In the order of claims, so that one costs the same however many jobs wait, or were ever done.
 Index("ix_actions_by_status", actions.c.status, actions.c.priority.desc(), actions.c.action_id)
-# The same for each set of resources, so that a stuck one does not make a claim look through all that wait for it.
-Index(
-    "ix_actions_waiting_for",
-    actions.c.resources,
-    actions.c.priority.desc(),
-    actions.c.action_id,
-    sqlite_where=text("status = 'queued'"),
-    postgresql_where=text("status = 'queued'"),
-)
+# In the order of claims, so that one costs the same however many jobs wait, are for later, or were ever done; for each
+# set of resources as well, so that a stuck one does not make a claim look through all that wait for it.
+_DUE = text("status = 'queued' AND not_before IS NULL")
+_IN_ORDER = (actions.c.priority.desc(), actions.c.action_id)
+Index("ix_actions_due_of_kind", actions.c.kind, *_IN_ORDER, sqlite_where=_DUE, postgresql_where=_DUE)
+Index("ix_actions_due_for", actions.c.resources, *_IN_ORDER, sqlite_where=_DUE, postgresql_where=_DUE)
+# Jobs for later, to find those whose time has come. Status comes first because SQLite would take another index else.
+_LATER = text("status = 'queued' AND not_before IS NOT NULL")
+Index("ix_actions_later", actions.c.status, actions.c.not_before, sqlite_where=_LATER, postgresql_where=_LATER)
 
 runs = Table(
     "runs",

@@ -1,0 +1,23 @@
+"""Indices by which a claim finds what is due without looking through what is for later."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Puts three partial indices in the place of one; no row changes."""
+    op.drop_index("ix_actions_waiting_for", table_name="actions")
+    order = [sa.text("priority DESC"), "action_id"]
+    due = sa.text("status = 'queued' AND not_before IS NULL")
+    for name, column in (("ix_actions_due_of_kind", "kind"), ("ix_actions_due_for", "resources")):
+        op.create_index(name, "actions", [column, *order], unique=False, sqlite_where=due, postgresql_where=due)
+    later = sa.text("status = 'queued' AND not_before IS NOT NULL")
+    columns = ["status", "not_before"]
+    op.create_index("ix_actions_later", "actions", columns, unique=False, sqlite_where=later, postgresql_where=later)
