@@ -270,7 +270,7 @@ class WorkflowExecutor:
         if self._opened is None:
             return
         station, journal = self._opened
-        if only_if_due and not journal.is_due:
+        if only_if_due and not (journal.is_due and (self._ending or not journal.is_empty)):
             return
         ending, self._ending = self._ending, []
         if not ending:
@@ -301,9 +301,7 @@ class WorkflowExecutor:
 
     def _store_notes(self) -> None:
         """Stores everything before a device is called; what may be stored later waits until it is due."""
-        journal = self._open()[1]
-        if self._ending or not journal.is_empty:
-            self.flush(only_if_due=True)
+        self.flush(only_if_due=True)
 
     def leave(self) -> None:
         """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back."""

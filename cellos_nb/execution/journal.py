@@ -68,9 +68,9 @@ def token_of(plate_id: str, step_uid: str, attempt: int) -> str:
 class Journal:
     """Entries of one dispatcher on one machine.
 
-    Strict: entries are on the disk before the next device is called, and before the dispatcher waits for anything; those
-    of several plates share a commit. Grouped: entries are kept in memory and stored together,
-    every 50 ms or 1,024 entries and at each run's end. What a crash then loses is what the machine remembers by token;
+    Strict: entries are on the disk before the next device is called, and before the dispatcher waits for anything;
+    those of several plates share a commit. Grouped: entries are kept in memory and stored together, every 50 ms or
+    1,024 entries and when nothing is left to do. What a crash then loses is what the machine remembers by token;
     so it is for simulated machines that can reconcile, and only for them.
     """
 
@@ -189,9 +189,7 @@ def reading_of(store: Store, run_id: int) -> Reading | None:
 # Built once: building a statement costs more than executing it.
 _ENTRY = ("token", "step_uid", "attempt", "status", "started_at", "error", "transfers_done")
 _ENTRIES = Prepared(
-    select(*(steps.c[name] for name in _ENTRY))
-    .where(steps.c.run_id == bindparam("of_run"))
-    .order_by(steps.c.attempt)
+    select(*(steps.c[name] for name in _ENTRY)).where(steps.c.run_id == bindparam("of_run")).order_by(steps.c.attempt)
 )
 _INSERT_STEPS = Prepared(insert(steps), *steps.c.keys())
 _INSERT_READINGS = Prepared(insert(readings), *readings.c.keys())

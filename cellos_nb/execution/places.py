@@ -31,8 +31,9 @@ class Here(Executor):
 
 
 class Threads(Executor):
-    """A thread for each call in progress, which never keeps the process from ending: a device that hangs may never come
-    back. A thread whose call has ended takes the next one for a while, since starting one takes longer than many calls.
+    """A thread for each call in progress, none of which keeps the process from ending: a call may never come back.
+
+    A thread whose call has ended waits a while for the next one, since starting one takes longer than many calls.
     """
 
     def __init__(self) -> None:

@@ -14,10 +14,12 @@ depends_on = None
 def upgrade() -> None:
     """Puts three partial indices in the place of one; no row changes."""
     op.drop_index("ix_actions_waiting_for", table_name="actions")
-    order = [sa.text("priority DESC"), "action_id"]
+    priority = sa.text("priority DESC")
     due = sa.text("status = 'queued' AND not_before IS NULL")
     for name, column in (("ix_actions_due_of_kind", "kind"), ("ix_actions_due_for", "resources")):
-        op.create_index(name, "actions", [column, *order], unique=False, sqlite_where=due, postgresql_where=due)
+        op.create_index(
+            name, "actions", [column, priority, "action_id"], unique=False, sqlite_where=due, postgresql_where=due
+        )
     later = sa.text("status = 'queued' AND not_before IS NOT NULL")
     columns = ["status", "not_before"]
     op.create_index("ix_actions_later", "actions", columns, unique=False, sqlite_where=later, postgresql_where=later)
