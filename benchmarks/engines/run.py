@@ -181,8 +181,9 @@ def section(table: str, n_rounds: int) -> str:
         'whose journal entries share commits (decision note 3). "Intent before each step": a machine that counts as '
         "real, an approval for each workflow, every intent on the disk before its step; what a step did is stored with "
         'the next intents, of other plates too. "One batch": submitted in one transaction, as `execute_batch` does. '
-        "Steps do nothing, as those of the other engines, except on the virtual machine, which tracks every well. DBOS runs on its own threads and not through its queue, which would wait for a "
-        "poll; Prefect on 4 threads against its ephemeral server."
+        "Steps do nothing, as those of the other engines, except on the virtual machine, which tracks every well. DBOS "
+        "runs on its own threads and not through its queue, which would wait for a poll; Prefect on 4 threads against "
+        "its ephemeral server."
     )
     title = "## Beside engines from the shelf"
     return "\n\n".join((BEGIN, title, what, settings, f"```\n{table}\n```", END))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from bisect import insort
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
@@ -68,7 +69,7 @@ class Conductor:
     """Whether nothing new is begun: no piece of work goes beyond its next `Take`."""
     has_moved: bool = False
     """Whether the last turn brought anything forward."""
-    _stores: list[Callable[[], None]] = field(default_factory=list)
+    _stores: list[weakref.WeakMethod[Callable[[], None]]] = field(default_factory=list)
     _tasks: list[Task] = field(default_factory=list)
     _returned: SimpleQueue[None] = field(default_factory=SimpleQueue)
 
@@ -82,8 +83,11 @@ class Conductor:
         insort(self._tasks, task, key=lambda one: one.rank)
 
     def store_with(self, store: Callable[[], None]) -> None:
-        """Has something called in every turn, before the calls that come after a commit, to store what was noted."""
-        self._stores.append(store)
+        """Has a method called in every turn, before the calls that come after a commit, to store what was noted.
+
+        Whose method it is may go before the conductor does.
+        """
+        self._stores.append(weakref.WeakMethod(store))
 
     def withdraw(self, job_ids: Collection[int]) -> None:
         """Ends the waiting of work that was cancelled; a call in progress is left to its end."""
@@ -104,8 +108,7 @@ class Conductor:
         self.has_moved = False
         for task in tuple(self._tasks):
             self.has_moved |= self._go_on(task)
-        for store in self._stores:
-            store()
+        self._store_notes()
         for task in self._tasks if not self.is_closing else ():
             if isinstance(task.order, Call) and task.call is None:
                 self._send(task, task.order)
@@ -198,6 +201,14 @@ class Conductor:
         devices_of(self.store).stick(task.name, call)
         stuck = StuckError(f"{order.what} has not come back after {order.limit_s:.0f} s")
         return lambda: work.throw(stuck)
+
+    def _store_notes(self) -> None:
+        for each in self._stores.copy():
+            store = each()
+            if store is None:
+                self._stores.remove(each)
+            else:
+                store()
 
     def _send(self, task: Task, order: Call) -> None:
         task.deadline = time.monotonic() + order.limit_s

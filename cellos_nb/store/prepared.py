@@ -32,7 +32,7 @@ class Prepared:
 
     def __init__(self, statement: Insert | Update | Select[Any] | CompoundSelect[Any], *columns: str) -> None:
         """Prepares a statement; `columns` are those that an INSERT fills."""
-        self._statement = statement
+        self.statement = statement
         self._columns = columns
         self._compiled: dict[str, _Compiled | None] = {}
 
@@ -40,7 +40,7 @@ class Prepared:
         """Executes a change, once for each mapping of values; returns the number of rows that it touched."""
         compiled = self._of(tx)
         if compiled is None:
-            return tx.execute(self._statement, values).rowcount
+            return tx.execute(self.statement, values).rowcount
         driver = _driver(tx)
         if isinstance(values, Mapping):
             done = driver.execute(compiled.sql, _row(values, compiled.parameters))
@@ -52,7 +52,7 @@ class Prepared:
         """Inserts one row and returns the number that the database gave it."""
         compiled = self._of(tx)
         if compiled is None:
-            (number,) = tx.execute(self._statement, values).inserted_primary_key or (0,)
+            (number,) = tx.execute(self.statement, values).inserted_primary_key or (0,)
             return int(number)
         return int(_driver(tx).execute(compiled.sql, _row(values, compiled.parameters)).lastrowid)
 
@@ -60,7 +60,7 @@ class Prepared:
         """What a query answers, in the order of its columns."""
         compiled = self._of(tx)
         if compiled is None:
-            return [tuple(row) for row in tx.execute(self._statement, values or {})]
+            return [tuple(row) for row in tx.execute(self.statement, values or {})]
         found: list[tuple[Any, ...]] = (
             _driver(tx).execute(compiled.sql, _row(values or {}, compiled.parameters)).fetchall()
         )
@@ -75,7 +75,7 @@ class Prepared:
         return self._compiled[name]
 
     def _compile(self, dialect: Dialect) -> _Compiled | None:
-        compiled = self._statement.compile(dialect=dialect, column_keys=list(self._columns) or None)
+        compiled = self.statement.compile(dialect=dialect, column_keys=list(self._columns) or None)
         order = getattr(compiled, "positiontup", None)
         if order is None:
             return None
@@ -83,7 +83,7 @@ class Prepared:
         processes = [bind.type.dialect_impl(dialect).bind_processor(dialect) for bind in binds]
         own = [_GIVEN if bind.required else bind.value for bind in binds]
         parameters = tuple(zip(order, processes, own, strict=True))
-        return _Compiled(str(compiled), parameters, _conversions(self._statement, dialect))
+        return _Compiled(str(compiled), parameters, _conversions(self.statement, dialect))
 
 
 _GIVEN = object()

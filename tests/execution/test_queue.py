@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 from cellos_nb.errors import InputError
 from cellos_nb.execution import queue as queue_module
 from cellos_nb.execution.queue import JobQueue, JobStatus, retry_delay_s
+from cellos_nb.execution.queue_statements import RELEASE, due
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
@@ -241,3 +242,33 @@ def test_whatever_is_asked_in_whatever_order_no_job_is_lost_or_doubled(new_datab
         lambda: QueueMachine(new_database()),
         settings=settings(max_examples=30, stateful_step_count=30, deadline=None),
     )
+
+
+def test_a_job_whose_time_has_come_goes_by_its_priority(queue):
+    moment = now_utc() - timedelta(seconds=1)
+    for name, priority, not_before in (("a", 0, None), ("b", 5, moment), ("c", 9, now_utc() + timedelta(days=1))):
+        queue.submit("x", {}, idempotency_key=name, priority=priority, not_before=not_before)
+    assert queue.next_due() <= now_utc()
+    assert [job.idempotency_key for job in queue.claim_many(3)] == ["b", "a"]
+    assert queue.next_due() > now_utc()
+
+
+def test_jobs_of_several_kinds_are_claimed_in_one_order(queue):
+    for k, (kind, priority) in enumerate([("x", 0), ("y", 9), ("z", 5), ("x", 7)]):
+        queue.submit(kind, {}, idempotency_key=str(k), priority=priority)
+    assert [job.kind for job in queue.claim_many(3)] == ["y", "x", "z"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        pytest.param(due("of_kind"), "ix_actions_due_of_kind (kind=?)", id="of a kind"),
+        pytest.param(due("for"), "ix_actions_due_for (resources=?)", id="for a resource"),
+        pytest.param(RELEASE, "ix_actions_later (status=? AND not_before<?)", id="whose time has come"),
+    ],
+)
+def test_a_claim_looks_at_no_job_that_is_for_later(tmp_path, statement, index):
+    with Store.open(tmp_path / "lab.db") as store, store.read() as tx:
+        sql = str(statement.statement.compile(dialect=tx.dialect))
+        (row,) = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", (None,) * sql.count("?"))
+        assert row.detail.endswith(index)
