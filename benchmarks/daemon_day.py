@@ -1,8 +1,9 @@
 """Prints the memory of a daemon through a day of work and waiting, without the day.
 
 `uv run python benchmarks/daemon_day.py`: as many ticks as a day has, each of which begins as many runs as a tick may,
-and as many looks at an empty queue; one life of one process, on the virtual machine with its ledger. What a day of real
-time would add is the waiting itself.
+and as many looks at an empty queue; one life of one process. What a day of real time would add is the waiting itself.
+The machine does nothing and keeps nothing; with `--machine virtual` it is the virtual one, which remembers the token of
+every step that it ever executed, as it must, and so grows.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cellos_nb import ExperimentProposal
+from cellos_nb.domain.machine import Capabilities, Outcome, OutcomeState
+from cellos_nb.domain.step import Step
 from cellos_nb.execution import daemon
 from cellos_nb.execution.autonomous import default_plan
 from cellos_nb.execution.events import Event
@@ -25,6 +29,28 @@ from cellos_nb.store.store import Store
 from cellos_nb.workflow.compile import compile_plates
 
 PARTS = 10
+
+
+class Nothing:
+    """A machine whose steps do nothing, and that keeps nothing."""
+
+    def __init__(self) -> None:
+        self._facts = replace(VirtualMachine().describe(), machine="nothing", can_reconcile=True)
+
+    def describe(self) -> Capabilities:
+        return self._facts
+
+    def preflight(self, step: Step) -> None:
+        """Has no objection."""
+
+    def execute(self, step: Step, token: str) -> None:
+        """Does nothing."""
+
+    def reconcile(self, token: str) -> Outcome:  # noqa: ARG002 — asked only before a step
+        return Outcome(OutcomeState.NEVER_STARTED)
+
+    def stop(self) -> None:
+        """Holds nothing."""
 
 
 class OneMachine:
@@ -49,10 +75,10 @@ class OneMachine:
 class Day(daemon.Daemon):
     """Gets its next part of the day's work when it has looked at an empty queue often enough."""
 
-    def __init__(self, store: Store, crew: OneMachine, *, hours: float) -> None:
+    def __init__(self, store: Store, crew: OneMachine, *, hours: float, looks: int | None) -> None:
         super().__init__(store, crew)
         self.store, self.crew = store, crew
-        self.looks_a_part = round(hours * 3600 / daemon.LOOK_S / PARTS)
+        self.looks_a_part = round((hours * 3600 / daemon.LOOK_S if looks is None else looks) / PARTS)
         self.runs_a_part = round(hours * 3600 / daemon.TICK_S / PARTS) * daemon.MAX_RUNS
         self.n_looks, self.n_parts, self.began = 0, 0, time.monotonic()
 
@@ -88,10 +114,12 @@ def resident_mb() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--looks", type=int, help="at an empty queue; as many as fit into the hours when left out")
+    parser.add_argument("--machine", choices=["nothing", "virtual"], default="nothing")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "lab.db") as store:
-        machine = VirtualMachine(Path(folder) / "machine.ledger")
-        day = Day(store, OneMachine(machine), hours=args.hours)
+        machine = VirtualMachine(Path(folder) / "machine.ledger") if args.machine == "virtual" else Nothing()
+        day = Day(store, OneMachine(machine), hours=args.hours, looks=args.looks)
         print(f"{args.hours:g} h: {PARTS} times {day.runs_a_part} runs and {day.looks_a_part} looks at an empty queue")
         print(f"{'':>12}{'ticks':>8}{'runs':>8}{'resident':>13}{'clock':>12}")
         day.begin_part()

@@ -82,7 +82,9 @@ class Journal:
         self._readings: list[dict[str, str]] = []
         self._stored_at = time.monotonic()
 
-    def started(self, run_id: int, token: str, step_uid: str, attempt: int, devices: Sequence[str] = ()) -> datetime:
+    def started(
+        self, run_id: int, token: str, step_uid: str, attempt: int, devices: Sequence[str] = (), *, kind: str = ""
+    ) -> datetime:
         """Notes the intent and returns its time. When strict, the device is called after the next `flush`.
 
         `devices` are held from now until the step's end is noted, also if that takes a person.
@@ -101,6 +103,7 @@ class Journal:
             "finished_at": None,
             "devices": ",".join(devices),
             "transfers_done": None,
+            "kind": kind,
         }
         self._noted()
         return now

@@ -218,7 +218,7 @@ class PlateRun:
         token = token_of(step.plate_id, step.uid, number)
         self._on_event(StepStarted(step.plate_id, step.uid, step.name, step.kind, number, now_utc()))
         devices = () if self._station.capabilities.is_simulated else self._station.devices_for(step.kind)
-        started_at = self._journal.started(self._run_id, token, step.uid, number, devices)
+        started_at = self._journal.started(self._run_id, token, step.uid, number, devices, kind=step.kind)
         return (yield from self._execute(Attempt(told, step.uid, number, token, began_at or started_at)))
 
     def _execute(self, attempt: Attempt) -> Part:

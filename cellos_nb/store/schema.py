@@ -201,6 +201,7 @@ steps = Table(
     Column("finished_at", UtcTime),
     Column("devices", Text, nullable=False, server_default=""),  # held while the step is open, separated by commas
     Column("transfers_done", Integer),  # of a step that a person had continued after so many
+    Column("kind", Text, nullable=False, server_default=""),  # empty in entries of earlier forms
 )
 # Steps that hold devices: few, however many were ever done.
 Index(

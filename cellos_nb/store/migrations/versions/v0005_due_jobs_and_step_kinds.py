@@ -1,4 +1,4 @@
-"""Indices by which a claim finds what is due without looking through what is for later."""
+"""Claims that do not look through what is for later, and the kind of each step in the journal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Puts three partial indices in the place of one; no row changes."""
+    """Puts three partial indices in the place of one, and adds a column that stays empty for what was done before."""
+    op.add_column("steps", sa.Column("kind", sa.Text(), nullable=False, server_default=""))
     op.drop_index("ix_actions_waiting_for", table_name="actions")
     priority = sa.text("priority DESC")
     due = sa.text("status = 'queued' AND not_before IS NULL")
