@@ -124,6 +124,10 @@ class StepFailedError(MachineError):
     """The device reports that a step ended in failure after it may have begun."""
 
 
+class RobotAwayError(MachineError):
+    """No worker of the cluster offers the robot now, or the one that did was lost."""
+
+
 class StuckError(MachineError):
     """A device has not answered for much longer than a step takes."""
 

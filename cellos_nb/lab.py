@@ -347,7 +347,9 @@ class Lab:
 
     @staticmethod
     def _key(settings: MachineSettings, seed: int) -> str:
-        return f"{settings.kind}-{hashlib.sha256(f'{settings.model_dump_json()}/{seed}'.encode()).hexdigest()[:8]}"
+        # Ledgers were named without these before, and must be found again.
+        text = settings.model_dump_json(exclude=None if settings.address else {"address", "robots"})
+        return f"{settings.kind}-{hashlib.sha256(f'{text}/{seed}'.encode()).hexdigest()[:8]}"
 
     def campaign(self, campaign_id: str) -> Campaign:
         """A campaign by its id.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, daemon, demo, doctor, hardware, outputs, proofs, queue, steering
+from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, outputs, proofs, queue, steering
 
 app = typer.Typer(
     name="cellos",
@@ -62,4 +62,6 @@ app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.command()(outputs.record)
 app.add_typer(hardware.app, name="hardware")
+app.command()(cluster.scheduler)
+app.command()(cluster.worker)
 app.command()(doctor.doctor)

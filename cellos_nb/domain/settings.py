@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"\S")]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+RobotName = Annotated[str, Field(max_length=120, pattern=r"^[^\s,/]+$")]
 AssayName = Literal["viability", "reporter", "imaging"]
 
 
@@ -98,11 +99,15 @@ class MachineSettings(Settings):
     """Which machine runs the campaign."""
 
     kind: Name = "biology"
-    """`biology`, `replay`, `virtual`, or a kind that a plug-in brings."""
+    """`biology`, `replay`, `virtual`, `cluster`, or a kind that a plug-in brings."""
     screen: str | None = None
     """For `replay`: a CSV of measured responses; the shipped sarcoma screen when left out."""
     parameters: str | None = None
     """For `biology`: a YAML of cell lines and compounds; the shipped one when left out."""
+    address: Name | None = None
+    """For `cluster`: of the Dask scheduler, as in `tcp://127.0.0.1:8786`."""
+    robots: tuple[RobotName, ...] = ()
+    """For `cluster`: equal robots that share the campaign, each owned by a `cellos worker`."""
 
 
 class PlannerSettings(Settings):

@@ -11,7 +11,7 @@ from cellos_nb.domain.settings import AssaySettings, CompoundStock, ControlSetti
 from cellos_nb.errors import ProposalError
 from cellos_nb.execution.batch import finish_batch, run_new_batch, submit_new_batch
 from cellos_nb.execution.events import OnEvent, ignore
-from cellos_nb.execution.executor import WorkflowExecutor
+from cellos_nb.execution.pool import executor_for
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store import campaigns, results
@@ -86,7 +86,7 @@ class AutonomousExecutor:
             CompileError: the proposals cannot be put onto plates; nothing was queued.
             ProposalError: none given, or an identifier stands twice.
         """
-        executor = WorkflowExecutor(self._store, self._machine)
+        executor = executor_for(self._store, self._machine)
         plan = plan or default_plan(proposals, plate_format)
         batch, _ = submit_new_batch(self._store, executor, proposals, self._machine.describe(), plan=plan, seed=seed)
         return batch.batch_id

@@ -18,6 +18,7 @@ from cellos_nb.execution.events import OnEvent, ResultsStored, ignore
 from cellos_nb.execution.executor import Hold, WorkflowExecutor
 from cellos_nb.execution.journal import reading_of
 from cellos_nb.execution.lease import dispatcher
+from cellos_nb.execution.pool import RobotPool, executor_for
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.execution.runs import RunRecord, campaign_resource, load_workflow, run_records
 from cellos_nb.hardware.interface import HardwareInterface
@@ -80,7 +81,7 @@ def run_batch(
     """
     with dispatcher(store):
         if not is_concluded(store, batch.batch_id):
-            executor = WorkflowExecutor(store, machine)
+            executor = executor_for(store, machine)
             runs = submit_batch(store, executor, batch, machine.describe())
             _bring_through(store, executor, batch, runs, on_event=on_event, hold=hold)
     with store.read() as tx:
@@ -98,7 +99,7 @@ def run_new_batch(
 ) -> tuple[ExperimentResult, ...]:
     """The results of a batch outside any campaign, on new plates. Raises as `run_batch` does."""
     with dispatcher(store):
-        executor = WorkflowExecutor(store, machine)
+        executor = executor_for(store, machine)
         batch, runs = submit_new_batch(store, executor, proposals, machine.describe(), plan=plan, seed=seed)
         return _bring_through(store, executor, batch, runs, on_event=on_event)
 
@@ -115,7 +116,7 @@ def finish_batch(
     with dispatcher(store):
         if not is_concluded(store, batch_id):
             _bring_through(
-                store, WorkflowExecutor(store, machine), asked, submitted_runs(store, batch_id), on_event=on_event
+                store, executor_for(store, machine), asked, submitted_runs(store, batch_id), on_event=on_event
             )
     with store.read() as tx:
         return results.batch_results(tx, batch_id)
@@ -145,7 +146,9 @@ def forecast_cost(batch: Batch, capabilities: Capabilities) -> float:
     return sum(estimate(workflow, capabilities).cost_usd for workflow in _compile(batch, capabilities))
 
 
-def submit_batch(store: Store, executor: WorkflowExecutor, batch: Batch, capabilities: Capabilities) -> Runs:
+def submit_batch(
+    store: Store, executor: WorkflowExecutor | RobotPool, batch: Batch, capabilities: Capabilities
+) -> Runs:
     """Compiles a batch and queues a run for each plate; all of them or none.
 
     A batch that was submitted before is not compiled again: its workflows are those in the store.
@@ -161,7 +164,7 @@ def submit_batch(store: Store, executor: WorkflowExecutor, batch: Batch, capabil
 
 def submit_new_batch(
     store: Store,
-    executor: WorkflowExecutor,
+    executor: WorkflowExecutor | RobotPool,
     proposals: Sequence[ExperimentProposal],
     capabilities: Capabilities,
     *,
@@ -190,7 +193,7 @@ def submitted_runs(store: Store, batch_id: str) -> Runs:
 
 
 def _queue(
-    executor: WorkflowExecutor,
+    executor: WorkflowExecutor | RobotPool,
     batch: Batch,
     workflows: Sequence[Workflow],
     capabilities: Capabilities,
@@ -208,7 +211,7 @@ def _queue(
 
 def _bring_through(
     store: Store,
-    executor: WorkflowExecutor,
+    executor: WorkflowExecutor | RobotPool,
     asked: Batch | Asked,
     runs: Runs,
     *,

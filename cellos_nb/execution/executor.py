@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -147,8 +147,7 @@ class WorkflowExecutor:
             LeaseError: another process executes the work of this database.
             StoppedError: the queue was killed; what was done is recorded, the rest stays queued.
         """
-        self.on_event, self._ended, self._held = on_event, {}, set()
-        self._hold, self._keeps_records = hold or _never, True
+        self.begin(on_event, hold)
         wanted = None if run_ids is None else dict.fromkeys(run_ids)
         with self._lease.held():
             if self._lease.is_new:
@@ -164,6 +163,11 @@ class WorkflowExecutor:
                 self.leave()
                 raise
         return self._ended
+
+    def begin(self, on_event: OnEvent = ignore, hold: Hold | None = None) -> None:
+        """Forgets how earlier runs ended, and keeps how those to come do. As `run`, which calls it."""
+        self.on_event, self._ended, self._held = on_event, {}, set()
+        self._hold, self._keeps_records = hold or _never, True
 
     def _run(self, wanted: dict[int, None] | None) -> None:
         max_age_s = GLANCE_S if self.station.capabilities.is_instant else JUST_NOW_S
@@ -223,6 +227,21 @@ class WorkflowExecutor:
     def is_idle(self) -> bool:
         """Whether nothing is in hand, nor in memory alone."""
         return not self._in_hand and not self._ending
+
+    @property
+    def n_in_hand(self) -> int:
+        """Plates that were taken up and have not ended, those that incubate among them."""
+        return len(self._in_hand)
+
+    @property
+    def ended(self) -> dict[int, RunRecord]:
+        """The runs that have ended since `begin`, with their readings."""
+        return self._ended
+
+    @property
+    def held(self) -> set[int]:
+        """The runs that were found waiting for a device that only a person can release, since `begin`."""
+        return self._held
 
     def has(self, job_id: int) -> bool:
         """Whether a run is in hand here."""
@@ -303,10 +322,15 @@ class WorkflowExecutor:
         """Stores everything before a device is called; what may be stored later waits until it is due."""
         self.flush(only_if_due=True)
 
-    def leave(self) -> None:
-        """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back."""
-        self._conductor.settle(GRACE_S)
-        resting = {task.job_id: task.rests_until for task in self._conductor.leave()}
+    def leave(self, dropped: Sequence[Task] | None = None) -> None:
+        """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back.
+
+        `dropped`: the work of a shared conductor that was settled and left already.
+        """
+        if dropped is None:
+            self._conductor.settle(GRACE_S)
+            dropped = self._conductor.leave()
+        resting = {task.job_id: task.rests_until for task in dropped}
         runs, self._in_hand = list(self._in_hand.values()), {}
         if self._opened is None:
             return

@@ -103,7 +103,7 @@ class Ledger:
         try:
             if not stat.S_ISREG(os.fstat(self._file).st_mode):
                 raise MachineError(f"{path}: a ledger is an ordinary file, not a device. Name another file.")
-            _lock(self._file, path)
+            lock_file(self._file, path)
             self.heads = self._scan()
         except BaseException:
             self.close()
@@ -177,7 +177,12 @@ class Ledger:
         )
 
 
-def _lock(file: int, path: Path) -> None:
+def lock_file(file: int, path: Path, what: str = "ledger") -> None:
+    """Takes the lock of an open file, for as long as it is open.
+
+    Raises:
+        MachineError: another machine holds it, or the folder offers no locks.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -192,11 +197,11 @@ def _lock(file: int, path: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}:
             raise MachineError(
-                f"{path}: this folder offers no file locks ({error.strerror}). Put the ledger on a local disk."
+                f"{path}: this folder offers no file locks ({error.strerror}). Put the {what} on a local disk."
             ) from error
         raise MachineError(
-            f"{path}: another machine holds this ledger, in this process or another one. Stop it first, or give this "
-            "machine a ledger of its own."
+            f"{path}: another machine holds this {what}, in this process or another one. Stop it first, or give this "
+            f"machine a {what} of its own."
         ) from error
 
 

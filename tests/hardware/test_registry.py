@@ -9,8 +9,9 @@ import pytest
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.errors import ConfigError, ScreenError
 from cellos_nb.hardware.biology import BiologicalVirtualMachine
-from cellos_nb.hardware.registry import kinds, open_machine
+from cellos_nb.hardware.registry import kinds, open_machine, read_settings
 from cellos_nb.hardware.replay import ReplayMachine
+from cellos_nb.hardware.robots import EqualRobots
 from cellos_nb.hardware.virtual import VirtualMachine
 
 
@@ -24,7 +25,7 @@ def test_each_kind_opens_its_machine(kind, machine):
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are():
-    with pytest.raises(ConfigError, match="no machine 'ot3' is installed; possible: virtual, biology, replay"):
+    with pytest.raises(ConfigError, match="no machine 'ot3' is installed; possible: virtual, biology, replay, cluster"):
         open_machine(MachineSettings(kind="ot3"))
 
 
@@ -68,7 +69,7 @@ def plug_in(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("plug_in")
 def test_a_plug_in_brings_its_machine():
-    assert kinds() == ("virtual", "biology", "replay", "arm", "broken")
+    assert kinds() == ("virtual", "biology", "replay", "cluster", "arm", "broken")
     assert open_machine(MachineSettings(kind="arm"), seed=4).describe().machine == "arm-4"
 
 
@@ -76,3 +77,41 @@ def test_a_plug_in_brings_its_machine():
 def test_a_plug_in_that_cannot_be_loaded_is_named():
     with pytest.raises(ConfigError, match="the plug-in my_robots_gone:arm cannot be loaded"):
         open_machine(MachineSettings(kind="broken"))
+
+
+def test_robots_on_a_cluster_stand_for_one_machine_that_is_reached_later():
+    settings = MachineSettings(kind="cluster", address="tcp://127.0.0.1:1", robots=("r1", "r2"))
+    machine = open_machine(settings)
+    assert type(machine) is EqualRobots
+    assert tuple(machine.machines) == ("r1", "r2")
+    machine.stop()
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        pytest.param({"kind": "cluster", "robots": ("r1",)}, "machine.address: .* needs the scheduler's", id="address"),
+        pytest.param({"kind": "cluster", "address": "tcp://x:1"}, "machine.robots: name the robots", id="no robots"),
+        pytest.param(
+            {"kind": "cluster", "address": "tcp://x:1", "robots": ("r1", "r1")}, "each once", id="one robot twice"
+        ),
+        pytest.param({"kind": "virtual", "robots": ("r1",)}, "'virtual' has no address or robots", id="not a cluster"),
+        pytest.param(
+            {"kind": "cluster", "address": "tcp://x:1", "robots": ("r1",), "screen": "x.csv"},
+            "reads no screen",
+            id="screen",
+        ),
+    ],
+)
+def test_a_cluster_that_is_not_named_whole_is_refused(values, problem):
+    with pytest.raises(ConfigError, match=problem):
+        open_machine(MachineSettings(**values))
+
+
+def test_a_machine_file_is_read_as_a_campaign_would(tmp_path):
+    (tmp_path / "arm.yaml").write_text("kind: replay\nscreen: own.csv\n")
+    assert read_settings(str(tmp_path / "arm.yaml")) == MachineSettings(kind="replay", screen=str(tmp_path / "own.csv"))
+    assert read_settings("virtual") == MachineSettings(kind="virtual")
+    (tmp_path / "bad.yaml").write_text("kind: replay\nscren: own.csv\n")
+    with pytest.raises(ConfigError, match=r"bad.yaml, line 2: scren: unknown key; did you mean 'screen'"):
+        read_settings(str(tmp_path / "bad.yaml"))
