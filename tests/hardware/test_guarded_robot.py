@@ -12,7 +12,7 @@ from machine_plates import Plate, Well
 
 from cellos_nb.domain.machine import Outcome, OutcomeState
 from cellos_nb.domain.reading import Channel, Reading
-from cellos_nb.errors import MachineError, MachineRefusedError, StepFailedError
+from cellos_nb.errors import ConfigError, MachineError, MachineRefusedError, StepFailedError
 from cellos_nb.hardware.cluster.robot import Robot
 from cellos_nb.hardware.cluster.step_log import NOTHING, Entry, Progress, StepLog
 from cellos_nb.hardware.virtual import VirtualMachine
@@ -231,3 +231,9 @@ def test_a_log_is_held_by_one_process_and_refuses_what_is_none(tmp_path):
         StepLog(tmp_path / "r1.steps")
     with pytest.raises(MachineError, match="cannot be opened"):
         StepLog(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "left arm", "left,right", "left/arm"])
+def test_a_robots_name_can_stand_in_a_list_of_devices(host, name):
+    with pytest.raises(ConfigError, match="is no name for a robot"):
+        Robot(name, host.pump, host.log)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import threading
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
 
 from cellos_nb.errors import ConfigError, MachineError
 from cellos_nb.hardware.cluster.connection import motion_of, question_to
@@ -14,6 +16,8 @@ from cellos_nb.hardware.cluster.robot import Robot
 from cellos_nb.hardware.cluster.service import serve
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 LOOPBACK = "127.0.0.1"
 WORKER_TTL_S = 30.0
@@ -109,6 +113,7 @@ async def _join(robot: Robot, scheduler: str, host: str, ending: asyncio.Task[An
 
     worker = Worker(
         scheduler,
+        executor=_Calls(),
         nthreads=2,  # one for the step, which the resource limits to one at a time, and one for questions
         name=robot.name,
         resources={motion_of(robot.name): 1, question_to(robot.name): 1},
@@ -129,6 +134,30 @@ async def _join(robot: Robot, scheduler: str, host: str, ending: asyncio.Task[An
             f"{robot.name}: this worker could not join {scheduler} ({error.__cause__ or error}). If another worker "
             "owns the robot, stop that one first; otherwise look at --scheduler and --host."
         ) from error
+
+
+class _Calls(Executor):
+    """A thread for each call, which a worker that loses its scheduler does not wait for: the step goes on without it.
+
+    Dask's own pool would keep the robot out of the cluster for as long as its step takes.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Begins a call; how many run at a time is the worker's to decide."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def call() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 — whatever it is, who asked must hear of it
+                future.set_exception(error)
+
+        threading.Thread(target=call, name="cellos-robot", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 — its signature
+        """Does nothing: threads end by themselves."""
 
 
 def _told_to_end() -> asyncio.Event:

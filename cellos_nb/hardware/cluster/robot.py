@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import uuid
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from cellos_nb.domain import codec
 from cellos_nb.domain.machine import Capabilities, Outcome, OutcomeState
 from cellos_nb.domain.reading import Reading
 from cellos_nb.domain.step import Step
-from cellos_nb.errors import MachineError, MachineRefusedError, StepFailedError
+from cellos_nb.errors import ConfigError, MachineError, MachineRefusedError, StepFailedError
 from cellos_nb.hardware.cluster.step_log import Entry, Progress, StepLog
 from cellos_nb.hardware.interface import HardwareInterface
 
@@ -40,7 +41,12 @@ class Robot:
             name: in the cluster.
             machine: opened, for this process alone.
             log: of this robot since it was first used.
+
+        Raises:
+            ConfigError: the name is blank, or has a blank, comma or slash in it.
         """
+        if not re.fullmatch(r"[^\s,/]+", name):
+            raise ConfigError(f"robot: {name!r} is no name for a robot; give one without blanks, commas and slashes.")
         self.name = name
         self._machine, self._log = machine, log
         self._turn = threading.Lock()
