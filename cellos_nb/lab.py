@@ -18,8 +18,8 @@ from cellos_nb.errors import ApprovalError, InDoubtError, StoppedError
 from cellos_nb.execution.actions import submit_action
 from cellos_nb.execution.batch import submit_batch
 from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
-from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.lease import dispatcher, lease_of
+from cellos_nb.execution.pool import executor_for
 from cellos_nb.execution.preflight import Preflight, check_campaign
 from cellos_nb.execution.proof import Proof, prove
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
@@ -308,7 +308,7 @@ class Lab:
             if following.status is not CampaignStatus.PAUSED:
                 self.store.set_campaign_status(campaign_id, following.status, following.reason)
             return f"{campaign_id}: {following.status}: {following.reason}"
-        executor = WorkflowExecutor(self.store, machine, name=name)
+        executor = executor_for(self.store, machine, name=name)
         runs = submit_batch(self.store, executor, following, machine.describe())
         return f"{following.batch_id}: {len(runs)} plates"
 

@@ -21,6 +21,7 @@ from cellos_nb.execution.executor import GRACE_S, WorkflowExecutor
 from cellos_nb.execution.lease import lease_of
 from cellos_nb.execution.orders import Halt
 from cellos_nb.execution.places import Threads
+from cellos_nb.execution.pool import RobotPool, executor_for
 from cellos_nb.execution.queue import Job, JobQueue, JobStatus
 from cellos_nb.execution.runs import KIND, campaign_resource, write_log
 from cellos_nb.execution.ticks import Tally, begin_tick, close_left_ticks, end_tick
@@ -79,7 +80,7 @@ class Daemon:
         self._max_runs, self._tick_s = max_runs, tick_s
         self._lease, self._flags, self._queue = lease_of(store), flags_of(store), JobQueue(store)
         self._conductor = Conductor(store)
-        self._executors: dict[str, WorkflowExecutor] = {}
+        self._executors: dict[str, WorkflowExecutor | RobotPool] = {}
         self._is_leaving = threading.Event()
         self._away: dict[str, float] = {}
         self._tally, self._tick_id = Tally(), 0
@@ -222,7 +223,7 @@ class Daemon:
             campaign_id = campaign_of(self._store, job.job_id)
             name, machine = self._crew.machine_of(campaign_id)
             if name not in self._executors:
-                self._executors[name] = WorkflowExecutor(
+                self._executors[name] = executor_for(
                     self._store,
                     machine,
                     name=name,
@@ -325,11 +326,12 @@ class Daemon:
     def _lay_down(self) -> None:
         """Puts back what is in hand; steps in progress are given a moment to end and be recorded."""
         self._conductor.settle(GRACE_S)
-        for task in self._conductor.leave():
+        dropped = self._conductor.leave()
+        for task in dropped:
             if not any(executor.has(task.job_id) for executor in self._executors.values()):
                 self._put_back(task)
         for executor in self._executors.values():
-            executor.leave()
+            executor.leave(dropped)
         self._close_machines()
 
     def _put_back(self, task: Task) -> None:

@@ -5,27 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
-
-from cellos_nb.errors import ApprovalError, LeaseError, MachineError, RobotAwayError
-from cellos_nb.execution.approvals import require_approval
-from cellos_nb.execution.conductor import Conductor
+from cellos_nb.errors import LeaseError, MachineError, RobotAwayError
+from cellos_nb.execution.assignments import Assignments
+from cellos_nb.execution.conductor import Conductor, Task
 from cellos_nb.execution.control import POLL_S, flags_of
 from cellos_nb.execution.devices import devices_of
-from cellos_nb.execution.events import OnEvent, ignore
+from cellos_nb.execution.events import OnEvent, RunDone, RunPostponed, ignore
 from cellos_nb.execution.executor import GRACE_S, LOOK_S, Hold, WorkflowExecutor
 from cellos_nb.execution.lease import lease_of
 from cellos_nb.execution.places import Threads
 from cellos_nb.execution.queue import Job, JobQueue, JobStatus
-from cellos_nb.execution.runs import KIND, RunRecord, add_run, load_workflow
+from cellos_nb.execution.runs import KIND, RunRecord, add_run, run_record
 from cellos_nb.execution.station import Station
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.robots import EqualRobots
-from cellos_nb.store.schema import runs, steps
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.workflow import Workflow
@@ -50,18 +47,29 @@ class RobotPool:
         store: Store,
         robots: EqualRobots,
         *,
+        name: str | None = None,
         conductor: Conductor | None = None,
         may_be_real: Callable[[], bool] = lambda: True,
+        on_fault: Callable[[Job, Exception], None] | None = None,
     ) -> None:
         """A pool of robots; as `WorkflowExecutor`."""
-        self._store, self._robots = store, robots
+        self._store, self._robots, self._name = store, robots, name
+        self._on_event: OnEvent = ignore
         self._queue, self._flags, self._lease = JobQueue(store), flags_of(store), lease_of(store)
         self._conductor = conductor or Conductor(store)
         # Calls wait for a robot elsewhere, so none of them may hold up the others, however simulated it is.
         self._executors = {
-            name: WorkflowExecutor(store, machine, place=Threads(), conductor=self._conductor, may_be_real=may_be_real)
-            for name, machine in robots.machines.items()
+            robot: WorkflowExecutor(
+                store,
+                machine,
+                place=Threads(),
+                conductor=self._conductor,
+                may_be_real=may_be_real,
+                on_fault=on_fault,
+            )
+            for robot, machine in robots.machines.items()
         }
+        self._assignments = Assignments(store, robots)
         self._given: Counter[str] = Counter()
         self._waiting_since: dict[int, float] = {}
         self._nobody_since: float | None = None
@@ -84,7 +92,7 @@ class RobotPool:
             cost_usd=cost_usd,
             priority=priority,
             not_before=not_before,
-            resources=resources,
+            resources={*resources, *([self._name] if self._name else ())},
         )
 
     def run(
@@ -99,6 +107,7 @@ class RobotPool:
             RobotAwayError: for a minute none of the robots was there.
             StoppedError: the queue was killed; what was done is recorded, the rest stays queued.
         """
+        self._on_event = on_event
         for executor in self._executors.values():
             executor.begin(on_event, hold)
         self._waiting_since, self._nobody_since = {}, None
@@ -117,6 +126,17 @@ class RobotPool:
                 self.leave()
                 raise
         return self._ended
+
+    @property
+    def on_event(self) -> OnEvent:
+        """Called with what happens."""
+        return self._on_event
+
+    @on_event.setter
+    def on_event(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        for executor in self._executors.values():
+            executor.on_event = on_event
 
     @property
     def station(self) -> Station:
@@ -149,21 +169,21 @@ class RobotPool:
         A plate whose robot is away goes back into the queue for a moment; one of a robot that is not of this pool waits
         for a person.
         """
-        name = self._robot_of(job)
+        name = self._assignments.robot_of(job)
         if name is not None and name not in self._executors:
             why = (
                 f"this plate was begun on {name}, which is none of the robots {', '.join(self._executors)}. "
                 f"Execute it with {name}, or discard it."
             )
             self._queue.end(job.job_id, JobStatus.PAUSED, why)
-            return
-        if name is None:
-            name = self._choose(job)
-        if name is None or not self._robots.is_there(name):
-            self._wait_for(job, f"waits for {name or 'a robot'}, whose worker is away")
+            run = run_record(self._store, job.job_id)
+            self._on_event(RunDone(run.plate_id, run.n_wells, run.status, run.error, now_utc()))
             return
         try:
-            self._pin(job, name)
+            name = name or self._choose(job)
+            if name is None or not self._robots.is_there(name):
+                raise RobotAwayError(f"waits for {name or 'a robot'}, whose worker is away")
+            self._assignments.note(job, name)
             self._executors[name].take_up(job, hold)
         except MachineError as error:
             self._wait_for(job, str(error))
@@ -180,10 +200,11 @@ class RobotPool:
         for executor in self._executors.values():
             executor.flush(only_if_due=only_if_due)
 
-    def leave(self) -> None:
-        """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back."""
-        self._conductor.settle(GRACE_S)
-        dropped = self._conductor.leave()
+    def leave(self, dropped: Sequence[Task] | None = None) -> None:
+        """Gives steps in progress a moment to end, and puts the runs in hand back; as `WorkflowExecutor.leave`."""
+        if dropped is None:
+            self._conductor.settle(GRACE_S)
+            dropped = self._conductor.leave()
         for executor in self._executors.values():
             executor.leave(dropped)
 
@@ -194,49 +215,18 @@ class RobotPool:
             log.warning("%s: %s", name, error)
             return 0
 
-    def _robot_of(self, job: Job) -> str | None:
-        """The robot that has, or may have, the plate; None when no robot was given anything of it."""
-        begun = select(func.count()).where(steps.c.run_id == job.job_id).scalar_subquery()
-        last = select(steps.c.machine).where(steps.c.run_id == job.job_id).limit(1).scalar_subquery()
-        with self._store.read() as tx:
-            row = tx.execute(select(runs.c.machine, begun.label("n"), last.label("last")).where(_is(job))).one()
-        name: str | None = row.machine or row.last
-        if name is None or row.n > 0 or name not in self._executors or name in (there := self._robots.there):
-            return name
-        # Strict journals have every intent on the disk, so a run without entries was never sent to its robot.
-        return None if there and self.station.is_strict else name
-
     def _choose(self, job: Job) -> str | None:
         """Of the robots that are there and may: one with room, the fewest plates in hand, and the least used so far."""
-        there = [name for name in self._robots.there if self._may(job, name)] or list(self._robots.there)
+        there = [name for name in self._robots.there if self._assignments.may(job, name)] or list(self._robots.there)
         in_hand = self.n_in_hand
         return min(there, key=lambda name: (self._room_of(name) == 0, in_hand[name], self._given[name]), default=None)
-
-    def _may(self, job: Job, name: str) -> bool:
-        """Whether a robot may execute a run now: a real one under the approval of a person, who named it."""
-        capabilities = self._robots.machines[name].describe()
-        if capabilities.is_simulated:
-            return True
-        try:
-            require_approval(self._store, load_workflow(self._store, job.job_id), capabilities)
-        except ApprovalError:
-            return False
-        return True
-
-    def _pin(self, job: Job, name: str) -> None:
-        """Notes which robot has the plate from now on; on the disk when this returns."""
-        with self._store.read() as tx:
-            if tx.scalar(select(runs.c.machine).where(_is(job))) == name:
-                return
-        with self._store.write(durable=True) as tx:
-            self._lease.check(tx)
-            tx.execute(update(runs).where(_is(job)), {"machine": name})
 
     def _wait_for(self, job: Job, why: str) -> None:
         self._waiting_since.setdefault(job.job_id, time.monotonic())
         if job.last_error != why:
             log.warning("job %d: %s", job.job_id, why)
         self._queue.postpone(job.job_id, timedelta(seconds=AWAY_S), why)
+        self._on_event(RunPostponed(job.payload["plate_id"], why, now_utc() + timedelta(seconds=AWAY_S), now_utc()))
 
     @property
     def _ended(self) -> dict[int, RunRecord]:
@@ -304,10 +294,8 @@ class RobotPool:
             self._conductor.withdraw(self._queue.cancelling())
 
 
-def executor_for(store: Store, machine: HardwareInterface) -> WorkflowExecutor | RobotPool:
-    """What runs workflows on a machine: a pool when it stands for several equal robots."""
-    return RobotPool(store, machine) if isinstance(machine, EqualRobots) else WorkflowExecutor(store, machine)
-
-
-def _is(job: Job) -> Any:
-    return runs.c.run_id == job.job_id
+def executor_for(store: Store, machine: HardwareInterface, **options: Any) -> WorkflowExecutor | RobotPool:
+    """What runs workflows on a machine: a pool when it stands for several equal robots. `options` as theirs."""
+    if isinstance(machine, EqualRobots):
+        return RobotPool(store, machine, **options)
+    return WorkflowExecutor(store, machine, **options)

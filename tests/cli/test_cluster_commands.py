@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from command import assert_one_clear_line, cellos_here
+from command import assert_one_clear_line, cellos, cellos_here
 
 WORKER = ("worker", "--scheduler", "tcp://127.0.0.1:9")
 
@@ -28,5 +28,5 @@ def test_a_worker_that_cannot_be_is_refused(options, code, expected, tmp_path):
 def test_a_scheduler_on_a_port_in_use_says_so(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = cellos_here("scheduler", "--port", port, cwd=tmp_path)
+        ended = cellos("scheduler", "--port", port, cwd=tmp_path)
     assert_one_clear_line(ended, 1, f"127.0.0.1:{port}: no scheduler can be started there", "Choose another port")

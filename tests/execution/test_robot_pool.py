@@ -16,17 +16,20 @@ from plates import WET, plate
 from slow_machine import SlowMachine
 from sqlalchemy import select, update
 
+from cellos_nb import Lab
 from cellos_nb.domain.step import StepKind
 from cellos_nb.errors import ConfigError, MachineRefusedError, RobotAwayError
 from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import plate_run
 from cellos_nb.execution import pool as pool_module
 from cellos_nb.execution.approvals import approve
+from cellos_nb.execution.daemon import Daemon
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.pool import RobotPool, executor_for
 from cellos_nb.execution.proof import prove
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.execution.runs import run_of_plate
+from cellos_nb.execution.ticks import TickStatus, ticks
 from cellos_nb.hardware.robots import EqualRobots
 from cellos_nb.store.schema import actions, runs, steps
 from cellos_nb.store.store import Store
@@ -251,3 +254,21 @@ def test_a_paused_plate_comes_back_to_its_robot(store, machines):
     assert ended[run_id].status is JobStatus.SUCCEEDED
     assert run_of_plate(store, "demo/p1").status is JobStatus.SUCCEEDED
     assert plates_on(machines) == {"r1": {"demo/p1"}, "r2": set()}
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["there", "away"])
+def test_the_daemon_spreads_plates_over_a_pool_and_counts_what_had_to_wait(tmp_path, monkeypatch, machines, is_there):
+    monkeypatch.chdir(tmp_path)
+    robots = EqualRobots(machines, is_there=lambda name: is_there)
+    with Lab.open(tmp_path / "lab.db", robots) as lab:
+        submit(RobotPool(lab.store, robots), 3)
+        Daemon(lab.store, lab, max_runs=3).run(once=True)
+        (tick,) = ticks(lab.store)
+        if is_there:
+            assert JobQueue(lab.store).stats()["succeeded"] == 3
+            assert sorted(len(plates) for plates in plates_on(machines).values()) == [1, 2]
+            assert tick.status is TickStatus.SUCCEEDED
+        else:
+            assert JobQueue(lab.store).stats()["queued"] == 3
+            assert tick.status is TickStatus.FAILED
+            assert "waits for a robot, whose worker is away" in tick.notes

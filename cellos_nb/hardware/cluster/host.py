@@ -79,9 +79,9 @@ async def _schedule(host: str, port: int, on_ready: OnReady) -> None:
     )
     try:
         await scheduler
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise MachineError(
-            f"{host}:{port}: no scheduler can be started there ({error}). Choose another port."
+            f"{host}:{port}: no scheduler can be started there ({error.__cause__ or error}). Choose another port."
         ) from error
     on_ready(scheduler.address)
     await told.wait()
