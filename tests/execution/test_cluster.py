@@ -259,7 +259,7 @@ def test_a_host_joins_a_new_scheduler_and_keeps_what_it_knows(cluster):
     robot._connection.close()
 
 
-def test_a_robot_that_nobody_owns_is_refused_before_anything_is_sent(cluster, monkeypatch):
+def test_a_robot_that_nobody_owns_is_refused_before_anything_is_sent(cluster):
     cluster.start_scheduler()
     robots = connect(cluster, "r1", return_s=0.2)
     with pytest.raises(RobotAwayError, match=r"r1: no worker of .* Start it by `cellos worker"):
@@ -268,7 +268,8 @@ def test_a_robot_that_nobody_owns_is_refused_before_anything_is_sent(cluster, mo
         robots.machines["r1"].execute(plate().steps[0], "p:1-seed:1")
     robots.stop()
     robots.stop()
-    monkeypatch.setattr(connection_module, "CONNECT_S", 0.3)
     nowhere = Connection("tcp://127.0.0.1:9", return_s=0.2)
     with pytest.raises(RobotAwayError, match="no scheduler answers there"):
         nowhere.worker_of("r1")
+    assert not nowhere.has_worker_of("r1")
+    nowhere.close()

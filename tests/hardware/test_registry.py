@@ -112,6 +112,6 @@ def test_a_machine_file_is_read_as_a_campaign_would(tmp_path):
     (tmp_path / "arm.yaml").write_text("kind: replay\nscreen: own.csv\n")
     assert read_settings(str(tmp_path / "arm.yaml")) == MachineSettings(kind="replay", screen=str(tmp_path / "own.csv"))
     assert read_settings("virtual") == MachineSettings(kind="virtual")
-    (tmp_path / "bad.yaml").write_text("kind: replay\nscren: own.csv\n")
-    with pytest.raises(ConfigError, match=r"bad.yaml, line 2: scren: unknown key; did you mean 'screen'"):
+    (tmp_path / "bad.yaml").write_text("kind: replay\nscreen_: own.csv\n")
+    with pytest.raises(ConfigError, match=r"bad.yaml, line 2: screen_: unknown key; did you mean 'screen'"):
         read_settings(str(tmp_path / "bad.yaml"))

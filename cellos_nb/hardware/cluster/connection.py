@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from cellos_nb.errors import CellosError, ConfigError, MachineError, RobotAwayError
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+KNOCK_S = 1.0
+"""How long the scheduler's host may take to accept a connection."""
 CONNECT_S = 10.0
 """How long to wait for the scheduler."""
 RETURN_S = 45.0
@@ -47,6 +51,7 @@ class Connection:
         self.address = address
         self._return_s = return_s
         self._opened: Client | None = None
+        self._was_open = False
         self._opening = threading.Lock()
         self._change = threading.Condition()
         self._n_changes = 0
@@ -127,6 +132,9 @@ class Connection:
                 "machine.kind: robots on a cluster need the extra `cluster`. Run `pip install 'cellos-nb[cluster]'`."
             ) from error
         try:
+            # Dask's client would try for its whole time-out where nobody listens, and hold up other machines meanwhile.
+            where = urlsplit(self.address)
+            socket.create_connection((where.hostname or "", where.port or 0), timeout=KNOCK_S).close()
             client = Client(self.address, timeout=CONNECT_S, set_as_default=False, name="cellos")
         except (OSError, ValueError) as error:
             raise RobotAwayError(
@@ -134,6 +142,7 @@ class Connection:
                 "machine.address."
             ) from error
         client.subscribe_topic("all", self._on_event)
+        self._was_open = True
         return client
 
     def _on_event(self, event: tuple[float, Any]) -> None:
@@ -155,7 +164,7 @@ class Connection:
 
     def _wait_for_worker(self, robot: str) -> str:
         end = time.monotonic() + self._return_s
-        while (worker := self.worker_of(robot)) is None:
+        while (worker := self._worker_or_none(robot)) is None:
             left = end - time.monotonic()
             if left <= 0:
                 raise RobotAwayError(
@@ -164,6 +173,19 @@ class Connection:
                 )
             self._wait(lambda: False, min(left, LOOK_S))
         return worker
+
+    def _worker_or_none(self, robot: str) -> str | None:
+        """As `worker_of`; none also when a scheduler that was there before is away.
+
+        Raises:
+            RobotAwayError: no scheduler was ever reached, so that the address may be wrong.
+        """
+        try:
+            return self.worker_of(robot)
+        except RobotAwayError:
+            if not self._was_open:
+                raise
+            return None
 
     def _value(self, robot: str, future: Future[Any]) -> Any:
         if future.status == "finished":
