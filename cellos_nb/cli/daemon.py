@@ -43,14 +43,12 @@ def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
 
     Ctrl-C and SIGTERM end it after the step in progress, which is recorded. Simulated machines run in either mode.
     """
-    from cellos_nb.execution.control import flags_of
     from cellos_nb.execution.daemon import Daemon
     from cellos_nb.lab import Lab
 
     logging.getLogger("cellos_nb.execution.daemon").setLevel(logging.INFO)
     with Lab.open(db) as lab, ThreadPoolExecutor(1, "cellos-daemon") as thread:
-        flags_of(lab.store).set_mode(is_real=bool(real))
-        worker = Daemon(lab.store, lab, max_runs=max_runs, tick_s=tick_seconds)
+        worker = Daemon(lab.store, lab, max_runs=max_runs, tick_s=tick_seconds, is_real=bool(real))
         # In a thread of its own, so that a signal never finds the worker inside what its handler needs.
         with _stopped_by_signals(worker), _metrics(lab.store, metrics_port):
             reason = thread.submit(worker.run, max_ticks=max_ticks, once=once).result()

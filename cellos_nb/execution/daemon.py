@@ -75,9 +75,20 @@ class Daemon:
        └── lost it ─┘   └──── idle: waits for the next job's time
     """
 
-    def __init__(self, store: Store, crew: Crew, *, max_runs: int = MAX_RUNS, tick_s: float = TICK_S) -> None:
+    def __init__(
+        self, store: Store, crew: Crew, *, max_runs: int = MAX_RUNS, tick_s: float = TICK_S, is_real: bool | None = None
+    ) -> None:
+        """A daemon for one database.
+
+        Args:
+            store: the database.
+            crew: opens machines and plans campaigns.
+            max_runs: pieces of work that one tick begins.
+            tick_s: how long a tick is.
+            is_real: the mode that it sets when it takes the lease; what is set already when left out.
+        """
         self._store, self._crew = store, crew
-        self._max_runs, self._tick_s = max_runs, tick_s
+        self._max_runs, self._tick_s, self._is_real = max_runs, tick_s, is_real
         self._lease, self._flags, self._queue = lease_of(store), flags_of(store), JobQueue(store)
         self._conductor = Conductor(store)
         self._executors: dict[str, WorkflowExecutor | RobotPool] = {}
@@ -101,14 +112,17 @@ class Daemon:
         Raises:
             StoreError: the database cannot be written; what was done is recorded up to there.
         """
-        mode = "REAL" if self._flags.is_real else "PROOF"
-        self._say("daemon_started", database=self._store.where, mode=mode, max_runs=self._max_runs, tick_s=self._tick_s)
+        self._say("daemon_started", database=self._store.where, max_runs=self._max_runs, tick_s=self._tick_s)
         n_left = 1 if once else max_ticks
         why = None
         while why is None:
             try:
                 with self._lease.held(patience_s=0.0):
-                    self._say("lease_held", fencing=self._lease.fencing)
+                    # Not before: one that stands by does not decide for the one that works.
+                    if self._is_real is not None:
+                        self._flags.set_mode(is_real=self._is_real)
+                    mode = "REAL" if self._flags.is_real else "PROOF"
+                    self._say("lease_held", fencing=self._lease.fencing, mode=mode)
                     try:
                         why = self._serve(n_left, once=once)
                     finally:

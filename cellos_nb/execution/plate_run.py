@@ -222,10 +222,9 @@ class PlateRun:
         return (yield from self._execute(Attempt(told, step.uid, number, token, began_at or started_at)))
 
     def _execute(self, attempt: Attempt) -> Part:
-        self._lease.confirm()
         step = attempt.step
         try:
-            reading = yield self._station.execute(step, attempt.token)
+            reading = yield self._station.execute(step, attempt.token, self._lease.confirm)
         except NotSentError:
             self._journal.withdraw(attempt.token)
             raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from cellos_nb.domain.machine import Capabilities
+from cellos_nb.domain.reading import Reading
 from cellos_nb.domain.step import Step, StepKind
 from cellos_nb.execution.orders import Call
 from cellos_nb.execution.places import Here, Threads
@@ -50,10 +52,15 @@ class Station:
         """Has the machine check a step."""
         return Call(self.machine.preflight, (step,), self._question_s, f"{self.name}: the check of step {step.uid}")
 
-    def execute(self, step: Step, token: str) -> Call:
-        """Has the machine execute a step."""
+    def execute(self, step: Step, token: str, confirm: Callable[[], None]) -> Call:
+        """Has the machine execute a step, after `confirm` has made sure of the lease.
+
+        That is asked in the thread of the call, as the last thing before it: a process that was stopped since the call
+        was ordered, and is continued after another took over, does not make it.
+        """
         what = f"{self.name}: step {step.uid}"
-        return Call(self.machine.execute, (step, token), self.limit_s(step), what, is_after_commit=self.is_strict)
+        arguments = (confirm, self.machine, step, token)
+        return Call(_execute, arguments, self.limit_s(step), what, is_after_commit=self.is_strict)
 
     def reconcile(self, token: str) -> Call:
         """Asks the machine what became of a step."""
@@ -73,3 +80,8 @@ class Station:
         n_read = len(step.readout.wells) * step.readout.n_sites if step.readout else 0
         expected_s = n_transfers * can.seconds_per_transfer + n_read * can.seconds_per_well_read
         return 3 * expected_s + LEAST_LIMIT_S
+
+
+def _execute(confirm: Callable[[], None], machine: HardwareInterface, step: Step, token: str) -> Reading | None:
+    confirm()
+    return machine.execute(step, token)

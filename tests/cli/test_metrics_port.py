@@ -45,5 +45,8 @@ def test_a_port_that_is_taken_is_refused_with_what_to_do(tmp_path):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(InputError, match=f"--metrics-port {port}: cannot be used"), serving_metrics(lab.store, port):
+        with (
+            pytest.raises(InputError, match=f"--metrics-port {port}: cannot be used"),
+            serving_metrics(lab.store, port),
+        ):
             pass

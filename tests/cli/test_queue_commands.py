@@ -63,7 +63,7 @@ def test_a_campaign_that_was_submitted_is_executed_by_a_daemon_that_ends_on_sigt
     assert daemon.returncode == 0, rest
     assert "ended: told to end" in said
     assert "finished (all 2 iterations are done)" in output
-    assert any("event=daemon_started database=lab.db mode=PROOF" in line for line in lines)
+    assert any("event=lease_held fencing=1 mode=PROOF" in line for line in lines)
 
 
 def test_a_tick_for_cron_ends_by_itself_and_reports_in_the_ledger(folder):

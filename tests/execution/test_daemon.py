@@ -330,6 +330,17 @@ def test_a_step_in_progress_is_recorded_when_it_is_told_to_end(tmp_path, monkeyp
         assert set(machine.effects().values()) == {1}
 
 
+def test_one_that_stands_by_does_not_change_the_mode_of_the_one_that_works(lab, database):
+    flags_of(lab.store).set_mode(is_real=True)
+    with lease_of(lab.store).held(), Store.open(database) as other:
+        Daemon(other, lab, is_real=False).run(once=True)
+        assert flags_of(lab.store).is_real
+    lease_of(lab.store).release()
+    with Store.open(database) as other:
+        Daemon(other, lab, is_real=False).run(once=True)
+    assert not flags_of(lab.store).is_real
+
+
 def test_a_tick_whose_daemon_died_is_closed_by_the_next(lab, database):
     with Store.open(database) as other, lease_of(other).held():
         begin_tick(other, lease_of(other))
