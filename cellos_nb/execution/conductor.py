@@ -149,6 +149,7 @@ class Conductor:
                 self._drop(task)
                 return True
             except Exception as error:  # noqa: BLE001 — whoever gave the work decides what its faults mean
+                task.order = None
                 task.on_fault(error)
                 self._drop(task)
                 return True
