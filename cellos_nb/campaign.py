@@ -116,14 +116,14 @@ class Campaign:
         seen = self._store.history(self.campaign_id, seen_by=state.iteration)
         return seen.digest() == state.history_sha256
 
-    def summary(self) -> CampaignSummary:
-        """The campaign in a few numbers."""
+    def summary(self, results: History | None = None) -> CampaignSummary:
+        """The campaign in a few numbers; `results` are read unless the caller has just read them."""
         record = self._store.campaign(self.campaign_id)
         laps = self.iterations()
         return summarise(
             self.campaign_id,
             self.config,
-            self.results,
+            self.results if results is None else results,
             status=self._standing(record.status),
             stop_reason=_reason(record),
             duration_s=sum(lap.duration_s or 0.0 for lap in laps),

@@ -9,9 +9,11 @@ from importlib import import_module
 from typing import Any
 
 _HOME: dict[str, str] = {
+    "AutonomyPanel": "autonomy.panel",
     "ComparisonPanel": "comparison.panel",
     "DoseResponsePanel": "dose_response.panel",
     "LauncherPanel": "launcher.panel",
+    "LiveCampaignPanel": "live.panel",
     "PlatesPanel": "plates.panel",
     "TablePanel": "table.panel",
     "WhyThisDosePanel": "why.panel",

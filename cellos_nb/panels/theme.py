@@ -36,7 +36,7 @@ def sequential_colour(share: float) -> str:
     return "#" + "".join(f"{round(x + (y - x) * (place - low)):02x}" for x, y in zip(a, b, strict=True))
 
 
-SHEETS = ("theme.css", "parts.css", "launcher/form.css")
+SHEETS = ("theme.css", "parts.css", "launcher/form.css", "live/live.css")
 
 
 @cache

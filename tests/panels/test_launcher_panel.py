@@ -10,6 +10,8 @@ from panel_campaigns import EVIL, small_config
 
 from cellos_nb import CampaignConfig, Lab
 from cellos_nb.execution.approvals import approvals_of
+from cellos_nb.execution.daemon import Daemon
+from cellos_nb.execution.lease import dispatcher
 from cellos_nb.hardware.virtual import VirtualMachine
 from cellos_nb.panels import LauncherPanel
 from cellos_nb.panels.launcher.fields import all_fields
@@ -223,3 +225,28 @@ def test_the_static_form_holds_every_field_and_what_it_will_take(url, capsys):
     assert set(fields["field"]) == {field.label for field in all_fields()}
     assert "cost" in set(needs["what"])
     assert "configuration" in capsys.readouterr().out
+
+
+def test_a_campaign_is_handed_to_the_daemon_and_followed_in_the_store(panel, url):
+    panel.prove_button.click()
+    panel.executed_by.value = "daemon"
+    panel.launch_button.click()
+    assert "plain was handed to the daemon: 0 iterations begun" in panel._running.value
+    assert "start `cellos daemon`" in panel._running.value
+    with Lab.open(url) as lab:
+        Daemon(lab.store, lab).run(max_ticks=3)
+        assert lab.campaign("plain").status == "finished"
+    panel._refresh()
+    assert "plain: finished (all 1 iterations are done)" in panel._running.value
+
+
+def test_where_another_process_executes_the_daemon_is_suggested_and_running_here_refused(url):
+    with Lab.open(url) as other, dispatcher(other.store), LauncherPanel(url, config()) as panel:
+        assert panel.widget
+        assert panel.executed_by.value == "daemon"
+        panel.prove_button.click()
+        panel.executed_by.value = "here"
+        panel.launch_button.click()
+        assert "so this kernel cannot. Choose &#39;hand to the daemon&#39;" in foot_of(panel)
+        assert panel.launched is None
+        assert other.campaigns() == ()

@@ -14,22 +14,45 @@ from ipywidgets.widgets.widget import _instances
 
 from cellos_nb import Lab
 from cellos_nb.errors import CampaignError, StoreError
-from cellos_nb.panels import ComparisonPanel, DoseResponsePanel, PlatesPanel, TablePanel, WhyThisDosePanel
+from cellos_nb.panels import (
+    AutonomyPanel,
+    ComparisonPanel,
+    DoseResponsePanel,
+    LiveCampaignPanel,
+    PlatesPanel,
+    TablePanel,
+    WhyThisDosePanel,
+)
 from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.static import bundles
 
-PANELS: dict[str, Callable[..., Panel]] = {
+CAMPAIGN_PANELS: dict[str, Callable[..., Panel]] = {
     "plates": PlatesPanel,
     "table": TablePanel,
     "dose response": DoseResponsePanel,
     "comparison": ComparisonPanel,
     "why this dose": WhyThisDosePanel,
+    "live campaign": LiveCampaignPanel,
 }
+
+
+def autonomy(lab, campaign_id=None, *, static=None):
+    """The panel of a whole database, which takes no campaign."""
+    del campaign_id
+    return AutonomyPanel(lab, static=static)
+
+
+PANELS = CAMPAIGN_PANELS | {"autonomy": autonomy}
 HOSTILE = re.compile(r"<img|<script|staurosporine<b>", re.IGNORECASE)
 
 
 @pytest.fixture(params=PANELS.values(), ids=PANELS.keys())
 def make(request):
+    return request.param
+
+
+@pytest.fixture(params=CAMPAIGN_PANELS.values(), ids=CAMPAIGN_PANELS.keys())
+def make_on_campaign(request):
     return request.param
 
 
@@ -65,6 +88,11 @@ def test_nothing_that_a_user_wrote_reaches_html_unescaped(panel):
     pages = [widget.value for widget in widgets_of(panel) if isinstance(widget, HTML)]
     assert pages
     assert not any(HOSTILE.search(page) for page in pages)
+
+
+def test_it_names_its_campaign(make_on_campaign, lab):
+    with make_on_campaign(lab) as panel:
+        pages = [widget.value for widget in widgets_of(panel) if isinstance(widget, HTML)]
     assert any("&lt;img src=x" in page for page in pages)
 
 
@@ -96,7 +124,7 @@ def test_in_static_mode_it_makes_no_widget_and_starts_no_thread(make, lab, capsy
 
 def test_opened_again_by_its_database_and_campaign_it_shows_the_same(make, lab_url):
     with Lab.open(lab_url) as lab, make(lab) as first:
-        campaign_id = first.campaign.campaign_id
+        campaign_id = lab.campaigns()[-1].campaign_id
         assert first.widget
         before = [widget.value for widget in widgets_of(first) if isinstance(widget, HTML)]
         said = first.summary(first.shown)
@@ -121,9 +149,9 @@ def test_everything_it_sends_can_be_sent(panel):
         json.dumps(widget.get_state(), default=repr)
 
 
-def test_a_campaign_that_is_not_there_is_refused_at_once(make, lab):
+def test_a_campaign_that_is_not_there_is_refused_at_once(make_on_campaign, lab):
     with pytest.raises(CampaignError, match="no such campaign"):
-        make(lab, "nothing-of-the-kind")
+        make_on_campaign(lab, "nothing-of-the-kind")
 
 
 def test_a_database_that_is_not_there_is_refused_and_not_made(make, tmp_path):
@@ -153,7 +181,8 @@ def test_new_results_are_shown_without_a_click(make, lab):
         assert panel.summary(panel.shown) != before
 
 
-def test_a_hostile_compound_is_found_as_it_is_called(panel, lab):
+def test_a_hostile_compound_is_found_as_it_is_called(make_on_campaign, lab):
     assert EVIL_COMPOUND in lab.campaigns()[0].config.compound_names
-    state = json.dumps([widget.get_state() for widget in widgets_of(panel)], default=repr)
+    with make_on_campaign(lab) as panel:
+        state = json.dumps([widget.get_state() for widget in widgets_of(panel)], default=repr)
     assert "staurosporine" in state

@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from cellos_nb.lab import Lab
+from cellos_nb.panels.arrange import offer
 from cellos_nb.panels.comparison.front import Front, Objective, answered, make_front
 from cellos_nb.panels.comparison.model import ABSCISSAS, Compared, group_boxes, progress, read_campaigns, summary
 from cellos_nb.panels.comparison.shown import (
@@ -136,15 +137,15 @@ class ComparisonPanel(Panel[ComparisonChoice, ComparisonShown]):
     def draw(self, shown: ComparisonShown) -> None:
         """Writes lists before values, so that a value is always among its list."""
         choice, colours = shown.choice, shown.colours
-        _offer(self.campaigns, shown.known, choice.campaign_ids)
+        offer(self.campaigns, shown.known, choice.campaign_ids)
         axes = [(objective.label, objective.key) for objective in shown.objectives]
         for widget, wanted, place in ((self.x, choice.x_key, 0), (self.y, choice.y_key, 1)):
             axis = _axis(shown.objectives, wanted, place)
-            _offer(widget, axes, None if axis is None else axis.key)
+            offer(widget, axes, None if axis is None else axis.key)
         self.by.value, self.measure.value, self.abscissa.value = choice.by, choice.measure, choice.abscissa
         members = [] if shown.front is None else _members(shown.front)
         on_front = choice.selected if any(choice.selected == value for _, value in members) else None
-        _offer(self.members, members, on_front)
+        offer(self.members, members, on_front)
         self._boxes.draw(shown.boxes, colours, shown.value_label)
         self._laps.draw(shown.progress, colours, shown.progress_labels, is_regret=choice.measure == "regret")
         self._front.draw(shown.front, colours, shown.selected)
@@ -178,17 +179,6 @@ def _part(title: str, choices: list[Widget], shown: list[Widget]) -> Widget:
     part = VBox([html_widget(markup("<h4>{}</h4>", title)), row, *shown])
     part.add_class("cellos-part")
     return part
-
-
-def _offer(widget: Any, options: Iterable[Any], value: Any) -> None:
-    """Writes a list and what is chosen of it, in one message, and only when it changed."""
-    offered = tuple(options)
-    if tuple(widget.options) != offered:
-        with widget.hold_sync():
-            widget.options = offered
-            widget.value = value
-    elif widget.value != value:
-        widget.value = value
 
 
 def _axis(objectives: tuple[Objective, ...], wanted: str, place: int) -> Objective | None:

@@ -29,12 +29,15 @@ from cellos_nb.panels.launcher.shown import (
     summary,
 )
 from cellos_nb.panels.launcher.start import (
+    HandedOver,
     Launched,
     Proved,
     approve_plates,
     launch,
     not_approved,
+    other_dispatcher,
     prove_campaign,
+    require_free,
     require_ready,
     save_yaml,
 )
@@ -45,6 +48,9 @@ from cellos_nb.planner.registry import kinds as planner_kinds
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
+
+HERE, DAEMON = "here", "daemon"
+"""Where a campaign is executed."""
 
 
 class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
@@ -74,7 +80,7 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
         opened = self._where if isinstance(self._where, Lab) else Lab.open(self._where)
         super().__init__(opened, LauncherChoice(draft), static=static)
         self.source = Source(opened, is_own=opened is not self._where)
-        self.launched: Launched | None = None
+        self.launched: Launched | HandedOver | None = None
         """The campaign that this panel launched last; it goes on when the panel is closed."""
         self._proved: Proved | None = None
         self._needs: dict[CampaignConfig, Preflight | InputError] = {}
@@ -132,6 +138,7 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
             description="1. Prove", tooltip="PROOF: rehearse the first plates and write the protocol; nothing moves"
         )
         self.launch_button = Button(description="2. Launch", tooltip="Begin the campaign")
+        self.executed_by = self._executed_by()
         self.person = Text(description="approved by", placeholder="your name", **initial)
         self.hours = FloatText(value=24.0, description="for hours", **initial)
         self.has_read = Checkbox(description="I have read the protocol of every plate", indent=False, **initial)
@@ -148,12 +155,22 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
         self._approval = Box([self.person, self.hours, self.has_read, self.approve_button])
         rows = [
             Box([self.file, self.load_button, self.save_button, self.replace_file]),
-            Box([self.prove_button, self.launch_button]),
+            Box([self.prove_button, self.executed_by, self.launch_button]),
         ]
         for row in (*rows, self._approval):
             row.add_class("cellos-row")
         parts = [rows[0], self.form.tabs, self._problem, self._needed, rows[1], self._proof, self._approval]
         return VBox([*parts, self._running])
+
+    def _executed_by(self) -> Any:
+        from ipywidgets import ToggleButtons
+
+        return ToggleButtons(
+            options=[("run here", HERE), ("hand to the daemon", DAEMON)],
+            tooltips=["In this kernel: ends with it", "`cellos daemon` executes it; the notebook may be closed"],
+            # Whoever executes already is the one that can.
+            value=DAEMON if other_dispatcher(self.lab) else HERE,
+        )
 
     def draw(self, shown: LauncherShown) -> None:
         """Writes the form only when it was filled anew, so that nobody's typing is overwritten."""
@@ -215,7 +232,11 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
 
     def _launch(self) -> None:
         config = require_ready(self.lab, check(self.choice.draft).config, self._proved)
-        self.launched, self._proved = launch(self._where, config), None
+        if self.executed_by.value == HERE:
+            require_free(self.lab)
+            self.launched, self._proved = launch(self._where, config), None
+        else:
+            self.launched, self._proved = HandedOver(self.lab, config), None
 
     def _checked(self, config: CampaignConfig) -> Preflight | InputError:
         """What a configuration needs, or why it is refused; remembered, since the panel looks often."""

@@ -10,12 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from cellos_nb.domain.campaign import CampaignConfig
-from cellos_nb.errors import ApprovalError, CampaignError, CellosError, ConfigError, InputError
+from cellos_nb.errors import ApprovalError, CampaignError, CellosError, ConfigError, InputError, LeaseError
 from cellos_nb.execution.approvals import Approval, approvals_of, approve
 from cellos_nb.execution.events import Event, ResultsStored, RunDone
+from cellos_nb.execution.lease import Holder, holder_of, is_dispatched, lease_of
 from cellos_nb.execution.proof import Proof
 from cellos_nb.lab import Lab
 from cellos_nb.records.atomic import new_file
+from cellos_nb.store.records import CampaignStatus
 from cellos_nb.units import now_utc
 
 log = logging.getLogger(__name__)
@@ -169,11 +171,55 @@ class Launched:
             self.n_iterations += 1
 
 
-def launch(lab: Lab | str | Path, config: CampaignConfig) -> Launched:
+class HandedOver:
+    """A campaign that the daemon executes; it goes on when this kernel ends."""
+
+    def __init__(self, lab: Lab, config: CampaignConfig) -> None:
+        """Stores the campaign and queues its first iteration.
+
+        Raises:
+            InputError: the campaign cannot be run as configured; nothing was stored.
+        """
+        self._lab = lab
+        self._campaign = lab.submit(config)
+        self.campaign_id = self._campaign.campaign_id
+
+    @property
+    def standing(self) -> str:
+        """How far it is, in a sentence, as the store has it."""
+        record = self._lab.store.campaign(self.campaign_id)
+        done = f"{record.n_iterations} iterations begun, {record.n_experiments} experiments done"
+        if record.status is not CampaignStatus.RUNNING:
+            return f"{self.campaign_id}: {record.status} ({record.stop_reason}); {done}."
+        waits = "" if is_dispatched(self._lab.store) else "; it waits for the daemon, start `cellos daemon`"
+        return f"{self.campaign_id} was handed to the daemon: {done}{waits}."
+
+
+def other_dispatcher(lab: Lab) -> Holder | None:
+    """The process that executes the work of this database when it is not this one; None otherwise."""
+    holder = holder_of(lab.store)
+    return holder if holder is not None and holder.fencing != lease_of(lab.store).held_fencing else None
+
+
+def launch(where: Lab | str | Path, config: CampaignConfig) -> Launched:
     """Begins a campaign in a thread of this process and returns at once."""
-    launched = Launched(lab, config)
+    launched = Launched(where, config)
     launched.start()
     return launched
+
+
+def require_free(lab: Lab) -> None:
+    """Returns when this process may execute campaigns.
+
+    Raises:
+        LeaseError: another process does; names it.
+    """
+    holder = other_dispatcher(lab)
+    if holder is not None:
+        raise LeaseError(
+            f"Process {holder.pid} on {holder.host} executes the work of this database, so this kernel cannot. Choose "
+            "'hand to the daemon', or wait until it is done."
+        )
 
 
 def save_yaml(config: CampaignConfig, path: str | Path, *, may_replace: bool) -> Path:

@@ -1,0 +1,81 @@
+"""What of a campaign is under way, asked often: a mark that changes with it, and how far each plate has come."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from cellos_nb.execution.control import flags_of
+from cellos_nb.execution.journal import StepStatus
+from cellos_nb.execution.lease import is_at_work
+from cellos_nb.store.schema import actions, campaigns, iterations, results, runs, steps
+from cellos_nb.store.store import Store
+
+_TRIED = (StepStatus.STARTED.value, StepStatus.IN_DOUBT.value, StepStatus.FAILED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one run has come, by its journal."""
+
+    done: frozenset[str] = frozenset()
+    """The steps that were executed."""
+    current: str = ""
+    """The step that was begun last and is not done; empty between steps."""
+
+
+def mark_of(store: Store, campaign_id: str) -> Hashable:
+    """Changes whenever a campaign goes on by a step; costs as much as the iteration under way, however long it is."""
+    own = iterations.c.campaign_id == campaign_id
+    is_open = own & iterations.c.concluded_at.is_(None)
+    standing = select(*(campaigns.c[name] for name in ("status", "changed_at", "stop_reason", "stop_request")))
+    plates = (
+        select(actions.c.action_id, actions.c.status, actions.c.last_error)
+        .join(runs, runs.c.run_id == actions.c.action_id)
+        .join(iterations, iterations.c.batch_id == runs.c.batch_id)
+        .order_by(actions.c.action_id)
+    )
+    journal = (
+        select(func.count(), func.max(steps.c.started_at), func.max(steps.c.finished_at))
+        .select_from(steps.join(runs, runs.c.run_id == steps.c.run_id))
+        .join(iterations, iterations.c.batch_id == runs.c.batch_id)
+    )
+    with store.read() as tx:
+        found = (
+            tx.execute(standing.where(campaigns.c.campaign_id == campaign_id)).first(),
+            tuple(tx.execute(plates.where(is_open)).all()),
+            tx.execute(journal.where(is_open)).one(),
+        )
+    return (*found, results_mark(store, campaign_id), is_at_work(store), tuple(flags_of(store).read().values()))
+
+
+def results_mark(store: Store, campaign_id: str) -> Hashable:
+    """Changes whenever a campaign's results do: concluded, taken back, superseded."""
+    own = iterations.c.campaign_id == campaign_id
+    laps = select(
+        *(func.count(), func.count(iterations.c.concluded_at), func.count(iterations.c.superseded_from)),
+        func.max(iterations.c.concluded_at),
+    )
+    open_results = (
+        select(func.count())
+        .select_from(iterations.join(results, results.c.batch_id == iterations.c.batch_id))
+        .where(own, iterations.c.concluded_at.is_(None))
+    )
+    with store.read() as tx:
+        return (*tx.execute(laps.where(own)).one(), tx.scalar(open_results))
+
+
+def progress_of(store: Store, run_ids: Collection[int]) -> dict[int, Progress]:
+    """How far runs have come; a run of which nothing was begun is not among them."""
+    query = select(steps.c.run_id, steps.c.step_uid, steps.c.status).where(steps.c.run_id.in_(run_ids))
+    done: dict[int, set[str]] = {}
+    current: dict[int, str] = {}
+    with store.read() as tx:
+        for run_id, uid, status in tx.execute(query.order_by(steps.c.started_at, steps.c.attempt)):
+            executed = done.setdefault(run_id, set())
+            if status == StepStatus.DONE.value:
+                executed.add(uid)
+            current[run_id] = uid if status in _TRIED else ""
+    return {run_id: Progress(frozenset(uids), current[run_id]) for run_id, uids in done.items()}

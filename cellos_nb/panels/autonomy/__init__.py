@@ -1,0 +1,1 @@
+"""What the laboratory does by itself, and where it needs a person."""

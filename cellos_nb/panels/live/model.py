@@ -1,0 +1,166 @@
+"""A campaign while it runs: its numbers, what each iteration found, how far its plates are, what may be pressed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.summary import CampaignSummary
+from cellos_nb.errors import CampaignError, StoppedError
+from cellos_nb.execution.control import Flag, flags_of
+from cellos_nb.execution.lease import Holder, holder_of
+from cellos_nb.execution.queue import JobStatus
+from cellos_nb.execution.runs import load_workflow
+from cellos_nb.execution.story import PlateRecord, plate_records
+from cellos_nb.execution.under_way import Progress, progress_of, results_mark
+from cellos_nb.lab import Campaign, Lab
+from cellos_nb.panels.live.trajectory import Trajectory, trajectory
+from cellos_nb.store.records import CampaignRecord, CampaignStatus
+from cellos_nb.store.store import Store
+
+MAX_PLATES = 12
+"""Plates that are shown: those under way, then the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlateProgress:
+    """How far one plate is."""
+
+    plate_id: str
+    iteration: int
+    status: JobStatus
+    n_done: int
+    n_steps: int
+    current: str
+    """The step that is being executed, or in question; empty between steps."""
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be pressed now."""
+
+    pause: bool
+    resume: bool
+    stop: bool
+    kill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveShown:
+    """What the panel shows."""
+
+    config: CampaignConfig
+    summary: CampaignSummary
+    found: Trajectory
+    plates: tuple[PlateProgress, ...]
+    n_more_plates: int
+    """Plates that are not shown."""
+    holder: Holder | None
+    """Who executes the work of this database."""
+    flags: tuple[Flag, ...]
+    """What holds up all work of this database."""
+    allowed: Allowed
+
+
+class Reader:
+    """Reads a campaign again and again, and each time only what may have changed."""
+
+    def __init__(self, lab: Lab, campaign: Campaign) -> None:
+        self._lab, self._campaign = lab, campaign
+        self._n_steps: dict[int, int] = {}
+        self._read: tuple[object, History, Trajectory] | None = None
+
+    def read(self) -> LiveShown:
+        """The campaign as it stands.
+
+        Raises:
+            CampaignError: it is gone.
+            StoreCorruptError: a stored workflow cannot be read.
+        """
+        store, campaign = self._lab.store, self._campaign
+        record = store.campaign(campaign.campaign_id)
+        history, found = self._history()
+        plates = plate_records(store, campaign.campaign_id)
+        shown = _most_relevant(plates)
+        steps = progress_of(store, [plate.run_id for plate in shown])
+        flags = tuple(flags_of(store).read().values())
+        summary = campaign.summary(history)
+        return LiveShown(
+            config=campaign.config,
+            summary=summary,
+            found=found,
+            plates=tuple(self._progress(plate, steps.get(plate.run_id, Progress())) for plate in shown),
+            n_more_plates=len(plates) - len(shown),
+            holder=holder_of(store),
+            flags=flags,
+            allowed=_allowed(record, summary, flags),
+        )
+
+    def _history(self) -> tuple[History, Trajectory]:
+        """What was concluded; read anew only after something was, since it may be long."""
+        key = results_mark(self._lab.store, self._campaign.campaign_id)
+        if self._read is None or self._read[0] != key:
+            history = self._campaign.results
+            self._read = (key, history, trajectory(self._campaign.config, history))
+        return self._read[1:]
+
+    def _progress(self, plate: PlateRecord, steps: Progress) -> PlateProgress:
+        if plate.run_id not in self._n_steps:
+            self._n_steps[plate.run_id] = len(load_workflow(self._lab.store, plate.run_id).steps)
+        return PlateProgress(
+            plate_id=plate.plate_id,
+            iteration=plate.iteration,
+            status=plate.status,
+            n_done=len(steps.done),
+            n_steps=self._n_steps[plate.run_id],
+            current=steps.current,
+            error=plate.error or "" if plate.status is not JobStatus.SUCCEEDED else "",
+        )
+
+
+def _most_relevant(plates: tuple[PlateRecord, ...]) -> tuple[PlateRecord, ...]:
+    """The plates that are under way or held, then the newest of the others; newest first."""
+    open_first = sorted(plates, key=lambda plate: (plate.status.is_final and not plate.status.is_held, -plate.run_id))
+    return tuple(sorted(open_first[:MAX_PLATES], key=lambda plate: -plate.run_id))
+
+
+def _allowed(record: CampaignRecord, summary: CampaignSummary, flags: tuple[Flag, ...]) -> Allowed:
+    is_running = record.status is CampaignStatus.RUNNING
+    is_open = record.status in {CampaignStatus.RUNNING, CampaignStatus.PAUSED}
+    was_stopped = record.status is CampaignStatus.FINISHED and record.stop_request is not None
+    return Allowed(
+        pause=is_running,
+        resume=record.status in {CampaignStatus.PAUSED, CampaignStatus.FAILED}
+        or was_stopped
+        or summary.status == "interrupted",
+        stop=is_open and record.stop_request is None,
+        kill=is_open and all(flag.name != "killed" for flag in flags),
+    )
+
+
+def go_on(lab: Lab, campaign_id: str) -> None:
+    """Takes a pause or stop back and hands the campaign to the daemon; who executes it already just goes on.
+
+    Raises:
+        StoppedError: all work on this database was stopped, which one campaign does not take back.
+        CampaignError: there is no such campaign, or it is over.
+    """
+    flags = flags_of(lab.store).read()
+    if flags:
+        flag = next(iter(flags.values()))
+        why = f": {flag.reason}" if flag.reason else ""
+        raise StoppedError(
+            f"All work on this database is {flag.name}, by {flag.set_by}{why}. Allow it again in the Autonomy panel or "
+            "with `cellos resume-queue`, then resume the campaign."
+        )
+    record = lab.store.campaign(campaign_id)
+    if record.status is CampaignStatus.FINISHED and record.stop_request is None:
+        raise CampaignError(f"{campaign_id}: has reached its end ({record.stop_reason}). Fork it to go on.")
+    lab.hand_over(campaign_id)
+
+
+def kill(store: Store, campaign_id: str, reason: str) -> None:
+    """Ends whoever executes the work of this database, after the step in progress; all of it, not one campaign."""
+    flags_of(store).set("killed", reason or f"from the panel of {campaign_id}")
