@@ -19,7 +19,7 @@ from cellos_nb.execution.process import person
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_records, write_log
 from cellos_nb.store import iterations, steering
-from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord
+from cellos_nb.store.records import CampaignStatus, IterationRecord
 from cellos_nb.store.store import Store
 from cellos_nb.workflow.workflow import Workflow
 
@@ -125,12 +125,17 @@ class Campaign:
             self.config,
             self.results if results is None else results,
             status=self._standing(record.status),
-            stop_reason=_reason(record),
+            stop_reason=_reason(record.status, record.stop_reason, record.stop_request),
             duration_s=sum(lap.duration_s or 0.0 for lap in laps),
             spent_usd=self._store.spent_usd(self.campaign_id),
             parent=str(record.parent or ""),
             superseded=tuple(f"iteration {lap.iteration} {lap.superseded}" for lap in laps if lap.superseded),
         )
+
+    def standing(self) -> tuple[str, str]:
+        """Status and reason as the summary has them, without reading what was measured."""
+        record = self._store.standing(self.campaign_id)
+        return self._standing(record.status), _reason(record.status, record.reason, record.stop_request)
 
     def pause(self, reason: str = "", *, by: str | None = None) -> None:
         """No further plate begins, in whatever process; plates under way are brought to their end.
@@ -224,8 +229,8 @@ def _said(what: str, by: str, reason: str) -> str:
     return f"{what} by {by}: {reason}" if reason else f"{what} by {by}"
 
 
-def _reason(record: CampaignRecord) -> str:
+def _reason(status: CampaignStatus, reason: str | None, stop_request: str | None) -> str:
     """Why the campaign stands where it stands, and a stop that is still to be obeyed."""
-    is_pending = record.stop_request and record.status is not CampaignStatus.FINISHED
-    to_come = f"to be {record.stop_request} after the iteration under way" if is_pending else None
-    return "; ".join(filter(None, (record.stop_reason, to_come)))
+    is_pending = stop_request and status is not CampaignStatus.FINISHED
+    to_come = f"to be {stop_request} after the iteration under way" if is_pending else None
+    return "; ".join(filter(None, (reason, to_come)))

@@ -43,8 +43,8 @@ class Attempt:
     finished_at: datetime | None
 
 
-def plate_records(store: Store, campaign_id: str) -> tuple[PlateRecord, ...]:
-    """The plates of a campaign in the order submitted; none for a campaign that has none."""
+def plate_records(store: Store, campaign_id: str, *, is_concluded: bool | None = None) -> tuple[PlateRecord, ...]:
+    """The plates of a campaign in the order submitted; only those of iterations that are, or are not, concluded."""
     query = (
         select(
             *(
@@ -65,6 +65,8 @@ def plate_records(store: Store, campaign_id: str) -> tuple[PlateRecord, ...]:
         .where(iterations.c.campaign_id == campaign_id)
         .order_by(runs.c.run_id)
     )
+    if is_concluded is not None:
+        query = query.where(iterations.c.concluded_at.is_not(None) == is_concluded)
     with store.read() as tx:
         rows = tx.execute(query).all()
     return tuple(PlateRecord(*row[:4], JobStatus(row.status), *row[5:]) for row in rows)

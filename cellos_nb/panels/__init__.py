@@ -11,6 +11,7 @@ from typing import Any
 _HOME: dict[str, str] = {
     "AutonomyPanel": "autonomy.panel",
     "ComparisonPanel": "comparison.panel",
+    "ControlRoom": "room",
     "DoseResponsePanel": "dose_response.panel",
     "LauncherPanel": "launcher.panel",
     "LiveCampaignPanel": "live.panel",

@@ -119,6 +119,15 @@ class Panel(ABC, Generic[Choice, Shown]):
             self.refresh()
         return self._root
 
+    def follow(self) -> VBox:
+        """The panel as a widget that follows the store from now on, for a place inside another widget.
+
+        The frame is there at once; its first reading, which may be of 100,000 results, comes from the panel's thread.
+        """
+        self._root = self._root or self._build()
+        self._worker.start()
+        return self._root
+
     def choose(self, **changes: Any) -> None:
         """Changes what is chosen, by fields of the choice, and shows it; does nothing while the panel draws itself."""
         self.change(lambda choice: replace(choice, **changes))  # type: ignore[type-var]
@@ -166,10 +175,7 @@ class Panel(ABC, Generic[Choice, Shown]):
         from IPython.display import display
 
         cells.register(self, cells.this_cell())
-        # The frame is there at once; its first reading, which may be of 100,000 results, comes from the worker.
-        self._root = self._root or self._build()
-        display(self._root)
-        self._worker.start()
+        display(self.follow())
 
     def _refresh(self, is_forced: bool = False) -> None:  # noqa: FBT001, FBT002 - the worker's callback
         with self._lock:

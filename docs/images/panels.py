@@ -13,12 +13,20 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 from playwright.sync_api import Page, sync_playwright
 
-from cellos_nb import CampaignConfig, Lab
+from cellos_nb import AutonomousExecutor, CampaignConfig, ExperimentProposal, JobQueue, Lab
+from cellos_nb.domain.machine import Outcome, OutcomeState
+from cellos_nb.domain.reading import Reading
+from cellos_nb.domain.step import Step, StepKind
+from cellos_nb.errors import InDoubtError, MachineError
+from cellos_nb.execution.actions import submit_action
+from cellos_nb.execution.daemon import Daemon
+from cellos_nb.hardware.biology import BiologicalVirtualMachine
 
 TOKEN = "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -30,8 +38,13 @@ CELLS = {
     "dose_response": f'DoseResponsePanel("lab.db", "{CAMPAIGN}")',
     "launcher": 'from cellos_nb.records.examples import example_config\nLauncherPanel("lab.db", example_config())',
     "comparison": 'ComparisonPanel("lab.db")',
+    "live": f'LiveCampaignPanel("lab.db", "{CAMPAIGN}")',
+    "autonomy": 'AutonomyPanel("lab.db")',
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
 }
+
+HEIGHTS = {"autonomy": 1700}
+"""Of the page, where a panel is taller than most; what is below it is not in the picture."""
 
 
 def config() -> CampaignConfig:
@@ -51,6 +64,31 @@ def config() -> CampaignConfig:
     )
 
 
+class LostMachine(BiologicalVirtualMachine):
+    """Loses sight of its dosing steps, so that a person has something to decide."""
+
+    def execute(self, step: Step, token: str) -> Reading | None:
+        """Breaks off while dosing."""
+        if step.kind is StepKind.DOSE:
+            raise MachineError("the connection broke off")
+        return super().execute(step, token)
+
+    def reconcile(self, token: str) -> Outcome:
+        """Cannot tell."""
+        return Outcome(OutcomeState.UNKNOWN, detail=f"no memory of {token}")
+
+
+def leave_work_for_people(lab: Lab) -> None:
+    """A tick of the daemon, a plate in doubt and a dead letter, for the picture of the autonomy panel."""
+    for title in ("stocks are low", "plate reader serviced"):
+        submit_action(lab.store, "notify", {"title": title}, idempotency_key=title)
+    JobQueue(lab.store).submit("book_microscope", {"hours": 2}, idempotency_key="no plug-in", max_attempts=1)
+    Daemon(lab.store, lab).run(once=True)
+    asked = [ExperimentProposal("U2OS", "staurosporine", dose_um) for dose_um in (0.01, 0.1, 1.0)]
+    with suppress(InDoubtError):
+        AutonomousExecutor(Lab(lab.store, LostMachine())).execute_batch(asked, wait=True)
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
     wanted = sys.argv[2:] or list(CELLS)
@@ -59,6 +97,7 @@ def main() -> None:
         with Lab.open(work / "lab.db") as lab:
             lab.run(config())
             lab.run(CampaignConfig.from_dict(config().to_dict() | {"name": "The same by chance", "planner": "random"}))
+            leave_work_for_people(lab)
         for panel in wanted:
             cells = [nbformat.v4.new_code_cell(f"from cellos_nb.panels import *\n{CELLS[panel]}")]
             kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -108,6 +147,7 @@ def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
             (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
             page = browser.new_page(viewport={"width": 1500, "height": 1000})
             for panel in wanted:
+                page.set_viewport_size({"width": 1500, "height": HEIGHTS.get(panel, 1000)})
                 _open(page, f"{url}/lab/workspaces/{theme}{panel}/tree/{panel}.ipynb?reset&token={TOKEN}")
                 shot = page.locator(".cellos-panel").first
                 act(page, panel)

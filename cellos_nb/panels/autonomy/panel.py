@@ -73,7 +73,7 @@ class AutonomyPanel(Panel[AutonomyChoice, AutonomyShown]):
             part("In doubt", self._html["doubts"], self._doubt_form()),
             part("Waiting for an approval", self._html["held"], self._approval_form()),
             part("Dead letters", self._html["letters"], self._letter_form()),
-            part("Ticks", self._html["ticks"]),
+            part("Ticks", self._html["ticks"], is_wide=True),
             part("Log", self._log_form(), self._html["log"], is_wide=True),
         )
 

@@ -21,7 +21,7 @@ _NOBODY = "nobody; start `cellos daemon`"
 TICK_COLUMNS = ("tick", "started (UTC)", "took (s)", "status", "attempted", "succeeded", "failed", "notes")
 LETTER_COLUMNS = ("job", "kind", "what", "attempts", "error")
 DOUBT_COLUMNS = ("plate", "step", "transfers", "known to be done", "what happened")
-HELD_COLUMNS = ("plate", "machine", "why", "approved until (UTC)")
+HELD_COLUMNS = ("plate", "machine", "approved until (UTC)", "why")
 LOG_COLUMNS = ("at (UTC)", "level", "plate", "message")
 _LONGEST_NOTE = 300
 
@@ -119,8 +119,8 @@ def held_html(shown: AutonomyShown) -> Markup:
         (
             run.plate_id,
             run.machine or "not proved yet",
+            "" if run.approved_until is None else _at(run.approved_until),
             run.why,
-            "" if not run.approved_until else _at(run.approved_until),
         )
         for run in shown.held
     ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
 from cellos_nb.domain.campaign import CampaignConfig
-from cellos_nb.domain.history import History
 from cellos_nb.domain.summary import CampaignSummary
 from cellos_nb.errors import CampaignError, StoppedError
 from cellos_nb.execution.control import Flag, flags_of
@@ -16,7 +16,7 @@ from cellos_nb.execution.story import PlateRecord, plate_records
 from cellos_nb.execution.under_way import Progress, progress_of, results_mark
 from cellos_nb.lab import Campaign, Lab
 from cellos_nb.panels.live.trajectory import Trajectory, trajectory
-from cellos_nb.store.records import CampaignRecord, CampaignStatus
+from cellos_nb.store.records import CampaignStatus, Standing
 from cellos_nb.store.store import Store
 
 MAX_PLATES = 12
@@ -64,13 +64,23 @@ class LiveShown:
     allowed: Allowed
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Concluded:
+    """What changes only when an iteration is concluded, taken back or superseded; it may be long."""
+
+    mark: Hashable
+    summary: CampaignSummary
+    found: Trajectory
+    plates: tuple[PlateRecord, ...]
+
+
 class Reader:
     """Reads a campaign again and again, and each time only what may have changed."""
 
     def __init__(self, lab: Lab, campaign: Campaign) -> None:
         self._lab, self._campaign = lab, campaign
         self._n_steps: dict[int, int] = {}
-        self._read: tuple[object, History, Trajectory] | None = None
+        self._known: _Concluded | None = None
 
     def read(self) -> LiveShown:
         """The campaign as it stands.
@@ -80,31 +90,33 @@ class Reader:
             StoreCorruptError: a stored workflow cannot be read.
         """
         store, campaign = self._lab.store, self._campaign
-        record = store.campaign(campaign.campaign_id)
-        history, found = self._history()
-        plates = plate_records(store, campaign.campaign_id)
+        concluded = self._concluded()
+        plates = (*concluded.plates, *plate_records(store, campaign.campaign_id, is_concluded=False))
         shown = _most_relevant(plates)
         steps = progress_of(store, [plate.run_id for plate in shown])
         flags = tuple(flags_of(store).read().values())
-        summary = campaign.summary(history)
+        status, reason = campaign.standing()
+        summary = replace(concluded.summary, status=status, stop_reason=reason)
         return LiveShown(
             config=campaign.config,
             summary=summary,
-            found=found,
+            found=concluded.found,
             plates=tuple(self._progress(plate, steps.get(plate.run_id, Progress())) for plate in shown),
             n_more_plates=len(plates) - len(shown),
             holder=holder_of(store),
             flags=flags,
-            allowed=_allowed(record, summary, flags),
+            allowed=_allowed(store.standing(campaign.campaign_id), summary, flags),
         )
 
-    def _history(self) -> tuple[History, Trajectory]:
-        """What was concluded; read anew only after something was, since it may be long."""
-        key = results_mark(self._lab.store, self._campaign.campaign_id)
-        if self._read is None or self._read[0] != key:
-            history = self._campaign.results
-            self._read = (key, history, trajectory(self._campaign.config, history))
-        return self._read[1:]
+    def _concluded(self) -> _Concluded:
+        store, campaign = self._lab.store, self._campaign
+        mark = results_mark(store, campaign.campaign_id)
+        if self._known is None or self._known.mark != mark:
+            results = campaign.results
+            plates = plate_records(store, campaign.campaign_id, is_concluded=True)
+            found = trajectory(campaign.config, results)
+            self._known = _Concluded(mark, campaign.summary(results), found, plates)
+        return self._known
 
     def _progress(self, plate: PlateRecord, steps: Progress) -> PlateProgress:
         if plate.run_id not in self._n_steps:
@@ -126,7 +138,7 @@ def _most_relevant(plates: tuple[PlateRecord, ...]) -> tuple[PlateRecord, ...]:
     return tuple(sorted(open_first[:MAX_PLATES], key=lambda plate: -plate.run_id))
 
 
-def _allowed(record: CampaignRecord, summary: CampaignSummary, flags: tuple[Flag, ...]) -> Allowed:
+def _allowed(record: Standing, summary: CampaignSummary, flags: tuple[Flag, ...]) -> Allowed:
     is_running = record.status is CampaignStatus.RUNNING
     is_open = record.status in {CampaignStatus.RUNNING, CampaignStatus.PAUSED}
     was_stopped = record.status is CampaignStatus.FINISHED and record.stop_request is not None
@@ -155,9 +167,9 @@ def go_on(lab: Lab, campaign_id: str) -> None:
             f"All work on this database is {flag.name}, by {flag.set_by}{why}. Allow it again in the Autonomy panel or "
             "with `cellos resume-queue`, then resume the campaign."
         )
-    record = lab.store.campaign(campaign_id)
+    record = lab.store.standing(campaign_id)
     if record.status is CampaignStatus.FINISHED and record.stop_request is None:
-        raise CampaignError(f"{campaign_id}: has reached its end ({record.stop_reason}). Fork it to go on.")
+        raise CampaignError(f"{campaign_id}: has reached its end ({record.reason}). Fork it to go on.")
     lab.hand_over(campaign_id)
 
 
