@@ -19,7 +19,7 @@ from cellos_nb.execution.process import person
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_records, write_log
 from cellos_nb.store import iterations, steering
-from cellos_nb.store.records import CampaignStatus, IterationRecord
+from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing
 from cellos_nb.store.store import Store
 from cellos_nb.workflow.workflow import Workflow
 
@@ -132,9 +132,9 @@ class Campaign:
             superseded=tuple(f"iteration {lap.iteration} {lap.superseded}" for lap in laps if lap.superseded),
         )
 
-    def standing(self) -> tuple[str, str]:
-        """Status and reason as the summary has them, without reading what was measured."""
-        record = self._store.standing(self.campaign_id)
+    def standing(self, record: Standing | None = None) -> tuple[str, str]:
+        """Status and reason as the summary has them; the record is read unless the caller has just read it."""
+        record = record or self._store.standing(self.campaign_id)
         return self._standing(record.status), _reason(record.status, record.reason, record.stop_request)
 
     def pause(self, reason: str = "", *, by: str | None = None) -> None:

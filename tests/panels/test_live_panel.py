@@ -192,3 +192,13 @@ def test_of_many_plates_the_newest_are_shown_and_the_others_counted(tmp_path):
             assert panel.widget
             assert [plate.iteration for plate in panel.shown.plates] == list(range(MAX_PLATES + 2, 2, -1))
             assert "2 more plates are not shown" in panel._plates.value
+
+
+def test_the_standing_that_is_read_often_is_that_of_the_summary(tmp_path):
+    with Lab.open(tmp_path / "lab.db") as lab:
+        campaign = lab.submit(config())
+        for change in (lambda: None, lambda: campaign.stop_after_iteration("enough"), lambda: campaign.pause("lunch")):
+            change()
+            summary = campaign.summary()
+            assert campaign.standing() == (summary.status, summary.stop_reason)
+        assert "lunch; to be stopped by" in summary.stop_reason

@@ -95,7 +95,8 @@ class Reader:
         shown = _most_relevant(plates)
         steps = progress_of(store, [plate.run_id for plate in shown])
         flags = tuple(flags_of(store).read().values())
-        status, reason = campaign.standing()
+        record = store.standing(campaign.campaign_id)
+        status, reason = campaign.standing(record)
         summary = replace(concluded.summary, status=status, stop_reason=reason)
         return LiveShown(
             config=campaign.config,
@@ -105,7 +106,7 @@ class Reader:
             n_more_plates=len(plates) - len(shown),
             holder=holder_of(store),
             flags=flags,
-            allowed=_allowed(store.standing(campaign.campaign_id), summary, flags),
+            allowed=_allowed(record, summary, flags),
         )
 
     def _concluded(self) -> _Concluded:
