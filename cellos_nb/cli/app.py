@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, outputs, proofs, queue, steering
+from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, lab, outputs, proofs, queue, steering
 
 app = typer.Typer(
     name="cellos",
@@ -64,4 +64,5 @@ app.command()(outputs.record)
 app.add_typer(hardware.app, name="hardware")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
+app.command()(lab.lab)
 app.command()(doctor.doctor)

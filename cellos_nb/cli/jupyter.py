@@ -1,0 +1,107 @@
+"""JupyterLab and Voilà as this project starts them: on this machine alone, with a token, on the control room."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from cellos_nb.errors import InputError, OutputError
+
+HOST = "127.0.0.1"
+WORKSPACE = "cellos"
+"""JupyterLab keeps the layout of its windows under this name."""
+
+# In a wheel the configuration lies inside the package, in a checkout beside it.
+_FOLDERS = (Path(__file__).parents[1] / "labextension_config", Path(__file__).parents[2] / "labextension_config")
+
+
+class ExtraMissingError(InputError):
+    """A part of this software was asked for that is installed only on request."""
+
+
+def give_kernels(url: str | None) -> None:
+    """Says in the environment, which kernels inherit, where the database is; makes the database when there is none.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    from cellos_nb.lab import DEFAULT_MACHINES, MACHINES_VARIABLE, URL_VARIABLE, Lab, default_url
+
+    asked = url or default_url()
+    with Lab.open(asked) as opened:
+        path = opened.store.path
+    # A kernel works in the notebooks' folder, where a relative path would mean another file.
+    os.environ[URL_VARIABLE] = asked if path is None else str(path.resolve())
+    if path is None:
+        machines = Path(os.environ.get(MACHINES_VARIABLE) or DEFAULT_MACHINES)
+        os.environ[MACHINES_VARIABLE] = str(machines.resolve())
+
+
+def import_workspace(*, is_fresh: bool) -> None:
+    """Gives JupyterLab the layout of windows, unless a person has one by that name already.
+
+    Raises:
+        OutputError: the folder of JupyterLab's workspaces cannot be written.
+    """
+    from jupyterlab.commands import get_workspaces_dir
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    file = next(found for folder in _FOLDERS for found in folder.glob("workspaces/*.jupyterlab-workspace"))
+    workspaces = WorkspacesManager(get_workspaces_dir())
+    try:
+        if is_fresh or not workspaces.load(WORKSPACE)["data"]:
+            workspaces.save(WORKSPACE, file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename}: JupyterLab's layout cannot be written: {error.strerror}. Make the folder writable, or "
+            "name another one in JUPYTERLAB_WORKSPACES_DIR."
+        ) from error
+
+
+def serve_lab(folder: Path, notebook: str, port: int | None, options: list[str], *, has_browser: bool) -> None:
+    """Runs JupyterLab on a folder until it is interrupted; returns or exits when it has ended."""
+    from jupyterlab.labapp import LabApp
+
+    LabApp.launch_instance(
+        [
+            f"--ServerApp.ip={HOST}",
+            f"--ServerApp.root_dir={folder.resolve()}",
+            f"--ServerApp.open_browser={has_browser}",
+            # One Ctrl-C is enough: nobody sees the question whether it is meant in a log that scrolls.
+            "--ServerApp.answer_yes=True",
+            f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{notebook}",
+            *([] if port is None else [f"--ServerApp.port={port}"]),
+            *options,
+        ]
+    )
+
+
+def require_voila() -> None:
+    """Checks that the extra `app` is installed.
+
+    Raises:
+        ExtraMissingError: it is not; says how to install it.
+    """
+    if find_spec("voila") is None:
+        raise ExtraMissingError(
+            "--app: serving the control room as a page needs Voilà, which is not installed. Install it by "
+            "`pip install 'cellos-nb[app]'` (in a clone: `uv sync --extra app`), or leave --app away for JupyterLab."
+        )
+
+
+def serve_page(notebook: Path, port: int | None, options: list[str], *, has_browser: bool) -> None:
+    """Runs Voilà on one notebook until it is interrupted; each visitor has a kernel of his own."""
+    from voila.app import Voila
+
+    Voila.launch_instance(
+        [
+            str(notebook.resolve()),
+            f"--Voila.ip={HOST}",
+            # Voilà asks for none by itself, and whoever sees the page can steer the lab.
+            "--Voila.auto_token=True",
+            f"--Voila.open_browser={has_browser}",
+            *([] if port is None else [f"--Voila.port={port}"]),
+            *options,
+        ]
+    )

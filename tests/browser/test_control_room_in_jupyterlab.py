@@ -1,0 +1,127 @@
+"""What a scientist does by mouse and keys in the real JupyterLab, and what the database says of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lab_page import WAIT_MS, NotebookPage
+from lab_server import TOKEN, write_notebook
+
+from cellos_nb import CampaignConfig, Lab
+from cellos_nb.records.exports import write_csv
+
+EVIL = '<img src=x onerror="window.pwned=1;alert(1)"> & co'
+EVERY_PANEL = """from cellos_nb.panels import *
+display(ComparisonPanel(), DoseResponsePanel(), LauncherPanel(None, "evil.yaml"), PlatesPanel(), TablePanel(),
+        WhyThisDosePanel())"""
+
+LINES_BEYOND = """seen => {
+    const lines = [...document.querySelectorAll('.bqplot path.line')].map(line => line.getAttribute('d')).join(' ');
+    return lines !== seen && lines;
+}"""
+"""What is drawn as lines in all figures, once it is something else than what was seen."""
+
+
+def config(name: str, **changes) -> CampaignConfig:
+    return CampaignConfig(
+        **{
+            "name": name,
+            "cell_lines": ["U2OS", "HepG2"],
+            "compounds": ["staurosporine", "paclitaxel"],
+            "dose_range_um": [0.001, 10],
+            "n_doses": 7,
+            "objective": "minimise",
+            "batch_size": 4,
+            "max_iterations": 2,
+            "controls": {"vehicle": 6, "positive": {"compound": "bortezomib", "dose_um": 1.0, "wells": 4}},
+            "machine": "biology",
+            "planner": "random",
+            "seed": 3,
+        }
+        | changes
+    )
+
+
+def database(server) -> str:
+    return str(server.home / "lab.db")
+
+
+@pytest.fixture(scope="module")
+def finished(server) -> str:
+    """The identifier of a campaign whose names are hostile."""
+    hostile = config(EVIL, compounds=[EVIL, "=paclitaxel<b>"], machine="virtual")
+    hostile = CampaignConfig.from_dict(hostile.to_dict() | {"planner": {"kind": "mechanistic", "n_initial": 4}})
+    (server.folder / "evil.yaml").write_text(hostile.to_yaml(), encoding="utf-8")
+    with Lab.open(database(server)) as lab:
+        return lab.run(hostile).campaign_id
+
+
+def test_a_campaign_that_was_launched_by_clicking_moves_the_marks(page, server):
+    wanted = config("clicked", max_iterations=120, n_doses=60, batch_size=2)
+    (server.folder / "clicked.yaml").write_text(wanted.to_yaml(), encoding="utf-8")
+    write_notebook(
+        server.folder / "launch.ipynb",
+        "from cellos_nb.panels import *\nLauncherPanel('launch.db', 'clicked.yaml')",
+        "ComparisonPanel('launch.db', ['clicked'])",
+    )
+    notebook = NotebookPage(page, server, "launch.ipynb")
+    page.locator(".jp-Notebook .cm-content").first.click()
+    page.keyboard.press("Control+Enter")
+    launcher = notebook.panel("Launcher")
+    launcher.get_by_role("button", name="1. Prove").click()
+    launch = launcher.get_by_role("button", name="2. Launch")
+    page.wait_for_function("button => !button.disabled", arg=launch.element_handle())
+    launch.click()
+    launcher.get_by_text(re.compile(r"is running: [1-9]\d* iterations")).wait_for()
+    page.locator(".jp-Notebook .cm-content").nth(1).click()
+    page.keyboard.press("Control+Enter")
+    notebook.panel("Comparison")
+    seen = page.wait_for_function(LINES_BEYOND, arg="").json_value()
+    later = page.wait_for_function(LINES_BEYOND, arg=seen).json_value()
+    assert later != page.wait_for_function(LINES_BEYOND, arg=later).json_value()
+    with Lab.open(server.folder / "launch.db", must_exist=True) as lab:
+        assert lab.campaign("clicked").config == wanted
+
+
+def test_a_restarted_kernel_shows_the_same(page, server, finished):
+    write_notebook(server.folder / "again.ipynb", "from cellos_nb.panels import *\nTablePanel()\n")
+    notebook = NotebookPage(page, server, "again.ipynb")
+    notebook.run_all()
+    before = notebook.panel("Results").inner_text()
+    assert EVIL in before
+    page.evaluate("document.querySelector('.cellos-panel').setAttribute('data-before', 'restart')")
+    notebook.restart_and_run_all()
+    page.locator("[data-before]").wait_for(state="detached")
+    assert notebook.panel("Results").inner_text() == before
+
+
+def test_the_csv_that_the_page_saves_is_what_the_store_holds(page, server, finished, tmp_path):
+    write_notebook(server.folder / "table.ipynb", f"from cellos_nb.panels import *\nTablePanel(None, {finished!r})")
+    notebook = NotebookPage(page, server, "table.ipynb")
+    notebook.run_all()
+    table = notebook.panel("Results")
+    with page.expect_download() as saved:
+        table.get_by_role("button", name="CSV").click()
+    with Lab.open(database(server), must_exist=True) as lab:
+        write_csv(lab.campaign(finished).results, tmp_path / "store.csv")
+    assert saved.value.path().read_bytes() == (tmp_path / "store.csv").read_bytes()
+
+
+def test_a_script_in_the_name_of_a_campaign_or_compound_is_text_in_every_panel(page, server, finished):
+    write_notebook(server.folder / "evil.ipynb", EVERY_PANEL)
+    notebook = NotebookPage(page, server, "evil.ipynb")
+    notebook.run_all()
+    for title in ("Comparison", "Dose response", "Launcher", "Plates", "Results", "Why this dose"):
+        notebook.panel(title)
+    page.get_by_text(EVIL).first.wait_for(state="attached")
+    assert page.evaluate("window.pwned") is None
+    assert notebook.dialogs == []
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_the_control_room_stands_in_the_window_that_cellos_lab_opens(page, server):
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{server.url}/?token={TOKEN}")
+    page.get_by_role("tab", name="control_room.ipynb").wait_for()
+    assert page.url.endswith("/lab/workspaces/cellos/tree/control_room.ipynb")
