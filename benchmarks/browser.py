@@ -1,0 +1,447 @@
+"""How fast the panels are in the real JupyterLab in Chromium, and their charts beside plotly's FigureWidget.
+
+Needs the dependency group `browser`, a Chromium (on the path, or named by `CHROMIUM`), and uv, which installs plotly
+into a temporary folder: `uv run --group browser python benchmarks/browser.py [--write]`. `--write` puts
+the table into docs/benchmarks.md. Nothing here is a test: no figure makes the run fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import psutil
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
+
+from cellos_nb import CampaignConfig, ExperimentProposal, ExperimentResult, Lab
+from cellos_nb.domain.result import ResultStatus, WellResult
+
+PLOTLY = "plotly==6.*"
+TOKEN = "benchmark"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--enable-precise-memory-info"]
+SIZES = (1_000, 10_000, 100_000)
+PANELS = ("ComparisonPanel", "DoseResponsePanel", "LauncherPanel", "PlatesPanel", "TablePanel")
+TITLES = ("Comparison", "Dose response", "Launcher", "Plates", "Results")
+AIMS = {1_000: "< 2 s", 100_000: "< 4 s"}
+MAX_MS = 90_000
+N_UPDATES, N_CLICKS, LIVE_S = 12, 10, 20
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- browser: begin -->", "<!-- browser: end -->"
+WORDS = """\
+Printed by `uv run --group browser python benchmarks/browser.py --write` on {today}, on a shared machine with 2 cores \
+that page, kernel and server share with others: read the ratios. "First paint" is from the key that runs a cell, its \
+imports done, to the frame in which every panel shows numbers. A panel looks at the store each 0.5 s, so an update is \
+seen half of that later on average, whatever the rest takes. Charts: ours are drawn as the panels draw them, scatter \
+decimated to 600 dots; plotly's `FigureWidget` gets the same numbers in the same kernel."""
+SETTLED = """titles => {
+    const shown = [...document.querySelectorAll('.cellos-panel')];
+    const ready = shown.filter(panel => !panel.innerText.includes('Reading …')).map(
+        panel => panel.querySelector('h3')?.innerText);
+    if (!titles.every(title => ready.includes(title))) return false;
+    window.readyAt ??= performance.now();
+    return performance.now() - window.readyAt > 300 && window.readyAt - window.startedAt;
+}"""
+"""Milliseconds from the key that ran the cell to the frame in which every panel stood, seen 0.3 s later."""
+CHARTS = Path(__file__).with_name("browser_charts.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    figure: str
+    spread: str = ""
+    aim: str = ""
+
+
+def config() -> CampaignConfig:
+    return CampaignConfig(
+        name="large",
+        cell_lines=[f"line {i}" for i in range(10)],
+        compounds=[f"compound {i}" for i in range(500)],
+        dose_range_um=[0.001, 10],
+        n_doses=24,
+        objective="minimise",
+        batch_size=40_000,
+        max_iterations=60,
+        planner="random",
+        seed=1,
+    )
+
+
+def fill(path: Path, n: int) -> None:
+    """A database with so many results of one campaign, one well each, ten iterations."""
+    asked, rng = config(), np.random.default_rng(1)
+    conditions = [
+        (line, name, dose)
+        for line in asked.cell_lines
+        for name in asked.compound_names[: max(n // 200, 4)]
+        for dose in asked.doses_um(name)
+    ]
+    order = rng.permutation(len(conditions))[:n]
+    with Lab.open(path) as lab:
+        campaign = lab.store.add_campaign(asked)
+        for k, part in enumerate(np.array_split(order, 10), 1):
+            add_iteration(lab, campaign, k, [conditions[i] for i in part], rng)
+
+
+def add_iteration(lab: Lab, campaign: str, k: int, conditions: list[tuple[str, str, float]], rng) -> None:
+    proposals = [ExperimentProposal(*each, "viability", f"i{k:03d}-e{j:05d}") for j, each in enumerate(conditions)]
+    lab.store.add_iteration(campaign, k, proposals)
+    results = []
+    for j, proposal in enumerate(proposals):
+        value = float(1 / (1 + (proposal.dose_um / 0.3) ** 1.2) + rng.normal(0, 0.05))
+        well = WellResult(f"{campaign}/i{k:03d}-p{j // 80 + 1}", f"{'ABCDEFGH'[j % 8]}{j // 8 % 12 + 1}", 1, 1e6, value)
+        results.append(
+            ExperimentResult(proposal, ResultStatus.OK, value, 0.05, 60, value, (well,), (), None, k, None, None, 1.0)
+        )
+    lab.store.add_results(campaign, k, results)
+
+
+def notebook(folder: Path, name: str, *cells: str) -> str:
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
+    nbformat.write(made, folder / f"{name}.ipynb")
+    return name
+
+
+@contextmanager
+def jupyterlab(folder: Path) -> Iterator[str]:
+    """The address of a JupyterLab whose kernels have plotly besides what this environment has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {
+        "ServerApp.port": port,
+        "ServerApp.open_browser": False,
+        "ServerApp.allow_root": True,
+        "ServerApp.root_dir": folder,
+        "IdentityProvider.token": TOKEN,
+        "LabApp.user_settings_dir": folder / "settings",
+    }
+    # In a folder of its own: an overlay by `uv run --with` would hide this environment's JupyterLab extensions.
+    subprocess.run(["uv", "pip", "install", "--quiet", "--target", folder / "plotly", PLOTLY], check=True)
+    places = {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "PYTHONPATH": str(folder / "plotly"),
+    }
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab"),
+            *(f"--{key}={value}" for key, value in options.items()),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | places,
+    )
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={TOKEN}").close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextmanager
+def opened(browser: Browser, url: str, name: str) -> Iterator[Page]:
+    """A notebook whose kernel is ready, its imports done, in a page of its own; the kernel ends with it."""
+    page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    page.set_default_timeout(MAX_MS)
+    try:
+        page.goto(f"{url}/lab/workspaces/{name}/tree/{name}.ipynb?reset&token={TOKEN}")
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+        page.evaluate("""addEventListener('keydown', event => {
+            if (event.ctrlKey && event.key === 'Enter') { startedAt = performance.now(); readyAt = undefined; }
+        }, true)""")
+        run_cell(page, 0)
+        page.locator(".jp-OutputArea-output").first.wait_for()
+        yield page
+    finally:
+        page.close()
+        for each in get(url, "/api/kernels"):
+            ask = urllib.request.Request(f"{url}/api/kernels/{each['id']}?token={TOKEN}", method="DELETE")
+            urllib.request.urlopen(ask).close()
+
+
+def get(url: str, path: str) -> list[dict[str, str]]:
+    with urllib.request.urlopen(f"{url}{path}?token={TOKEN}") as answer:
+        return json.load(answer)
+
+
+def run_cell(page: Page, number: int) -> None:
+    page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(number).click()
+    page.keyboard.press("Control+Enter")
+
+
+def first_paint(page: Page, titles: tuple[str, ...]) -> str:
+    run_cell(page, 1)
+    try:
+        return f"{page.wait_for_function(SETTLED, arg=list(titles)).json_value() / 1e3:.2g} s"
+    except TooLate:
+        return f"more than {MAX_MS / 1e3:.0f} s"
+
+
+def spread(figures: list[float], unit: str) -> tuple[str, str]:
+    return f"{statistics.median(figures):,.3g} {unit}", f"{min(figures):,.3g} – {max(figures):,.3g}"
+
+
+def heap_mb(page: Page) -> float:
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+
+
+IMPORTS = "from cellos_nb.panels import *\nimport os\n[{names}]\nprint(os.getpid())"
+
+
+def panels(browser: Browser, url: str, folder: Path) -> list[Row]:
+    rows = []
+    for n in SIZES:
+        fill(folder / f"lab{n}.db", n)
+        imports = IMPORTS.format(names=", ".join(PANELS))
+        for name, title in zip(PANELS, TITLES, strict=True):
+            made = notebook(folder, f"{name}{n}", imports, f"{name}('lab{n}.db')")
+            with opened(browser, url, made) as page:
+                rows.append(Row(f"{title} of {n:,} results, first paint", first_paint(page, (title,))))
+        made = notebook(folder, f"all{n}", imports, f"display(*(each('lab{n}.db') for each in ({', '.join(PANELS)})))")
+        with opened(browser, url, made) as page:
+            heap = heap_mb(page)
+            painted = first_paint(page, TITLES)
+            rows.append(Row(f"all five of {n:,} results in one cell, first paint", painted, aim=AIMS.get(n, "")))
+            if n == SIZES[0]:
+                pid = int(page.locator(".jp-OutputArea-output").first.inner_text())
+                rows += live(page, folder / f"lab{n}.db", psutil.Process(pid))
+            aim = "≤ 80 MB" if n == SIZES[0] else ""
+            rows.append(Row(f"page heap that they add, {n:,} results", f"{heap_mb(page) - heap:.3g} MB", aim=aim))
+    return rows
+
+
+def live(page: Page, path: Path, kernel: psutil.Process) -> list[Row]:
+    """What an iteration that another process stores takes to be seen, a click meanwhile, and the kernel."""
+    rng = np.random.default_rng(2)
+    with Lab.open(path) as lab:
+        campaign = lab.store.campaigns()[-1].campaign_id
+        seen = []
+        for k in range(N_UPDATES):
+            text = page.locator(".cellos-panel .cellos-summary").last.inner_text()
+            add_iteration(lab, campaign, 11 + k, [("line 9", f"compound {400 + k}", 1.0)], rng)
+            stored = time.time()
+            at = page.wait_for_function(
+                "text => [...document.querySelectorAll('.cellos-summary')].pop().innerText !== text && Date.now()",
+                arg=text,
+            ).json_value()
+            seen.append(at - stored * 1e3)
+        before, since = cpu_s(kernel), time.monotonic()
+        time.sleep(LIVE_S / 2)
+        idle = (cpu_s(kernel) - before) / (time.monotonic() - since)
+        clicks, busy = while_live(lab, campaign, rng, page, kernel)
+    n_panels = len(PANELS)
+    return [
+        Row("an iteration that another process stored is seen after", *spread(seen, "ms"), "≤ 300 ms"),
+        Row("click on a well to its history, a result a second arriving", *spread(clicks, "ms"), "≤ 300 ms"),
+        Row(
+            "kernel, five panels, a look each 0.5 s without news",
+            f"{idle / n_panels / 2 * 1e3:.2g} ms a look",
+            "",
+            "≤ 5 ms",
+        ),
+        Row(
+            "kernel, five panels, a result a second (clicks included)",
+            f"{busy / n_panels / 2 * 1e3:.2g} ms a look",
+            "",
+            "≤ 5 ms",
+        ),
+    ]
+
+
+def while_live(lab: Lab, campaign: str, rng, page: Page, kernel: psutil.Process) -> tuple[list[float], float]:
+    """Milliseconds of each click, and the kernel's processor seconds a second, while a result a second arrives."""
+    ended = threading.Event()
+
+    def arrive() -> None:
+        k = 11 + N_UPDATES
+        while not ended.wait(1.0):
+            add_iteration(lab, campaign, k, [("line 8", f"compound {400 + k % 60}", float(f"{0.01 * k:.3g}"))], rng)
+            k += 1
+
+    thread = threading.Thread(target=arrive)
+    before, since = cpu_s(kernel), time.monotonic()
+    thread.start()
+    clicks = []
+    try:
+        for k in range(N_CLICKS):
+            clicks.append(page.evaluate(CLICK_WELL, f"{'ABCDEFGH'[k % 8]}1"))
+            time.sleep(max(0.0, since + (k + 1) * LIVE_S / N_CLICKS - time.monotonic()))
+        return clicks, (cpu_s(kernel) - before) / (time.monotonic() - since)
+    finally:
+        ended.set()
+        thread.join()
+
+
+CLICK_WELL = """well => new Promise((done, fail) => {
+    const panels = [...document.querySelectorAll('.cellos-panel')];
+    const panel = panels.find(each => each.querySelector('h3').innerText === 'Plates');
+    const story = () => [...panel.querySelectorAll('.widget-html')].map(part => part.innerText).join('|');
+    const before = story(), cell = panel.querySelector(`[data-cell="${well}"]`), started = performance.now();
+    cell.dispatchEvent(new MouseEvent('click', {bubbles: true}));
+    const look = () => {
+        if (story() !== before) done(performance.now() - started);
+        else if (performance.now() - started > 20000) fail(new Error(`no answer to a click on ${well}`));
+        else requestAnimationFrame(look);
+    };
+    look();
+})"""
+
+
+def cpu_s(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return used.user + used.system
+
+
+def charts(browser: Browser, url: str, folder: Path) -> list[list[str]]:
+    """Click to drawn, ours and plotly's in turn, on the same numbers."""
+    shutil.copy(CHARTS, folder / CHARTS.name)
+    rows = []
+    for kind, n in (
+        ("line", 1_000),
+        ("line", 10_000),
+        ("scatter", 1_000),
+        ("scatter", 10_000),
+        ("heat map", 384),
+        ("heat map", 2_500),
+    ):
+        figures = []
+        for library in ("ours", "plotly"):
+            made = notebook(
+                folder,
+                f"{kind}{n}{library}".replace(" ", ""),
+                f"from browser_charts import chart\nshown = chart({library!r}, {kind!r}, {n})\nprint('ready')",
+                "shown",
+            )
+            with opened(browser, url, made) as page:
+                run_cell(page, 1)
+                first = page.wait_for_function(
+                    f"() => {{ const now = ({SIGNS})(); return now && performance.now() - startedAt; }}"
+                ).json_value()
+                page.wait_for_timeout(1500)
+                page.evaluate(CLICK_NEXT, SIGNS)
+                figures.append((first, [page.evaluate(CLICK_NEXT, SIGNS) for _ in range(7)]))
+        ours, plotly = (statistics.median(laps) for _, laps in figures)
+        rows.append(
+            [
+                f"{kind}, {n:,}",
+                *(f"{first:,.0f} ms" for first, _ in figures),
+                *(f"{statistics.median(laps):,.0f} ms ({min(laps):,.0f} – {max(laps):,.0f})" for _, laps in figures),
+                f"{plotly / ours:.1f} ×",
+            ]
+        )
+    return rows
+
+
+SIGNS = """() => {
+    const of = (what, how) => [...document.querySelectorAll(what)].map(how).join(' ');
+    return of('.bqplot path.line, .bqplot path.dot, .bqplot .element, .js-plotly-plot .trace path',
+            part => (part.getAttribute('d') || '') + (part.getAttribute('transform') || ''))
+        + of('.js-plotly-plot image', part => part.getAttribute('href') || part.getAttribute('xlink:href'))
+        + of('[data-cell]', part => part.outerHTML);
+}"""
+"""Everything that is drawn of the data, whichever library drew it."""
+CLICK_NEXT = """signs => new Promise((done, fail) => {
+    const drawn = eval(`(${signs})`), before = drawn(), started = performance.now();
+    [...document.querySelectorAll('button')].find(each => each.innerText.trim() === 'next').click();
+    const look = () => {
+        if (drawn() !== before) requestAnimationFrame(() => done(performance.now() - started));
+        else if (performance.now() - started > 60000) fail(new Error('nothing new was drawn'));
+        else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+})"""
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    parser.add_argument("--only", choices=("panels", "charts"), help="one part alone")
+    given = parser.parse_args()
+    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    parts = []
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as play, jupyterlab(Path(name)) as url:
+        browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
+        parts.append(
+            f"Python {platform.python_version()}, Chromium {browser.version}, {os.cpu_count()} cores, "
+            + ", ".join(f"{each} {version(each)}" for each in ("jupyterlab", "ipywidgets", "bqplot"))
+            + f", {PLOTLY}"
+        )
+        print(parts[0], flush=True)
+        if given.only != "charts":
+            rows = panels(browser, url, Path(name))
+            parts.append(
+                table(["panels", "median", "min – max", "aim"], [[r.what, r.figure, r.spread, r.aim] for r in rows])
+            )
+            print(parts[-1], flush=True)
+        if given.only != "panels":
+            head = ["chart, points or cells", "first: ours", "plotly", "click to drawn: ours", "plotly", "faster"]
+            parts.append(table(head, charts(browser, url, Path(name))))
+            print(parts[-1], flush=True)
+        browser.close()
+    if given.write:
+        write("\n\n".join(parts))
+
+
+def write(tables: str) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2] if rest else "\n"
+    if not rest:
+        before = before.rstrip("\n") + "\n\n"
+    today = dt.datetime.now(dt.UTC).date()
+    words = f"""{BEGIN}
+
+## In the browser
+
+{WORDS.format(today=today)}
+
+```
+{tables}
+```
+
+{END}"""
+    PAGE.write_text(before + words + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
