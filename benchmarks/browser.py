@@ -230,6 +230,7 @@ def panels(browser: Browser, url: str, folder: Path) -> list[Row]:
             made = notebook(folder, f"{name}{n}", imports, f"{name}('lab{n}.db')")
             with opened(browser, url, made) as page:
                 rows.append(Row(f"{title} of {n:,} results, first paint", first_paint(page, (title,))))
+                print(rows[-1], file=sys.stderr, flush=True)
         made = notebook(folder, f"all{n}", imports, f"display(*(each('lab{n}.db') for each in ({', '.join(PANELS)})))")
         with opened(browser, url, made) as page:
             heap = heap_mb(page)
@@ -362,12 +363,13 @@ def charts(browser: Browser, url: str, folder: Path) -> list[list[str]]:
                 f"{plotly / ours:.1f} ×",
             ]
         )
+        print("  ".join(rows[-1]), file=sys.stderr, flush=True)
     return rows
 
 
 SIGNS = """() => {
     const of = (what, how) => [...document.querySelectorAll(what)].map(how).join(' ');
-    return of('.bqplot path.line, .bqplot path.dot, .bqplot .element, .js-plotly-plot .trace path',
+    return of('.bqplot path.line, .bqplot g.object_grp, .js-plotly-plot .trace path',
             part => (part.getAttribute('d') || '') + (part.getAttribute('transform') || ''))
         + of('.js-plotly-plot image', part => part.getAttribute('href') || part.getAttribute('xlink:href'))
         + of('[data-cell]', part => part.outerHTML);
