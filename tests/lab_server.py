@@ -16,7 +16,7 @@ from pathlib import Path
 
 TOKEN = "a-token-for-tests"
 CELLOS = (sys.executable, "-c", "from cellos_nb.cli import main; main()")
-WAIT_S = 40.0
+WAIT_S = 90.0
 
 
 def free_port() -> int:

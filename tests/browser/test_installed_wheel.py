@@ -1,4 +1,4 @@
-"""What a scientist gets who installs the wheel: JupyterLab configured, the control room in it, and the same as a page."""
+"""What a scientist gets who installs the wheel: JupyterLab configured, the control room in it, and it as a page."""
 
 from __future__ import annotations
 
@@ -48,14 +48,13 @@ def test_jupyterlab_of_the_wheel_is_configured_and_opens_the_control_room_from_i
         settings = f"{server.url}/lab/api/settings/@jupyterlab/apputils-extension:kernels-settings?token={TOKEN}"
         with urllib.request.urlopen(settings) as answer:
             assert json.load(answer)["schema"]["properties"]["commsOverSubshells"]["default"] == "disabled"
+        page.set_default_timeout(WAIT_MS)
+        page.goto(f"{server.url}/lab/workspaces/empty?reset&token={TOKEN}")
+        page.locator(".jp-LauncherCard").filter(has_text="Control room").click()
+        page.get_by_role("tab", name="control_room.ipynb").wait_for()
         notebook = NotebookPage(page, server, "control_room.ipynb")
         notebook.run_all()
         assert "to correct" in notebook.panel("Launcher").inner_text()
-        notebook.menu("File", "Close and Shut Down Notebook")
-        page.locator(".jp-Dialog").get_by_role("button", name="Shut Down").click()
-        page.get_by_role("tab", name="control_room.ipynb").wait_for(state="detached")
-        page.locator(".jp-LauncherCard").filter(has_text="Control room").click()
-        page.get_by_role("tab", name="control_room.ipynb").wait_for()
     finally:
         server.close()
 
