@@ -52,7 +52,7 @@ cores that page, kernel and server share with others: read the ratios. "First pa
 cell in a new kernel, what the panels import at their first use included, to the frame in which every panel shows \
 numbers. A panel looks at the store each 0.5 s, so an update is seen half of that later on average, whatever the \
 rest takes. Charts: ours are drawn as the panels draw them, scatter decimated to 600 dots; plotly's `FigureWidget` \
-gets the same numbers in the same kernel."""
+gets the same numbers each chart in a new kernel."""
 SETTLED = """titles => {
     const shown = [...document.querySelectorAll('.cellos-panel')];
     const ready = shown.filter(panel => !panel.innerText.includes('Reading …')).map(
