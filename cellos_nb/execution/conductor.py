@@ -43,6 +43,8 @@ class Task:
     call: Future[Any] | None = None
     deadline: float = 0.0
     is_begun: bool = False
+    is_sent: bool = False
+    """Whether the call that was ordered last may have begun."""
     is_withdrawn: bool = False
 
     @property
@@ -129,7 +131,7 @@ class Conductor:
         for task in left:
             if task.call is not None:
                 devices_of(self.store).stick(task.name, task.call)
-            elif isinstance(task.order, Call):
+            elif isinstance(task.order, Call) and not task.is_sent:
                 with suppress(StopIteration):
                     task.work.throw(NotSentError())
             task.work.close()
@@ -191,14 +193,14 @@ class Conductor:
         if call is None:
             return None
         if call.done():
-            task.call = None
+            task.call, task.is_sent = None, False
             error = call.exception()
             if error is not None:
                 return lambda: work.throw(error)
             return lambda: work.send(call.result())
         if time.monotonic() < task.deadline:
             return None
-        task.call = None
+        task.call, task.is_sent = None, False
         devices_of(self.store).stick(task.name, call)
         stuck = StuckError(f"{order.what} has not come back after {order.limit_s:.0f} s")
         return lambda: work.throw(stuck)
@@ -213,6 +215,8 @@ class Conductor:
 
     def _send(self, task: Task, order: Call) -> None:
         task.deadline = time.monotonic() + order.limit_s
+        # Before the call: what interrupts it here and now may have left its effect.
+        task.is_sent = True
         task.call = task.place.submit(order.function, *order.arguments)
         if not task.call.done():
             task.call.add_done_callback(lambda _: self.wake())

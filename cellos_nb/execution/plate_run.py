@@ -128,7 +128,7 @@ class PlateRun:
             blocker = yield Take(self._station.devices_for(step.kind))
             if blocker is not None:
                 return self._waits_for(step, blocker)
-            halt = self._cancelled()
+            halt = self._cancelled(just_now=step is not left[0])
             if halt is None and is_first and step is left[0]:
                 halt = yield from self._preflight(step)
             if halt is None:
@@ -186,8 +186,10 @@ class PlateRun:
             return Halt(JobStatus.QUEUED, f"{where}: {error}", is_attempt=True)
         return None
 
-    def _cancelled(self) -> Halt | None:
+    def _cancelled(self, *, just_now: bool = True) -> Halt | None:
+        """Whether a person cancelled the run: asked anew before its first step, a moment old at most later."""
         max_age_s = JUST_NOW_S if self._journal.is_strict else GLANCE_S
+        max_age_s = max_age_s if just_now else 0.0
         if self._run_id not in flags_of(self._store).cancelling(max_age_s=max_age_s):
             return None
         return Halt(JobStatus.CANCELLED, self._queue.job(self._run_id).last_error or "cancelled")

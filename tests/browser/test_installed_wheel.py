@@ -52,6 +52,8 @@ def test_jupyterlab_of_the_wheel_is_configured_and_opens_the_control_room_from_i
         page.goto(f"{server.url}/lab/workspaces/empty?reset&token={TOKEN}")
         page.locator(".jp-LauncherCard").filter(has_text="Control room").click()
         page.get_by_role("tab", name="control_room.ipynb").wait_for()
+        # Leaving a notebook that was just opened asks whether to; unanswered, the page stays.
+        page.on("dialog", lambda dialog: dialog.accept())
         notebook = NotebookPage(page, server, "control_room.ipynb")
         notebook.run_all()
         assert "to correct" in notebook.panel("Launcher").inner_text()

@@ -44,7 +44,10 @@ def test_a_campaign_in_another_process_is_stopped_and_then_rolled_back(folder, o
     assert reason in ended["stop_reason"]
     assert "out of tips" in ended["stop_reason"]
     back = json.loads(cellos_here("rollback", "tiny", "--to", "1", "--json", cwd=folder).out)
-    assert back["superseded"] == list(range(2, ended["n_iterations"] + 1))
+    # An iteration that was begun and not concluded is superseded with those that count as done.
+    last = max(back["superseded"])
+    assert back["superseded"] == list(range(2, last + 1))
+    assert ended["n_iterations"] <= last <= ended["n_iterations"] + 1
     assert "rolled back to iteration 1" in cellos_here("status", "tiny", cwd=folder).out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -176,6 +177,7 @@ def test_a_stuck_device_starving_others(store, tmp_path):
     executor.run(ids)
     assert [JobQueue(store).job(one).status for one in ids] == [JobStatus.IN_DOUBT, JobStatus.QUEUED]
     free = LedgerMachine(tmp_path / "free", declares=False)
+    free._capabilities = replace(free.describe(), machine="free")
     other = WorkflowExecutor(store, free, name="free")
     third = other.submit(plate("demo/p3"))
     assert JobQueue(store).claim(busy=["ledger"]).job_id == third
