@@ -124,8 +124,8 @@ class Lease:
         Raises:
             LeaseError: the lease was taken over.
         """
-        asked_at = time.monotonic()
-        if asked_at - self._heard > self._ttl_s / 2:
+        # Until the answer is young when it arrives: the process may have been stopped while it asked.
+        while (asked_at := time.monotonic()) - self._heard > self._ttl_s / 2:
             with self._open_store().write() as tx:
                 self.check(tx)
                 tx.execute(_mine(self.fencing), {"expires_at": self._end(tx)})
