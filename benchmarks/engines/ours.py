@@ -14,8 +14,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 from measure import N_STEPS, measured
@@ -27,10 +28,11 @@ from cellos_nb.domain.reading import Channel, Reading
 from cellos_nb.domain.step import Step
 from cellos_nb.execution.approvals import approve
 from cellos_nb.execution.autonomous import default_plan
-from cellos_nb.execution.executor import WorkflowExecutor
+from cellos_nb.execution.pool import executor_for
 from cellos_nb.execution.proof import prove
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.hardware.interface import HardwareInterface
+from cellos_nb.hardware.robots import EqualRobots
 from cellos_nb.hardware.virtual import VirtualMachine
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
@@ -100,29 +102,38 @@ class Physical:
         self._within.stop()
 
 
-def grouped(database: str, within: HardwareInterface) -> tuple[Store, HardwareInterface]:
-    """Journal entries share commits, and every commit is on the disk."""
-    return DurableStore.open(database), within
-
-
-def grouped_as_shipped(database: str, within: HardwareInterface) -> tuple[Store, HardwareInterface]:
-    """The same with the default: a crash of the computer may take the last moment, a crash of the process nothing."""
-    return Store.open(database), within
-
-
-def strict(database: str, within: HardwareInterface) -> tuple[Store, HardwareInterface]:
-    """The intent on the disk before each step, what came of it after."""
-    return Store.open(database), Physical(within)
-
-
-SETTINGS = {"grouped": grouped, "grouped_as_shipped": grouped_as_shipped, "strict": strict}
-
-
 def machine_of(args: argparse.Namespace) -> HardwareInterface:
-    """What executes the steps; one that counts as real keeps no ledger of its own."""
-    if args.machine == "instant":
-        return Instant()
-    return VirtualMachine(None if args.setting == "strict" else args.folder / "machine.ledger")
+    """What executes the steps: one machine, or several equal robots."""
+    if args.robots == 1:
+        return SETTINGS[args.setting].machine(args, "machine")
+    names = [f"robot-{k}" for k in range(1, args.robots + 1)]
+    return EqualRobots({name: SETTINGS[args.setting].machine(args, name) for name in names})
+
+
+def simulated(args: argparse.Namespace, name: str) -> HardwareInterface:
+    return Instant() if args.machine == "instant" else VirtualMachine(args.folder / f"{name}.ledger")
+
+
+def physical(args: argparse.Namespace, name: str) -> HardwareInterface:  # noqa: ARG001 — it keeps no ledger
+    return Physical(Instant() if args.machine == "instant" else VirtualMachine())
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way of keeping what is known."""
+
+    store: type[Store]
+    machine: Callable[[argparse.Namespace, str], HardwareInterface]
+
+
+SETTINGS = {
+    # Journal entries share commits, and every commit is on the disk.
+    "grouped": Setting(DurableStore, simulated),
+    # The same as shipped: a crash of the computer may take the last moment, a crash of the process nothing.
+    "grouped_as_shipped": Setting(Store, simulated),
+    # The intent on the disk before each step, what came of it after.
+    "strict": Setting(Store, physical),
+}
 
 
 def compiled(n: int, machine: Capabilities, name: str) -> list[Workflow]:
@@ -139,20 +150,22 @@ def compiled(n: int, machine: Capabilities, name: str) -> list[Workflow]:
     return made
 
 
-def allowed(store: Store, machine: Capabilities, workflows: list[Workflow]) -> list[Workflow]:
-    """Approved, where the machine counts as real."""
-    if not machine.is_simulated:
-        for workflow in workflows:
-            prove(store, workflow, machine)
-            until = now_utc() + timedelta(days=1)
-            approve(store, workflow.sha256, machine=machine.machine, person="benchmark", expires_at=until)
+def allowed(store: Store, machine: HardwareInterface, workflows: list[Workflow]) -> list[Workflow]:
+    """Approved, where the machine counts as real; each workflow for one of several robots."""
+    robots = list(machine.machines.values()) if isinstance(machine, EqualRobots) else [machine]
+    for workflow, facts in zip(workflows, cycle([robot.describe() for robot in robots])):
+        if facts.is_simulated:
+            break
+        prove(store, workflow, facts)
+        until = now_utc() + timedelta(days=1)
+        approve(store, workflow.sha256, machine=facts.machine, person="benchmark", expires_at=until)
     return workflows
 
 
 @contextmanager
 def opened(args: argparse.Namespace) -> Iterator[tuple[Store, HardwareInterface]]:
-    store, machine = SETTINGS[args.setting](args.url or str(args.folder / "lab.db"), machine_of(args))
-    with store:
+    machine = machine_of(args)
+    with SETTINGS[args.setting].store.open(args.url or str(args.folder / "lab.db")) as store:
         yield store, machine
         machine.stop()
 
@@ -160,9 +173,9 @@ def opened(args: argparse.Namespace) -> Iterator[tuple[Store, HardwareInterface]
 def run(args: argparse.Namespace) -> None:
     with opened(args) as (store, machine):
         facts = machine.describe()
-        many = allowed(store, facts, compiled(args.runs, facts, "many"))
-        single = allowed(store, facts, compiled(args.single + 1, facts, "single"))
-        executor = WorkflowExecutor(store, machine)
+        many = allowed(store, machine, compiled(args.runs, facts, "many"))
+        single = allowed(store, machine, compiled(args.single + 1, facts, "single"))
+        executor = executor_for(store, machine)
 
         def together(_: int) -> None:
             if args.in_one:
@@ -242,6 +255,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--url", help="a PostgreSQL database in place of an SQLite file")
     parser.add_argument("--machine", choices=["instant", "virtual"], default="instant")
+    parser.add_argument("--robots", type=int, default=1, help="equal machines that share the work")
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--single", type=int, default=50)
     parser.add_argument("--in-one", action="store_true", help="submit in one transaction, as a batch is submitted")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from cellos_nb.errors import CellosError, InputError
 from cellos_nb.execution.artifacts import Artifact, ArtifactStore
+from cellos_nb.execution.jobs import Job, JobOptions, JobStatus
 from cellos_nb.execution.orders import Call, Halt, Take, WithdrawnError, Work
-from cellos_nb.execution.queue import Job, JobQueue, JobStatus
+from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import write_log
 from cellos_nb.store.store import Store
 
@@ -91,15 +91,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def submit_action(
-    store: Store,
-    kind: str,
-    payload: dict[str, Any],
-    *,
-    idempotency_key: str,
-    priority: int = 0,
-    not_before: datetime | None = None,
-    max_attempts: int = 3,
-    resources: Collection[str] = (),
+    store: Store, kind: str, payload: dict[str, Any], *, idempotency_key: str, **options: Unpack[JobOptions]
 ) -> int:
     """Queues an action and returns its number; the same key again returns the same number.
 
@@ -107,15 +99,7 @@ def submit_action(
         InputError: no such kind, or a payload that it refuses; nothing was queued.
     """
     action_of(kind).check(payload)
-    return JobQueue(store).submit(
-        kind,
-        payload,
-        idempotency_key=idempotency_key,
-        priority=priority,
-        not_before=not_before,
-        max_attempts=max_attempts,
-        resources=resources,
-    )
+    return JobQueue(store).submit(kind, payload, idempotency_key=idempotency_key, **options)
 
 
 def action_work(job: Job, bench: Bench, on_done: Callable[[str], None]) -> Work:

@@ -13,7 +13,7 @@ from cellos_nb.errors import ApprovalError, InputError
 from cellos_nb.execution.proof import newest_proof
 from cellos_nb.execution.runs import write_log
 from cellos_nb.store.prepared import Prepared
-from cellos_nb.store.schema import approvals
+from cellos_nb.store.schema import approvals, runs
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.workflow import Workflow
@@ -68,6 +68,12 @@ def approvals_of(store: Store, workflow_sha256: str) -> tuple[Approval, ...]:
         return tuple(Approval(*row) for row in _GIVEN.rows(tx, {"workflow": workflow_sha256}))
 
 
+def allowed_machines(store: Store, run_id: int) -> frozenset[str]:
+    """The machines that may execute the workflow of a run now, under approvals that have not ended."""
+    with store.read() as tx:
+        return frozenset(name for (name,) in _ALLOWED.rows(tx, {"of_run": run_id, "now": now_utc()}))
+
+
 def require_approval(store: Store, workflow: Workflow, capabilities: Capabilities) -> None:
     """Returns when the machine may execute the workflow: it is simulated, or a person approved exactly this.
 
@@ -91,8 +97,14 @@ def require_approval(store: Store, workflow: Workflow, capabilities: Capabilitie
         )
 
 
+_COUNTS = approvals.c.manifest_sha256.is_not(None)
+_ALLOWED = Prepared(
+    select(approvals.c.machine)
+    .join(runs, runs.c.workflow_sha256 == approvals.c.workflow_sha256)
+    .where(runs.c.run_id == bindparam("of_run"), _COUNTS, approvals.c.expires_at > bindparam("now"))
+)
 _GIVEN = Prepared(
     select(*(approvals.c[name] for name in Approval.__slots__))
-    .where(approvals.c.workflow_sha256 == bindparam("workflow"), approvals.c.manifest_sha256.is_not(None))
+    .where(approvals.c.workflow_sha256 == bindparam("workflow"), _COUNTS)
     .order_by(approvals.c.approval_id)
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -15,12 +15,13 @@ from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.domain.settings import PlatePlan
 from cellos_nb.errors import ApprovalError, CampaignPausedError, InDoubtError, StoreCorruptError
 from cellos_nb.execution.events import OnEvent, ResultsStored, ignore
-from cellos_nb.execution.executor import Hold, WorkflowExecutor
+from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.journal import reading_of
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.pool import RobotPool, executor_for
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.execution.runs import RunRecord, campaign_resource, load_workflow, run_records
+from cellos_nb.execution.shift import Hold
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store import campaigns, results
 from cellos_nb.store.schema import iterations
@@ -122,15 +123,19 @@ def finish_batch(
         return results.batch_results(tx, batch_id)
 
 
-def conclude_batch(store: Store, batch_id: str, on_event: OnEvent = ignore) -> tuple[ExperimentResult, ...]:
+def conclude_batch(
+    store: Store, batch_id: str, on_event: OnEvent = ignore, *, then: Callable[[], None] = lambda: None
+) -> tuple[ExperimentResult, ...]:
     """Stores and returns the results of a batch whose plates have ended; executes nothing.
+
+    `then` is called in the transaction that stores them: what it queues is there if they are.
 
     Raises:
         CampaignError: there is no such batch.
         InDoubtError: a plate is held for a person to decide; the results of the others are stored.
     """
     asked, plates = _asked(store, batch_id), run_records(store, batch_id=batch_id)
-    concluded = _store_results(store, asked, plates, {run.run_id: None for run in plates})
+    concluded = _store_results(store, asked, plates, {run.run_id: None for run in plates}, then)
     _raise_if_held(plates)
     on_event(ResultsStored(batch_id, asked.iteration, len(concluded), now_utc()))
     return concluded
@@ -238,7 +243,11 @@ def _bring_through(
 
 
 def _store_results(
-    store: Store, asked: Batch | Asked, plates: Sequence[RunRecord], runs: Runs
+    store: Store,
+    asked: Batch | Asked,
+    plates: Sequence[RunRecord],
+    runs: Runs,
+    then: Callable[[], None] = lambda: None,
 ) -> tuple[ExperimentResult, ...]:
     """Concludes the plates that have ended, and stores their results in one transaction; in the order of proposals."""
     concluded = [
@@ -249,6 +258,7 @@ def _store_results(
     ]
     with store.write() as tx:
         results.add_results(tx, asked.batch_id, concluded)
+        then()
     place = {proposal.proposal_id: position for position, proposal in enumerate(asked.proposals)}
     return tuple(sorted(concluded, key=lambda result: place[result.proposal.proposal_id]))
 

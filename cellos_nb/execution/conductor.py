@@ -14,8 +14,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from cellos_nb.errors import StuckError
-from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S, flags_of
-from cellos_nb.execution.devices import devices_of
+from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S, ControlFlags, flags_of
+from cellos_nb.execution.devices import Devices, devices_of
+from cellos_nb.execution.notes import Notes, store_together
 from cellos_nb.execution.orders import Call, Halt, NotSentError, Order, Rest, Take, WithdrawnError, Work
 from cellos_nb.execution.places import Here
 from cellos_nb.store.store import Store
@@ -71,9 +72,14 @@ class Conductor:
     """Whether nothing new is begun: no piece of work goes beyond its next `Take`."""
     has_moved: bool = False
     """Whether the last turn brought anything forward."""
-    _stores: list[weakref.WeakMethod[Callable[[], None]]] = field(default_factory=list)
+    _devices: Devices = field(init=False)
+    _flags: ControlFlags = field(init=False)
+    _notes: list[weakref.ref[Notes]] = field(default_factory=list)
     _tasks: list[Task] = field(default_factory=list)
     _returned: SimpleQueue[None] = field(default_factory=SimpleQueue)
+
+    def __post_init__(self) -> None:
+        self._devices, self._flags = devices_of(self.store), flags_of(self.store)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -84,12 +90,12 @@ class Conductor:
         """Takes a piece of work in hand; it goes on in the next turn."""
         insort(self._tasks, task, key=lambda one: one.rank)
 
-    def store_with(self, store: Callable[[], None]) -> None:
-        """Has a method called in every turn, before the calls that come after a commit, to store what was noted.
+    def store_with(self, notes: Notes) -> None:
+        """Has notes stored in every turn in which they are due, before the calls that come after a commit.
 
-        Whose method it is may go before the conductor does.
+        Notes of several machines share that commit. They may go before the conductor does.
         """
-        self._stores.append(weakref.WeakMethod(store))
+        self._notes.append(weakref.ref(notes))
 
     def withdraw(self, job_ids: Collection[int]) -> None:
         """Ends the waiting of work that was cancelled; a call in progress is left to its end."""
@@ -130,12 +136,12 @@ class Conductor:
         left, self._tasks = self._tasks, []
         for task in left:
             if task.call is not None:
-                devices_of(self.store).stick(task.name, task.call)
+                self._devices.stick(task.name, task.call)
             elif isinstance(task.order, Call) and not task.is_sent:
                 with suppress(StopIteration):
                     task.work.throw(NotSentError())
             task.work.close()
-            devices_of(self.store).release(task.name)
+            self._devices.release(task.name)
         return left
 
     def _go_on(self, task: Task) -> bool:
@@ -175,9 +181,9 @@ class Conductor:
         return lambda: work.send(None)
 
     def _granted(self, task: Task, order: Take) -> Answer | None:
-        if self.is_closing or flags_of(self.store).read(max_age_s=GLANCE_S if _is_here(task) else JUST_NOW_S):
+        if self.is_closing or self._flags.read(max_age_s=GLANCE_S if _is_here(task) else JUST_NOW_S):
             return None
-        work, devices = task.work, devices_of(self.store)
+        work, devices = task.work, self._devices
         if devices.take(task.name, order.devices):
             return lambda: work.send(None)
         blocker = devices.blocker(task.name, order.devices)
@@ -201,17 +207,14 @@ class Conductor:
         if time.monotonic() < task.deadline:
             return None
         task.call, task.is_sent = None, False
-        devices_of(self.store).stick(task.name, call)
+        self._devices.stick(task.name, call)
         stuck = StuckError(f"{order.what} has not come back after {order.limit_s:.0f} s")
         return lambda: work.throw(stuck)
 
     def _store_notes(self) -> None:
-        for each in self._stores.copy():
-            store = each()
-            if store is None:
-                self._stores.remove(each)
-            else:
-                store()
+        kept = [(each, notes) for each in self._notes if (notes := each()) is not None]
+        self._notes = [each for each, _ in kept]
+        store_together(self.store, [notes for _, notes in kept if notes.is_due])
 
     def _send(self, task: Task, order: Call) -> None:
         task.deadline = time.monotonic() + order.limit_s
@@ -222,7 +225,7 @@ class Conductor:
             task.call.add_done_callback(lambda _: self.wake())
 
     def _drop(self, task: Task) -> None:
-        devices_of(self.store).release(task.name)
+        self._devices.release(task.name)
         self._tasks.remove(task)
 
     def _wait(self, wait_s: float) -> None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from cellos_nb.errors import CellosError, LeaseError, StoppedError, StoreCorruptError, StoreError
@@ -302,8 +303,7 @@ class Daemon:
             self._lease.confirm()
             self._open_tick()
             try:
-                concluded = conclude_batch(self._store, batch.batch_id, self._follow)
-                self._go_on(batch)
+                concluded = conclude_batch(self._store, batch.batch_id, self._follow, then=partial(self._go_on, batch))
             except Exception as error:
                 if isinstance(error, LeaseError) or (isinstance(error, StoreError) and not _is_damage(error)):
                     raise

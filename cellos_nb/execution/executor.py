@@ -5,30 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
+from typing import Unpack
 
 from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.conductor import Conductor, Task
-from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S, POLL_S, flags_of
+from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S
 from cellos_nb.execution.devices import devices_of
+from cellos_nb.execution.endings import Endings, InHand
 from cellos_nb.execution.events import Event, OnEvent, RunDone, RunPostponed, ignore
+from cellos_nb.execution.jobs import Job, JobStatus
 from cellos_nb.execution.journal import Journal
 from cellos_nb.execution.lease import lease_of
+from cellos_nb.execution.notes import store_together
 from cellos_nb.execution.orders import Halt
 from cellos_nb.execution.plate_run import PlateRun
-from cellos_nb.execution.queue import Job, JobQueue, JobStatus
-from cellos_nb.execution.runs import (
-    KIND,
-    RunRecord,
-    add_run,
-    load_workflow,
-    note_runs,
-    run_record,
-    run_records,
-    write_log,
-)
+from cellos_nb.execution.queue import JobQueue
+from cellos_nb.execution.runs import RunOptions, RunRecord, add_run, load_workflow
+from cellos_nb.execution.shift import Hold, Shift
 from cellos_nb.execution.station import Station
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store.store import Store
@@ -37,28 +32,12 @@ from cellos_nb.workflow.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5
-"""How often a waiting executor looks for flags and for work that another process submitted or cancelled."""
 AT_ONCE = 4
 """Plates that are dosed and read on one machine at a time; those that incubate do not count."""
 AT_ONCE_INSTANT = 128
 """The same where steps take no time: runs that are claimed in one transaction."""
 GRACE_S = 20.0
 """How long a step in progress may take to end when work is stopped; after that it is asked about the next time."""
-
-
-Hold = Callable[[], str | None]
-"""Says why no further run may begin, or None when it may."""
-
-
-@dataclass(frozen=True, slots=True)
-class InHand:
-    """A run that is being executed."""
-
-    job: Job
-    workflow: Workflow
-    plate: PlateRun
-    started_at: datetime
 
 
 class WorkflowExecutor:
@@ -89,44 +68,26 @@ class WorkflowExecutor:
         self._store, self._machine = store, machine
         self._name, self._place, self._may_be_real = name, place, may_be_real
         self._on_fault = on_fault or _raise
-        self._queue, self._flags, self._lease = JobQueue(store), flags_of(store), lease_of(store)
+        self._queue, self._lease = JobQueue(store), lease_of(store)
         self._conductor = conductor or Conductor(store)
         self._at_hand: dict[int, Workflow] = {}
         self._in_hand: dict[int, InHand] = {}
-        self._ending: list[tuple[InHand, Halt | None]] = []
         self._ended: dict[int, RunRecord] = {}
         self._held: set[int] = set()
         self._hold: Hold = _never
         self._keeps_records = False
-        self._opened: tuple[Station, Journal] | None = None
+        self._opened: tuple[Station, Endings] | None = None
         self.on_event: OnEvent = ignore
 
-    def submit(
-        self,
-        workflow: Workflow,
-        *,
-        batch_id: str | None = None,
-        cost_usd: float = 0.0,
-        priority: int = 0,
-        not_before: datetime | None = None,
-        resources: Collection[str] = (),
-    ) -> int:
+    def submit(self, workflow: Workflow, **options: Unpack[RunOptions]) -> int:
         """Queues a workflow and returns its run's number; the same plate again returns the same number.
 
-        It needs the machine, if that has a name here, and `resources` besides.
+        It needs the machine, if that has a name here, and the `resources` in `options` besides.
 
         Raises:
             CampaignError: that plate was submitted before with another workflow.
         """
-        run_id = add_run(
-            self._store,
-            workflow,
-            batch_id=batch_id,
-            cost_usd=cost_usd,
-            priority=priority,
-            not_before=not_before,
-            resources={*resources, *([self._name] if self._name else ())},
-        )
+        run_id = add_run(self._store, workflow, **needing(self._name, options))
         self._at_hand[run_id] = workflow
         return run_id
 
@@ -148,20 +109,8 @@ class WorkflowExecutor:
             StoppedError: the queue was killed; what was done is recorded, the rest stays queued.
         """
         self.begin(on_event, hold)
-        wanted = None if run_ids is None else dict.fromkeys(run_ids)
-        with self._lease.held():
-            if self._lease.is_new:
-                self._queue.recover(KIND)
-                self._lease.is_new = False
-            devices_of(self._store).look()
-            try:
-                self._run(wanted)
-            except LeaseError:
-                self._conductor.leave()  # whoever holds the lease now decides about these runs
-                raise
-            except BaseException:
-                self.leave()
-                raise
+        wanted = None if run_ids is None else tuple(dict.fromkeys(run_ids))
+        Shift(self._store, self._conductor, self, wanted, self._hold).work()
         return self._ended
 
     def begin(self, on_event: OnEvent = ignore, hold: Hold | None = None) -> None:
@@ -169,52 +118,15 @@ class WorkflowExecutor:
         self.on_event, self._ended, self._held = on_event, {}, set()
         self._hold, self._keeps_records = hold or _never, True
 
-    def _run(self, wanted: dict[int, None] | None) -> None:
-        max_age_s = GLANCE_S if self.station.capabilities.is_instant else JUST_NOW_S
-        self._conductor.is_closing = False
-        while True:
-            if self._flags.is_allowed(max_age_s=max_age_s) and self._hold() is None:
-                self._claim(wanted)
-            if self._in_hand:
-                self._conductor.turn(LOOK_S)
-                self._look_for_cancelled()
-                self.flush(only_if_due=True)
-            else:
-                self.flush()
-                if self._hold() is not None or not self._wait_for_work(wanted):
-                    return
-
-    def _claim(self, wanted: dict[int, None] | None) -> None:
-        """Takes up the next runs that are due, as many as there is room for."""
-        among = None
-        if wanted is not None:
-            done = self._ended.keys() | {run.job.job_id for run, _ in self._ending}
-            among = [run_id for run_id in wanted if run_id not in done and run_id not in self._in_hand]
-        room = self.room
-        if room <= 0 or among == []:
-            return
-        fencing = self._lease.fencing
-        with self._store.write() as tx:
-            self._lease.check(tx)
-            jobs = self._queue.claim_many(room, fencing=fencing, kind=KIND, among=among, start=True)
-        for job in jobs:
-            self.take_up(job)
-
-    def _wait_for_work(self, wanted: dict[int, None] | None) -> bool:
-        """Waits for what is queued for later, for a moment at most; False when nothing is."""
-        among = None if wanted is None else [one for one in wanted if one not in self._ended]
-        due = None if among == [] else self._queue.next_due(kind=KIND, among=among, without=self._held)
-        if due is None:
-            return False
-        seconds = (due - now_utc()).total_seconds()
-        paused_s = 0.0 if self._flags.is_allowed() else POLL_S
-        self._conductor.turn(min(max(seconds, paused_s), LOOK_S))
-        return True
-
     @property
     def station(self) -> Station:
         """The machine, as it described itself when it was first asked."""
         return self._open()[0]
+
+    @property
+    def notes(self) -> Endings | None:
+        """What is in memory alone; None when the machine was not asked for anything yet."""
+        return self._opened[1] if self._opened else None
 
     @property
     def room(self) -> int:
@@ -224,9 +136,19 @@ class WorkflowExecutor:
         return most - sum(job_id not in resting for job_id in self._in_hand)
 
     @property
+    def glance_s(self) -> float:
+        """How old the flags may be that let a run begin."""
+        return GLANCE_S if self.station.capabilities.is_instant else JUST_NOW_S
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether runs are in hand."""
+        return bool(self._in_hand)
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is in hand, nor in memory alone."""
-        return not self._in_hand and not self._ending
+        return not self._in_hand and not (self._opened and self._opened[1].n_runs)
 
     @property
     def n_in_hand(self) -> int:
@@ -239,22 +161,29 @@ class WorkflowExecutor:
         return self._ended
 
     @property
-    def held(self) -> set[int]:
+    def left(self) -> set[int]:
         """The runs that were found waiting for a device that only a person can release, since `begin`."""
         return self._held
 
     def has(self, job_id: int) -> bool:
-        """Whether a run is in hand here."""
-        return job_id in self._in_hand
+        """Whether a run is in hand here, or has ended in memory alone."""
+        return job_id in self._in_hand or (self._opened is not None and self._opened[1].has(job_id))
 
-    def take_up(self, job: Job, hold: Hold | None = None) -> None:
+    def is_there(self) -> bool:
+        """A machine of this process is there."""
+        return True
+
+    def take_up(self, job: Job, hold: Hold | None = None, workflow: Workflow | None = None) -> None:
         """Begins or continues a run that was claimed and started; the conductor brings it forward.
 
-        `hold` says why it may not begin, for this run alone.
+        Args:
+            job: the run.
+            hold: says why it may not begin, for this run alone.
+            workflow: as it was submitted, when it is at hand.
         """
-        station, journal = self._open()
+        station, endings = self._open()
         try:
-            workflow = self._at_hand.pop(job.job_id, None) or load_workflow(self._store, job.job_id)
+            workflow = workflow or self._at_hand.pop(job.job_id, None) or load_workflow(self._store, job.job_id)
         except BaseException:
             self._queue.postpone(job.job_id, timedelta(0))
             raise
@@ -263,7 +192,7 @@ class WorkflowExecutor:
             workflow,
             store=self._store,
             station=station,
-            journal=journal,
+            journal=endings.journal,
             on_event=self._tell,
             may_be_real=self._may_be_real(),
             hold=hold or self._hold,
@@ -286,30 +215,12 @@ class WorkflowExecutor:
         Raises:
             LeaseError: another dispatcher took over; nothing was stored.
         """
-        if self._opened is None:
-            return
-        station, journal = self._opened
-        if only_if_due and not (journal.is_due and (self._ending or not journal.is_empty)):
-            return
-        ending, self._ending = self._ending, []
-        if not ending:
-            journal.flush()
-            return
-        with self._store.write(durable=journal.is_strict) as tx:
-            journal.flush()
-            now = now_utc()
-            note_runs(tx, [(run.job.job_id, run.started_at, now) for run, _ in ending], machine=station.name)
-            self._queue.complete_all([run.job.job_id for run, halt in ending if halt is None])
-            for run, halt in ending:
-                if halt is not None:
-                    self._note_halt(tx, run.job, halt)
-            records = self._records([run.job.job_id for run, _ in ending])
-        for run, halt in ending:
-            self._tell_end(run, halt, records[run.job.job_id])
+        notes = self.notes
+        if notes is not None and (notes.is_due or not only_if_due):
+            store_together(self._store, [notes])
 
     def _tell_end(self, run: InHand, halt: Halt | None, record: RunRecord) -> None:
         if record.status is JobStatus.QUEUED:
-            self._at_hand[run.job.job_id] = run.workflow
             if halt is not None and halt.error:
                 until = self._queue.job(run.job.job_id).not_before
                 self.on_event(RunPostponed(record.plate_id, halt.error, until, now_utc()))
@@ -318,18 +229,13 @@ class WorkflowExecutor:
             self._ended[run.job.job_id] = replace(record, reading=run.plate.reading)
         self.on_event(RunDone(record.plate_id, record.n_wells, record.status, record.error, now_utc()))
 
-    def _store_notes(self) -> None:
-        """Stores everything before a device is called; what may be stored later waits until it is due."""
-        self.flush(only_if_due=True)
-
     def leave(self, dropped: Sequence[Task] | None = None) -> None:
         """Gives steps in progress a moment to end, stores what was done, and puts the runs in hand back.
 
         `dropped`: the work of a shared conductor that was settled and left already.
         """
         if dropped is None:
-            self._conductor.settle(GRACE_S)
-            dropped = self._conductor.leave()
+            dropped = put_down(self._conductor)
         resting = {task.job_id: task.rests_until for task in dropped}
         runs, self._in_hand = list(self._in_hand.values()), {}
         if self._opened is None:
@@ -343,14 +249,21 @@ class WorkflowExecutor:
                     self._queue.postpone(run.job.job_id, max(delay, timedelta(0)))
         except (StoreError, LeaseError) as error:
             # The first error is on its way up; whoever executes next settles these runs from what is stored.
+            self._opened[1].forget()
             self._lease.is_new = True
             log.warning("%d runs: the journal could not be stored (%s)", len(runs), error)
+
+    def forget(self) -> None:
+        """Drops the runs in hand and all that is noted of them: another dispatcher decides about them."""
+        self._in_hand = {}
+        if self._opened is not None:
+            self._opened[1].forget()
 
     def _tell(self, event: Event) -> None:
         self.on_event(event)
 
     def _end(self, job_id: int, halt: Halt | None) -> None:
-        self._ending.append((self._in_hand.pop(job_id), halt))
+        self._open()[1].add(self._in_hand.pop(job_id), halt)
         if halt is not None:
             self.flush(only_if_due=True)
             # It may have left a step open; nobody else gets its devices.
@@ -362,36 +275,29 @@ class WorkflowExecutor:
         self._on_fault(job, error)
         del self._in_hand[job.job_id]
 
-    def _note_halt(self, tx: Any, job: Job, halt: Halt) -> None:
-        level = logging.ERROR
-        if halt.is_attempt:
-            after = self._queue.fail(job.job_id, halt.error)
-            level = logging.WARNING if after.status is JobStatus.QUEUED else level
-        elif halt.retry_in is not None:
-            self._queue.postpone(job.job_id, halt.retry_in, halt.error or None)
-            level = logging.WARNING
-        else:
-            self._queue.end(job.job_id, halt.status, halt.error)
-            level = logging.WARNING if halt.status is JobStatus.PAUSED else level
-        if halt.error and (halt.retry_in is None or job.last_error != halt.error):
-            write_log(tx, level, halt.error, job.job_id)
-
-    def _records(self, job_ids: list[int]) -> dict[int, RunRecord]:
-        if len(job_ids) == 1:
-            return {job_ids[0]: run_record(self._store, job_ids[0])}
-        return {record.run_id: record for record in run_records(self._store, run_ids=job_ids)}
-
-    def _look_for_cancelled(self) -> None:
-        """Ends the waiting of runs that were cancelled while they incubate or wait for a device."""
-        if any(task.rests_until is not None for task in self._conductor.tasks):
-            self._conductor.withdraw(self._flags.cancelling(max_age_s=JUST_NOW_S))
-
-    def _open(self) -> tuple[Station, Journal]:
+    def _open(self) -> tuple[Station, Endings]:
         if self._opened is None:
             station = Station.of(self._machine, self._place)
-            self._opened = station, Journal(self._store, self._lease, station.name, is_strict=station.is_strict)
-            self._conductor.store_with(self._store_notes)
+            journal = Journal(self._store, self._lease, station.name, is_strict=station.is_strict)
+            self._opened = station, Endings(self._store, journal, station.name, self._tell_end)
+            self._conductor.store_with(self._opened[1])
         return self._opened
+
+
+def needing(name: str | None, options: RunOptions) -> RunOptions:
+    """The same options, with a machine among the resources, if it has a name."""
+    named = () if name is None else (name,)
+    return {**options, "resources": {*options.get("resources", ()), *named}}
+
+
+def put_down(conductor: Conductor) -> list[Task]:
+    """Gives steps in progress a moment to end, then drops all work and returns it."""
+    try:
+        conductor.settle(GRACE_S)
+    except (StoreError, LeaseError) as error:
+        # The first error is on its way up; the next dispatcher asks the machine what became of these steps.
+        log.warning("steps in progress could not be waited for (%s)", error)
+    return conductor.leave()
 
 
 def _never() -> str | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
+
+from cellos_nb.store.schema import actions
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 300.0
@@ -44,6 +48,24 @@ class JobStatus(StrEnum):
         return self in {JobStatus.IN_DOUBT, JobStatus.PAUSED}
 
 
+class QueueOptions(TypedDict, total=False):
+    """When work is done that is queued."""
+
+    priority: int
+    """Higher goes first; 0 when left out."""
+    not_before: datetime | None
+    """A moment to come; now when left out."""
+    resources: Collection[str]
+    """Names of what it needs; while one of them is busy, jobs that do not need it go first."""
+
+
+class JobOptions(QueueOptions, total=False):
+    """How a job is queued."""
+
+    max_attempts: int
+    """After so many it goes to the dead letters; 3 when left out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work."""
@@ -74,3 +96,20 @@ def retry_delay_s(attempt: int) -> float:
     """
     longest = min(FIRST_RETRY_S * 2 ** (attempt - 1), LONGEST_RETRY_S)
     return random.uniform(longest / 2, longest)  # noqa: S311
+
+
+def job_of(row: Sequence[Any], status: JobStatus | None = None) -> Job:
+    """A job from all columns of its row, in their order."""
+    values = dict(zip(_COLUMNS, row, strict=True))
+    del values["fencing"]
+    resources = values.pop("resources")
+    return Job(
+        job_id=values.pop("action_id"),
+        payload=json.loads(values.pop("payload")),
+        status=status or JobStatus(values["status"]),
+        resources=tuple(resources.split(",")) if resources else (),
+        **{name: value for name, value in values.items() if name != "status"},
+    )
+
+
+_COLUMNS = tuple(actions.c.keys())

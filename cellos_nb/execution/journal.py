@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from cellos_nb.domain import codec
 from cellos_nb.domain.reading import Reading
 from cellos_nb.execution.lease import Lease
+from cellos_nb.execution.notes import store_together
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import readings, steps
 from cellos_nb.store.store import Store
@@ -124,21 +125,32 @@ class Journal:
             self._ended(token, StepStatus.REFUSED, "work was stopped before the machine was called")
 
     def flush(self) -> None:
-        """Stores what is in memory; in the caller's transaction if there is one.
+        """Stores what is in memory.
 
         Raises:
             LeaseError: another dispatcher took over; nothing was stored.
         """
-        self._stored_at = time.monotonic()
-        with self._store.write(durable=self.is_strict) as tx:
-            self._lease.check(tx)
-            if self._new:
-                _INSERT_STEPS(tx, list(self._new.values()))
-            if self._changed:
-                _CHANGE(tx, list(self._changed.values()))
-            if self._readings:
-                _INSERT_READINGS(tx, self._readings)
+        store_together(self._store, [self])
+
+    def write(self, tx: Connection) -> None:
+        """Stores what is in memory in a transaction, and keeps it until `stored`; as `Notes`."""
+        self._lease.check(tx)
+        if self._new:
+            _INSERT_STEPS(tx, list(self._new.values()))
+        if self._changed:
+            _CHANGE(tx, list(self._changed.values()))
+        if self._readings:
+            _INSERT_READINGS(tx, self._readings)
+
+    def stored(self) -> Callable[[], None]:
+        """Forgets what was written; as `Notes`."""
+        self.forget()
+        return _nothing
+
+    def forget(self) -> None:
+        """Forgets what is in memory: it is stored, or it is another dispatcher's to find out."""
         self._new, self._changed, self._readings = {}, {}, []
+        self._stored_at = time.monotonic()
 
     def entries(self, run_id: int) -> tuple[JournalEntry, ...]:
         """What is stored about a run, in the order of the attempts."""
@@ -155,8 +167,13 @@ class Journal:
     @property
     def is_due(self) -> bool:
         """Whether what is in memory has waited, or grown, for long enough."""
+        return not self.is_empty and (self.is_strict or self.is_ripe)
+
+    @property
+    def is_ripe(self) -> bool:
+        """Whether entries that share commits should wait no longer."""
         n = len(self._new) + len(self._changed)
-        return self.is_strict or n >= GROUP_ENTRIES or time.monotonic() - self._stored_at > GROUP_S
+        return n >= GROUP_ENTRIES or time.monotonic() - self._stored_at > GROUP_S
 
     @property
     def is_empty(self) -> bool:
@@ -164,8 +181,12 @@ class Journal:
         return not (self._new or self._changed)
 
     def _noted(self) -> None:
-        if self.is_due and not self.is_strict:
+        if self.is_ripe and not self.is_strict:
             self.flush()
+
+
+def _nothing() -> None:
+    """Nobody follows a journal; those who follow a run are told by its executor."""
 
 
 def entries_of(store: Store, run_id: int) -> tuple[JournalEntry, ...]:

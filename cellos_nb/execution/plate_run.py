@@ -90,6 +90,7 @@ class PlateRun:
         self._run_id, self._workflow = run_id, workflow
         self._store, self._station, self._journal = store, station, journal
         self._lease, self._queue, self._on_event = lease_of(store), JobQueue(store), on_event
+        self._flags = flags_of(store)
         self._before: dict[str, list[JournalEntry]] = defaultdict(list)
         self._may_be_real, self._hold = may_be_real, hold
         self.reading: Reading | None = None
@@ -190,7 +191,7 @@ class PlateRun:
         """Whether a person cancelled the run: asked anew before its first step, a moment old at most later."""
         max_age_s = JUST_NOW_S if self._journal.is_strict else GLANCE_S
         max_age_s = max_age_s if just_now else 0.0
-        if self._run_id not in flags_of(self._store).cancelling(max_age_s=max_age_s):
+        if self._run_id not in self._flags.cancelling(max_age_s=max_age_s):
             return None
         return Halt(JobStatus.CANCELLED, self._queue.job(self._run_id).last_error or "cancelled")
 

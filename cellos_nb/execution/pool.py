@@ -6,20 +6,20 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, Unpack
 
-from cellos_nb.errors import LeaseError, MachineError, RobotAwayError
+from cellos_nb.errors import MachineError, RobotAwayError
 from cellos_nb.execution.assignments import Assignments
 from cellos_nb.execution.conductor import Conductor, Task
-from cellos_nb.execution.control import POLL_S, flags_of
-from cellos_nb.execution.devices import devices_of
 from cellos_nb.execution.events import OnEvent, RunDone, RunPostponed, ignore
-from cellos_nb.execution.executor import GRACE_S, LOOK_S, Hold, WorkflowExecutor
-from cellos_nb.execution.lease import lease_of
+from cellos_nb.execution.executor import WorkflowExecutor, needing, put_down
+from cellos_nb.execution.jobs import Job, JobStatus
+from cellos_nb.execution.notes import store_together
 from cellos_nb.execution.places import Threads
-from cellos_nb.execution.queue import Job, JobQueue, JobStatus
-from cellos_nb.execution.runs import KIND, RunRecord, add_run, run_record
+from cellos_nb.execution.queue import JobQueue
+from cellos_nb.execution.runs import RunOptions, RunRecord, add_run, run_record
+from cellos_nb.execution.shift import Hold, Shift
 from cellos_nb.execution.station import Station
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.robots import EqualRobots
@@ -55,7 +55,7 @@ class RobotPool:
         """A pool of robots; as `WorkflowExecutor`."""
         self._store, self._robots, self._name = store, robots, name
         self._on_event: OnEvent = ignore
-        self._queue, self._flags, self._lease = JobQueue(store), flags_of(store), lease_of(store)
+        self._queue = JobQueue(store)
         self._conductor = conductor or Conductor(store)
         # Calls wait for a robot elsewhere, so none of them may hold up the others, however simulated it is.
         self._executors = {
@@ -70,30 +70,17 @@ class RobotPool:
             for robot, machine in robots.machines.items()
         }
         self._assignments = Assignments(store, robots)
+        self._conductor.store_with(self._assignments)
+        self._at_hand: dict[int, Workflow] = {}
         self._given: Counter[str] = Counter()
         self._waiting_since: dict[int, float] = {}
         self._nobody_since: float | None = None
 
-    def submit(
-        self,
-        workflow: Workflow,
-        *,
-        batch_id: str | None = None,
-        cost_usd: float = 0.0,
-        priority: int = 0,
-        not_before: datetime | None = None,
-        resources: Collection[str] = (),
-    ) -> int:
+    def submit(self, workflow: Workflow, **options: Unpack[RunOptions]) -> int:
         """Queues a workflow and returns its run's number; as `WorkflowExecutor.submit`."""
-        return add_run(
-            self._store,
-            workflow,
-            batch_id=batch_id,
-            cost_usd=cost_usd,
-            priority=priority,
-            not_before=not_before,
-            resources={*resources, *([self._name] if self._name else ())},
-        )
+        run_id = add_run(self._store, workflow, **needing(self._name, options))
+        self._at_hand[run_id] = workflow
+        return run_id
 
     def run(
         self, run_ids: Collection[int] | None = None, on_event: OnEvent = ignore, *, hold: Hold | None = None
@@ -111,21 +98,9 @@ class RobotPool:
         for executor in self._executors.values():
             executor.begin(on_event, hold)
         self._waiting_since, self._nobody_since = {}, None
-        may_begin = hold or (lambda: None)
-        with self._lease.held():
-            if self._lease.is_new:
-                self._queue.recover(KIND)
-                self._lease.is_new = False
-            devices_of(self._store).look()
-            try:
-                self._run(None if run_ids is None else list(run_ids), may_begin)
-            except LeaseError:
-                self._conductor.leave()  # whoever holds the lease now decides about these runs
-                raise
-            except BaseException:
-                self.leave()
-                raise
-        return self._ended
+        wanted = None if run_ids is None else tuple(dict.fromkeys(run_ids))
+        Shift(self._store, self._conductor, self, wanted, hold or _never).work()
+        return self.ended
 
     @property
     def on_event(self) -> OnEvent:
@@ -150,6 +125,16 @@ class RobotPool:
         return sum(self._room_of(name) for name in self._robots.there)
 
     @property
+    def glance_s(self) -> float:
+        """How old the flags may be that let a run begin: robots are asked about it anew."""
+        return 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether runs are in hand."""
+        return any(executor.is_busy for executor in self._executors.values())
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is in hand, nor in memory alone."""
         return all(executor.is_idle for executor in self._executors.values())
@@ -159,8 +144,20 @@ class RobotPool:
         """By robot: plates that were taken up and have not ended."""
         return {name: executor.n_in_hand for name, executor in self._executors.items()}
 
+    @property
+    def ended(self) -> dict[int, RunRecord]:
+        """The runs that have ended since `run` was called, with their readings."""
+        return {run_id: record for executor in self._executors.values() for run_id, record in executor.ended.items()}
+
+    @property
+    def left(self) -> set[int]:
+        """Runs that are left in the queue: what they wait for has not come for too long, or needs a person."""
+        late = time.monotonic() - PATIENCE_S
+        waited = {job_id for job_id, since in self._waiting_since.items() if since < late}
+        return waited.union(*(executor.left for executor in self._executors.values()))
+
     def has(self, job_id: int) -> bool:
-        """Whether a run is in hand here."""
+        """Whether a run is in hand here, or has ended in memory alone."""
         return any(executor.has(job_id) for executor in self._executors.values())
 
     def take_up(self, job: Job, hold: Hold | None = None) -> None:
@@ -184,7 +181,7 @@ class RobotPool:
             if name is None or not self._robots.is_there(name):
                 raise RobotAwayError(f"waits for {name or 'a robot'}, whose worker is away")
             self._assignments.note(job, name)
-            self._executors[name].take_up(job, hold)
+            self._executors[name].take_up(job, hold, self._at_hand.pop(job.job_id, None))
         except MachineError as error:
             self._wait_for(job, str(error))
             return
@@ -197,16 +194,41 @@ class RobotPool:
         Raises:
             LeaseError: another dispatcher took over; nothing was stored.
         """
-        for executor in self._executors.values():
-            executor.flush(only_if_due=only_if_due)
+        noted = (self._assignments, *(executor.notes for executor in self._executors.values()))
+        store_together(self._store, [each for each in noted if each is not None and (each.is_due or not only_if_due)])
 
     def leave(self, dropped: Sequence[Task] | None = None) -> None:
         """Gives steps in progress a moment to end, and puts the runs in hand back; as `WorkflowExecutor.leave`."""
         if dropped is None:
-            self._conductor.settle(GRACE_S)
-            dropped = self._conductor.leave()
+            dropped = put_down(self._conductor)
+        # A plate whose robot is not noted was not sent to it.
+        self._assignments.forget()
         for executor in self._executors.values():
             executor.leave(dropped)
+
+    def forget(self) -> None:
+        """Drops the runs in hand and all that is noted of them; as `WorkflowExecutor.forget`."""
+        self._assignments.forget()
+        for executor in self._executors.values():
+            executor.forget()
+
+    def is_there(self) -> bool:
+        """Whether any of the robots is there now.
+
+        Raises:
+            RobotAwayError: for a minute none of them was.
+        """
+        if self._robots.there:
+            self._nobody_since = None
+            return True
+        now = time.monotonic()
+        self._nobody_since = self._nobody_since or now
+        if now - self._nobody_since > PATIENCE_S:
+            raise RobotAwayError(
+                f"None of the robots {', '.join(self._executors)} was there for {PATIENCE_S:g} s; the plates stay "
+                "queued. Start one by `cellos worker --robot NAME …`, then resume."
+            )
+        return False
 
     def _room_of(self, name: str) -> int:
         try:
@@ -217,7 +239,9 @@ class RobotPool:
 
     def _choose(self, job: Job) -> str | None:
         """Of the robots that are there and may: one with room, the fewest plates in hand, and the least used so far."""
-        there = [name for name in self._robots.there if self._assignments.may(job, name)] or list(self._robots.there)
+        there = self._robots.there
+        allowed = self._assignments.allowed(job, there)
+        there = tuple(name for name in there if name in allowed) or there
         in_hand = self.n_in_hand
         return min(there, key=lambda name: (self._room_of(name) == 0, in_hand[name], self._given[name]), default=None)
 
@@ -228,74 +252,13 @@ class RobotPool:
         self._queue.postpone(job.job_id, timedelta(seconds=AWAY_S), why)
         self._on_event(RunPostponed(job.payload["plate_id"], why, now_utc() + timedelta(seconds=AWAY_S), now_utc()))
 
-    @property
-    def _ended(self) -> dict[int, RunRecord]:
-        return {run_id: record for executor in self._executors.values() for run_id, record in executor.ended.items()}
-
-    @property
-    def _left(self) -> set[int]:
-        """Runs that are left in the queue: what they wait for has not come for too long, or needs a person."""
-        late = time.monotonic() - PATIENCE_S
-        waited = {job_id for job_id, since in self._waiting_since.items() if since < late}
-        return waited.union(*(executor.held for executor in self._executors.values()))
-
-    def _run(self, wanted: list[int] | None, hold: Hold) -> None:
-        self._conductor.is_closing = False
-        while True:
-            if self._flags.is_allowed() and hold() is None:
-                self._claim(wanted)
-            if not self.is_idle:
-                self._conductor.turn(LOOK_S)
-                self._look_for_cancelled()
-                self.flush(only_if_due=self._conductor.tasks != ())
-            elif hold() is not None or not self._wait_for_work(wanted):
-                return
-
-    def _claim(self, wanted: list[int] | None) -> None:
-        room = self.room
-        left, ended = self._left, self._ended
-        among = None if wanted is None else [one for one in wanted if one not in ended and not self.has(one)]
-        among = among if among is None else [one for one in among if one not in left]
-        if room <= 0 or among == []:
-            return
-        fencing = self._lease.fencing
-        with self._store.write() as tx:
-            self._lease.check(tx)
-            jobs = self._queue.claim_many(room, fencing=fencing, kind=KIND, among=among, start=True)
-        for job in jobs:
-            self.take_up(job)
-
-    def _wait_for_work(self, wanted: list[int] | None) -> bool:
-        """Waits for what is queued for later or for robots to come, for a moment at most; False when nothing is."""
-        among = None if wanted is None else [one for one in wanted if one not in self._ended]
-        due = None if among == [] else self._queue.next_due(kind=KIND, among=among, without=self._left)
-        if due is None:
-            return False
-        self._look_for_robots()
-        seconds = (due - now_utc()).total_seconds()
-        is_idle = self._flags.is_allowed() and self._nobody_since is None
-        self._conductor.turn(min(max(seconds, 0.0 if is_idle else POLL_S), LOOK_S))
-        return True
-
-    def _look_for_robots(self) -> None:
-        if self._robots.there:
-            self._nobody_since = None
-            return
-        now = time.monotonic()
-        self._nobody_since = self._nobody_since or now
-        if now - self._nobody_since > PATIENCE_S:
-            raise RobotAwayError(
-                f"None of the robots {', '.join(self._executors)} was there for {PATIENCE_S:g} s; the plates stay "
-                "queued. Start one by `cellos worker --robot NAME …`, then resume."
-            )
-
-    def _look_for_cancelled(self) -> None:
-        if any(task.rests_until is not None for task in self._conductor.tasks):
-            self._conductor.withdraw(self._queue.cancelling())
-
 
 def executor_for(store: Store, machine: HardwareInterface, **options: Any) -> WorkflowExecutor | RobotPool:
     """What runs workflows on a machine: a pool when it stands for several equal robots. `options` as theirs."""
     if isinstance(machine, EqualRobots):
         return RobotPool(store, machine, **options)
     return WorkflowExecutor(store, machine, **options)
+
+
+def _never() -> str | None:
+    return None

@@ -5,27 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any
+from typing import Any, Unpack
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from cellos_nb.errors import InputError
+from cellos_nb.execution.claims import Claim, claim_jobs, first_due
 from cellos_nb.execution.control import flags_of
-from cellos_nb.execution.jobs import Job, JobStatus, retry_delay_s
-from cellos_nb.execution.queue_statements import (
-    BY_KEY,
-    BY_NUMBER,
-    CLAIM,
-    INSERT,
-    KINDS,
-    NEEDS,
-    RELEASE,
-    STATUS,
-    WAITING,
-    change_of,
-    due,
-)
+from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, job_of, retry_delay_s
+from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WAITING, change_of
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -41,71 +29,41 @@ class JobQueue:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def submit(
-        self,
-        kind: str,
-        payload: dict[str, Any],
-        *,
-        idempotency_key: str,
-        priority: int = 0,
-        not_before: datetime | None = None,
-        max_attempts: int = 3,
-        resources: Collection[str] = (),
-    ) -> int:
+    def submit(self, kind: str, payload: dict[str, Any], *, idempotency_key: str, **options: Unpack[JobOptions]) -> int:
         """Adds a job and returns its number; the same key again returns the same number and changes nothing.
 
         Args:
             kind: what sort of work, e.g. `experiment`.
             payload: what that kind needs to know, as JSON has it.
             idempotency_key: the name of this piece of work; there is never a second with it.
-            priority: higher goes first.
-            not_before: a moment to come; now when left out.
-            max_attempts: after so many it goes to the dead letters.
-            resources: names of what it needs; while one of them is busy, jobs that do not need it go first.
+            **options: `priority`, `not_before`, `resources` and `max_attempts`; see `JobOptions`.
 
         Raises:
             InputError: an empty key or kind, less than one attempt, or a resource with a comma in its name.
         """
         if not kind or not idempotency_key:
             raise InputError("A job needs a kind and an idempotency key, so that submitting it twice makes one.")
+        max_attempts = options.get("max_attempts", 1)
         if max_attempts < 1:
             raise InputError(f"max_attempts: {max_attempts} is too small; give at least 1.")
         with self._store.write() as tx:
             for (found,) in BY_KEY.rows(tx, {"key": idempotency_key}):
                 return int(found)
-            return self.add(
-                kind,
-                payload,
-                idempotency_key=idempotency_key,
-                priority=priority,
-                not_before=not_before,
-                max_attempts=max_attempts,
-                resources=resources,
-            )
+            return self.add(kind, payload, idempotency_key=idempotency_key, **options)
 
-    def add(
-        self,
-        kind: str,
-        payload: dict[str, Any],
-        *,
-        idempotency_key: str,
-        priority: int = 0,
-        not_before: datetime | None = None,
-        max_attempts: int = 3,
-        resources: Collection[str] = (),
-    ) -> int:
+    def add(self, kind: str, payload: dict[str, Any], *, idempotency_key: str, **options: Unpack[JobOptions]) -> int:
         """Adds a job whose key is known to be new, which `submit` would look for."""
         values = {
             "idempotency_key": idempotency_key,
             "kind": kind,
             "payload": json.dumps(payload, sort_keys=True, ensure_ascii=False, allow_nan=False),
             "status": JobStatus.QUEUED,
-            "priority": priority,
-            "not_before": not_before,
+            "priority": options.get("priority", 0),
+            "not_before": options.get("not_before"),
             "attempts": 0,
-            "max_attempts": max_attempts,
+            "max_attempts": options.get("max_attempts", 3),
             "created_at": now_utc(),
-            "resources": _joined(resources),
+            "resources": _joined(options.get("resources", ())),
         }
         with self._store.write() as tx:
             return INSERT.insert(tx, values)
@@ -143,35 +101,10 @@ class JobQueue:
         busy: Collection[str] = (),
     ) -> list[Job]:
         """Takes up to `n` jobs that are due, in one transaction. As `claim`; `among` names the jobs to choose from."""
-        now, status = now_utc(), JobStatus.RUNNING if start else JobStatus.CLAIMED
+        asked = Claim(n, kind, among, frozenset(busy))
+        status = JobStatus.RUNNING if start else JobStatus.CLAIMED
         with self._store.write() as tx:
-            RELEASE(tx, {"now": now})
-            asked = {"kind": kind, "n": n}
-            if among is not None:
-                query = due("job" if kind is None else "job_of_kind")
-                each = (row for one in among for row in query.rows(tx, asked | {"of_job": one}))
-                jobs = [_job(row, status) for row in islice(each, n)]
-            else:
-                jobs = [_job(row, status) for row in self._due(tx, asked, busy)]
-                jobs = sorted(jobs, key=lambda job: (-job.priority, job.job_id))[:n]
-            if jobs:
-                change = {"to": status.value, "fence": fencing, "at": now}
-                CLAIM(tx, [change | {"of_job": job.job_id} for job in jobs])
-        return jobs
-
-    def _due(self, tx: Connection, asked: dict[str, Any], busy: Collection[str]) -> list[tuple[Any, ...]]:
-        """The first jobs of each sort that can be claimed."""
-        if busy:
-            query = due("for" if asked["kind"] is None else "for_of_kind")
-            free = [needs for needs in self._needs() if not set(busy) & set(needs.split(","))]
-            return [row for needs in free for row in query.rows(tx, asked | {"of": needs})]
-        kinds = [asked["kind"]] if asked["kind"] is not None else tx.execute(KINDS[tx.dialect.name]).scalars().all()
-        return [row for kind in kinds for row in due("of_kind").rows(tx, asked | {"kind": kind})]
-
-    def _needs(self) -> list[str]:
-        """The different resources that waiting jobs need, however many jobs there are."""
-        with self._store.read() as tx:
-            return list(tx.execute(NEEDS[tx.dialect.name]).scalars())
+            return claim_jobs(tx, asked, status, fencing)
 
     def start(self, job_id: int) -> bool:
         """Notes that a claimed job begins; False when it was cancelled in the meantime and must not."""
@@ -300,7 +233,7 @@ class JobQueue:
             row = next(iter(BY_NUMBER.rows(tx, {"of_job": job_id})), None)
         if row is None:
             raise InputError(f"There is no job {job_id} in {self._store.where}. List them with `cellos queue`.")
-        return _job(row)
+        return job_of(row)
 
     def jobs(self, status: JobStatus | None = None) -> tuple[Job, ...]:
         """All jobs, or those of one status, in the order submitted."""
@@ -308,7 +241,7 @@ class JobQueue:
         if status is not None:
             query = query.where(actions.c.status == status)
         with self._store.read() as tx:
-            return tuple(_job(row) for row in tx.execute(query))
+            return tuple(job_of(row) for row in tx.execute(query))
 
     def cancelling(self) -> frozenset[int]:
         """The running jobs that are to end."""
@@ -345,22 +278,8 @@ class JobQueue:
 
         As for `claim`; jobs `without` count for nothing.
         """
-        query = select(actions.c.not_before).where(WAITING)
-        if kind is not None:
-            query = query.where(actions.c.kind == kind)
-        if among is not None:
-            query = query.where(actions.c.action_id.in_(among))
-        if busy:
-            free = [needs for needs in self._needs() if not set(busy) & set(needs.split(","))]
-            query = query.where(actions.c.resources.in_(free))
-        if without:
-            query = query.where(actions.c.action_id.not_in(without))
-        # Asked in two, since each then reads one row however many wait; no time at all means due now.
         with self._store.read() as tx:
-            if tx.execute(query.where(actions.c.not_before.is_(None)).limit(1)).first() is not None:
-                return now_utc()
-            later = query.where(actions.c.not_before.is_not(None)).order_by(actions.c.not_before)
-            return tx.scalar(later.limit(1))
+            return first_due(tx, kind=kind, among=among, without=without, busy=busy)
 
     def _move(self, job_id: int, from_: tuple[JobStatus, ...], values: dict[str, Any]) -> bool:
         with self._store.write() as tx:
@@ -387,20 +306,3 @@ def _joined(resources: Collection[str]) -> str:
 
 def _ended(status: JobStatus, error: str | None) -> dict[str, Any]:
     return {"status": status, "last_error": error, "finished_at": now_utc()}
-
-
-_COLUMNS = tuple(actions.c.keys())
-
-
-def _job(row: Sequence[Any], status: JobStatus | None = None) -> Job:
-    """A job from all columns of its row, in their order."""
-    values = dict(zip(_COLUMNS, row, strict=True))
-    del values["fencing"]
-    resources = values.pop("resources")
-    return Job(
-        job_id=values.pop("action_id"),
-        payload=json.loads(values.pop("payload")),
-        status=status or JobStatus(values["status"]),
-        resources=tuple(resources.split(",")) if resources else (),
-        **{name: value for name, value in values.items() if name != "status"},
-    )

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -15,7 +15,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from cellos_nb.domain.reading import Reading
 from cellos_nb.errors import CampaignError, InputError, StoreCorruptError
 from cellos_nb.execution.artifacts import Artifact
-from cellos_nb.execution.queue import JobQueue, JobStatus
+from cellos_nb.execution.jobs import JobStatus, QueueOptions
+from cellos_nb.execution.queue import JobQueue
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions, execution_logs, runs
 from cellos_nb.store.store import Store
@@ -50,16 +51,16 @@ def campaign_resource(campaign_id: str) -> str:
     return f"campaign/{campaign_id}"
 
 
-def add_run(
-    store: Store,
-    workflow: Workflow,
-    *,
-    batch_id: str | None = None,
-    cost_usd: float = 0.0,
-    priority: int = 0,
-    not_before: datetime | None = None,
-    resources: Collection[str] = (),
-) -> int:
+class RunOptions(QueueOptions, total=False):
+    """How a workflow is queued."""
+
+    batch_id: str | None
+    """Whose results its reading is concluded to; none when left out."""
+    cost_usd: float
+    """What it is forecast to cost; 0 when left out."""
+
+
+def add_run(store: Store, workflow: Workflow, **options: Unpack[RunOptions]) -> int:
     """Queues a workflow under its plate as idempotency key, and returns the run's number.
 
     Raises:
@@ -80,18 +81,18 @@ def add_run(
             KIND,
             {"plate_id": key},
             idempotency_key=key,
-            priority=priority,
-            not_before=not_before,
-            resources=resources,
+            priority=options.get("priority", 0),
+            not_before=options.get("not_before"),
+            resources=options.get("resources", ()),
         )
         values = {
             "run_id": run_id,
             "plate_id": key,
-            "batch_id": batch_id,
+            "batch_id": options.get("batch_id"),
             "workflow": text,
             "workflow_sha256": digest,
             "n_wells": len(workflow.layout.with_cells),
-            "cost_usd": cost_usd,
+            "cost_usd": options.get("cost_usd", 0.0),
         }
         _INSERT(tx, values)
     return run_id

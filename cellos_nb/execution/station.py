@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.reading import Reading
@@ -44,13 +45,18 @@ class Station:
         """
         return not (self.capabilities.is_simulated and self.capabilities.can_reconcile)
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether calls leave the caller's thread, and so go out together, after what was noted is stored."""
+        return not isinstance(self.place, Here)
+
     def devices_for(self, kind: StepKind) -> tuple[str, ...]:
         """The devices that a step of this kind takes, told apart from those of other machines."""
         return tuple(f"{self.name}/{device}" for device in self.capabilities.devices_for(kind))
 
     def preflight(self, step: Step) -> Call:
         """Has the machine check a step."""
-        return Call(self.machine.preflight, (step,), self._question_s, f"{self.name}: the check of step {step.uid}")
+        return self._question(self.machine.preflight, step, f"the check of step {step.uid}")
 
     def execute(self, step: Step, token: str, confirm: Callable[[], None]) -> Call:
         """Has the machine execute a step, after `confirm` has made sure of the lease.
@@ -60,16 +66,16 @@ class Station:
         """
         what = f"{self.name}: step {step.uid}"
         arguments = (confirm, self.machine, step, token)
-        return Call(_execute, arguments, self.limit_s(step), what, is_after_commit=self.is_strict)
+        return Call(_execute, arguments, self.limit_s(step), what, is_after_commit=self.is_strict or self.is_elsewhere)
 
     def reconcile(self, token: str) -> Call:
         """Asks the machine what became of a step."""
-        return Call(self.machine.reconcile, (token,), self._question_s, f"{self.name}: what became of {token}")
+        return self._question(self.machine.reconcile, token, f"what became of {token}")
 
-    @property
-    def _question_s(self) -> float:
+    def _question(self, function: Callable[..., Any], about: Step | str, what: str) -> Call:
         limit = self.capabilities.time_limit_s
-        return QUESTION_LIMIT_S if limit is None else min(limit, QUESTION_LIMIT_S)
+        limit_s = QUESTION_LIMIT_S if limit is None else min(limit, QUESTION_LIMIT_S)
+        return Call(function, (about,), limit_s, f"{self.name}: {what}", is_after_commit=self.is_elsewhere)
 
     def limit_s(self, step: Step) -> float:
         """After how long a step counts as stuck."""

@@ -20,7 +20,9 @@ from sqlalchemy.engine.default import DefaultDialect
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.execution.batch import Batch, run_batch
+from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.ledger import read_ledger
+from cellos_nb.hardware.robots import EqualRobots
 from cellos_nb.hardware.virtual import VirtualMachine
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
@@ -30,8 +32,13 @@ MACHINES = {
     "strict": {"declares": False},
     "forgetful": {"remembers": False},
     "shipped": None,
+    "pool": {"declares": False},
+    "forgetful pool": {"remembers": False},
 }
-"""Simulated with memory; asked to be journaled step by step; a bare pump that cannot say what it did; the real one."""
+"""Simulated with memory; asked to be journaled step by step; a bare pump that cannot say what it did; the real one;
+three robots of the second sort, and of the third, which share the commits of their intents.
+"""
+N_ROBOTS = 3
 
 
 class ShippedMachine(VirtualMachine):
@@ -81,12 +88,19 @@ def batch(campaign_id, n_plates):
     return Batch(f"{campaign_id}/i001", campaign_id, 1, asked, one.plate_plan(), seed=1)
 
 
-def machine_of(folder: Path, mode: str) -> LedgerMachine | ShippedMachine:
+def machines_of(folder: Path, mode: str) -> list[LedgerMachine | ShippedMachine]:
+    """What executes the campaign, each with a ledger of its own."""
     if mode == "shipped":
         machine = ShippedMachine(folder / "ledger")
         machine.path = folder / "ledger"
-        return machine
-    return LedgerMachine(folder / "ledger", **MACHINES[mode])
+        return [machine]
+    n_machines = N_ROBOTS if mode.endswith("pool") else 1
+    return [LedgerMachine(folder / f"ledger-{k}", **MACHINES[mode]) for k in range(n_machines)]
+
+
+def as_one(machines: list[LedgerMachine | ShippedMachine]) -> HardwareInterface:
+    """The machine itself, or several as equal robots."""
+    return machines[0] if len(machines) == 1 else EqualRobots({f"r{k}": one for k, one in enumerate(machines)})
 
 
 def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None, database: str | None = None) -> int:
@@ -95,21 +109,25 @@ def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None,
     Returns how many points there were to be killed at.
     """
     killer = Killer(kill_at)
-    commit, machine = DefaultDialect.do_commit, machine_of(folder, mode)
-    execute = machine.execute
+    commit, machines = DefaultDialect.do_commit, machines_of(folder, mode)
 
     def commit_between_points(dialect, connection):
         killer.point()
         commit(dialect, connection)
         killer.point()
 
-    def execute_and_die(step, token):
-        # Before the call nothing has happened since the last commit or the last call.
-        reading = execute(step, token)
-        killer.point()
-        return reading
+    def deadly(execute):
+        def execute_and_die(step, token):
+            # Before the call nothing has happened since the last commit or the last call.
+            reading = execute(step, token)
+            killer.point()
+            return reading
 
-    DefaultDialect.do_commit, machine.execute = commit_between_points, execute_and_die
+        return execute_and_die
+
+    DefaultDialect.do_commit = commit_between_points
+    for machine in machines:
+        machine.execute = deadly(machine.execute)
     try:
         with Store.open(database or folder / "lab.db") as store:
             known = store.campaigns()
@@ -118,11 +136,12 @@ def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None,
                 return killer.passed
             asked = batch(campaign_id, n_plates)
             store.add_iteration(campaign_id, 1, asked.proposals)
-            run_batch(store, machine, asked)
+            run_batch(store, as_one(machines), asked)
             store.set_campaign_status(campaign_id, CampaignStatus.FINISHED, "done")
     finally:
         DefaultDialect.do_commit = commit
-        machine.stop()
+        for machine in machines:
+            machine.stop()
     return killer.passed
 
 

@@ -30,9 +30,8 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from cellos_nb import units
 from cellos_nb.errors import ApprovalError, InDoubtError, LeaseError, MachineError, StoreError
-from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import lease as lease_module
-from cellos_nb.execution import plate_run
+from cellos_nb.execution import plate_run, shift
 from cellos_nb.execution.approvals import approve
 from cellos_nb.execution.batch import run_batch
 from cellos_nb.execution.lease import Lease, dispatcher
@@ -218,7 +217,7 @@ def _wrong_clock(by_s: float):
 
 
 def _impatient() -> None:
-    executor_module.LOOK_S = 0.02
+    shift.LOOK_S = 0.02
     plate_run.HELD_S = plate_run.STILL_RUNNING_S = 0.05
 
 

@@ -15,6 +15,7 @@ from cellos_nb.domain.machine import Outcome, OutcomeState
 from cellos_nb.errors import InputError, MachineError, StoppedError
 from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import plate_run
+from cellos_nb.execution import shift as shift_module
 from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.devices import devices_of
 from cellos_nb.execution.events import StepDone
@@ -37,7 +38,7 @@ def store(database, tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(executor_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(shift_module, "LOOK_S", 0.02)
     monkeypatch.setattr(plate_run, "HELD_S", 0.05)
     monkeypatch.setattr(plate_run, "STILL_RUNNING_S", 0.02)
     monkeypatch.setattr(plate_run, "retry_delay_s", lambda attempt: 0.01)

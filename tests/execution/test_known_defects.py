@@ -16,9 +16,9 @@ from sqlalchemy.engine.default import DefaultDialect
 from cellos_nb import Lab
 from cellos_nb.domain.machine import Outcome, OutcomeState
 from cellos_nb.errors import LeaseError, MachineRefusedError, StepFailedError, StoppedError
-from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import lease as lease_module
 from cellos_nb.execution import plate_run
+from cellos_nb.execution import shift as shift_module
 from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.daemon import Daemon
 from cellos_nb.execution.events import RunStarted, StepDone, StepFailed
@@ -53,7 +53,7 @@ def machine(request, tmp_path):
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(executor_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(shift_module, "LOOK_S", 0.02)
     monkeypatch.setattr(plate_run, "retry_delay_s", lambda attempt: 0.05)
 
 

@@ -22,9 +22,10 @@ from cellos_nb.errors import ConfigError, MachineRefusedError, RobotAwayError
 from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import plate_run
 from cellos_nb.execution import pool as pool_module
+from cellos_nb.execution import shift as shift_module
 from cellos_nb.execution.approvals import approve
 from cellos_nb.execution.daemon import Daemon
-from cellos_nb.execution.lease import dispatcher
+from cellos_nb.execution.lease import dispatcher, lease_of
 from cellos_nb.execution.pool import RobotPool, executor_for
 from cellos_nb.execution.proof import prove
 from cellos_nb.execution.queue import JobQueue, JobStatus
@@ -45,7 +46,7 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(pool_module, "LOOK_S", 0.02)
+    monkeypatch.setattr(shift_module, "LOOK_S", 0.02)
     monkeypatch.setattr(pool_module, "AWAY_S", 0.02)
     monkeypatch.setattr(pool_module, "PATIENCE_S", 0.3)
     monkeypatch.setattr(executor_module, "GRACE_S", 0.0)
@@ -188,7 +189,7 @@ def test_a_daemon_can_drive_a_pool_as_it_drives_an_executor(store, machines):
     assert pool.room >= 3
     assert pool.is_idle
     with dispatcher(store):
-        fencing = pool_module.lease_of(store).fencing
+        fencing = lease_of(store).fencing
         for job in JobQueue(store).claim_many(3, fencing=fencing, start=True):
             pool.take_up(job)
         assert pool.n_in_hand == {"r1": 2, "r2": 1}
@@ -205,7 +206,7 @@ def test_what_incubates_when_the_pool_is_left_is_due_when_its_time_is_over(store
     pool = RobotPool(store, EqualRobots(machines))
     submit(pool, 2)
     with dispatcher(store):
-        fencing = pool_module.lease_of(store).fencing
+        fencing = lease_of(store).fencing
         for job in JobQueue(store).claim_many(2, fencing=fencing, start=True):
             pool.take_up(job)
         while sum(task.rests_until is not None for task in pool._conductor.tasks) < 2:
