@@ -9,16 +9,20 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ledger_machine import LedgerMachine
 from sqlalchemy.engine.default import DefaultDialect
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.execution import places
 from cellos_nb.execution.batch import Batch, run_batch
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.ledger import read_ledger
@@ -145,13 +149,30 @@ def campaign(folder: Path, mode: str, n_plates: int, kill_at: int | None = None,
     return killer.passed
 
 
+def warm_up(live: Callable[[Path], object]):
+    """Runs one campaign in this process, so that each fork of it has everything imported, compiled and prepared.
+
+    Returns when no thread of it is left, since a fork would not have it but any lock that it holds.
+    """
+    idle_s, places.IDLE_S = places.IDLE_S, 0.0
+    with TemporaryDirectory() as folder:
+        live(Path(folder))
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join()
+    places.IDLE_S = idle_s
+
+
 def serve():
     """For every line `folder mode n_plates kill_at database`, runs the campaign in a process; answers its exit code.
 
-    Forked from one that has imported everything, so that a real process with a real death costs milliseconds.
+    Forked from one that has done all of it before, so that a real process with a real death costs milliseconds.
     """
+    warm = set()
     for line in sys.stdin:
         folder, mode, n_plates, kill_at, database = json.loads(line)
+        if mode not in warm:
+            warm_up(lambda here, mode=mode: campaign(here, mode, 1))
+            warm.add(mode)
         pid = os.fork()
         if pid == 0:
             campaign(Path(folder), mode, n_plates, kill_at, database)

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from crash_child import Killer, ShippedMachine, batch, config
+from crash_child import Killer, ShippedMachine, batch, config, warm_up
 from ledger_machine import LedgerMachine
 from slow_machine import SlowMachine
 from sqlalchemy.engine.default import DefaultDialect
@@ -239,11 +239,12 @@ def effects_of(folder: Path, machine_name: str) -> Counter[tuple[str, str]]:
 
 
 def serve() -> None:
-    """Forks a process for every order, from one that has imported everything; answers with its number and its end.
+    """Forks a process for every order, from one that has done all of it before; answers with its number and its end.
 
     An order `{"continue": pid}` sends SIGCONT and answers with the end of that process.
     """
     logging.disable(logging.ERROR)
+    warm = set()
     for line in sys.stdin:
         asked = json.loads(line)
         if "continue" in asked:
@@ -251,6 +252,9 @@ def serve() -> None:
             os.kill(pid, signal.SIGCONT)
         else:
             order = Order(**asked)
+            if order.machine not in warm:
+                warm_up(lambda here, name=order.machine: live(Order(str(here), name, 1)))
+                warm.add(order.machine)
             pid = os.fork()
             if pid == 0:
                 os._exit(_life(order))
