@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,38 +104,50 @@ class Ledger:
             if not stat.S_ISREG(os.fstat(self._file).st_mode):
                 raise MachineError(f"{path}: a ledger is an ordinary file, not a device. Name another file.")
             lock_file(self._file, path)
-            self.heads = self._scan()
+            self._mend()
         except BaseException:
             self.close()
             raise
 
-    def append(self, entry: LedgerEntry) -> Head:
+    def heads(self) -> Iterator[Head]:
+        """The heads of all entries, oldest first, as they stood when it was asked."""
+        with self.path.open("rb") as file:
+            for offset, line in _lines(file, self.path):
+                yield _head(line, offset)
+
+    def append(self, entry: LedgerEntry, before: Callable[[Head], None], undo: Callable[[Head], None]) -> None:
         """Writes one entry through to the operating system, whole or not at all.
+
+        Args:
+            entry: the step.
+            before: called with its head before it is written; what it raises keeps the entry out.
+            undo: takes that back when the entry cannot be written.
 
         Raises:
             MachineError: the disk is full or the file cannot be written any more; it is as it was before.
         """
         line = _encode(entry)
-        offset = self._end
+        head = _head(line, self._end)
+        before(head)
         try:
             if os.write(self._file, line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._shorten(offset)
+            undo(head)
+            self._shorten(head.offset)
             raise self._cannot("written", error) from error
-        self._end = offset + len(line)
-        return _head(line, offset)
+        self._end = head.offset + head.length
 
-    def read(self, head: Head) -> LedgerEntry:
-        """The whole entry behind a head."""
+    def read(self, offset: int, length: int) -> LedgerEntry:
+        """The whole entry that stands at an offset."""
         try:
             # A handle of its own, so that a stopped machine still answers questions.
             with self.path.open("rb") as file:
-                file.seek(head.offset)
-                line = file.read(head.length)
+                file.seek(offset)
+                line = file.read(length)
         except OSError as error:
             raise MachineError(f"{self.path}: the ledger cannot be read ({error.strerror}). Restore it.") from error
-        if len(line) != head.length:
+        if len(line) != length:
             raise MachineError(f"{self.path}: the ledger was shortened while it was open. Restore it from a copy.")
         return _decode(line)
 
@@ -145,13 +157,11 @@ class Ledger:
             os.close(self._file)
             self._file = -1
 
-    def _scan(self) -> list[Head]:
-        """The heads of all whole entries; a torn last line is cut off, because its step never happened."""
-        heads = []
+    def _mend(self) -> None:
+        """Finds the end of the last whole entry; a torn line after it is cut off, because its step never happened."""
         with self.path.open("rb") as file:
             self._end = len(MAGIC)
             for offset, line in _lines(file, self.path):
-                heads.append(_head(line, offset))
                 self._end = offset + len(line)
             is_new = file.seek(0, os.SEEK_END) < len(MAGIC)
             is_torn = file.tell() != self._end
@@ -162,7 +172,6 @@ class Ledger:
                 os.write(self._file, MAGIC)
             except OSError as error:
                 raise self._cannot("written", error) from error
-        return heads
 
     def _shorten(self, length: int) -> None:
         try:

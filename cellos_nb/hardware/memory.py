@@ -3,37 +3,103 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from cellos_nb.domain.reading import Reading
 from cellos_nb.hardware.contents import Contents
-from cellos_nb.hardware.ledger import Head, Ledger, LedgerEntry
+from cellos_nb.hardware.ledger import Ledger, LedgerEntry
+from cellos_nb.hardware.ledger_index import LedgerIndex
 from cellos_nb.hardware.timeline import Moment, Timeline
 
 MAX_CACHED_LABWARE = 512
 """Labware held in memory at a time when a ledger can bring it back; about 50 kB for a 384-well plate."""
 
 
+class Past(Protocol):
+    """The steps that a machine executed."""
+
+    def digest(self, token: str) -> str | None:
+        """The digest of the step that was executed under this token; None when there was none."""
+        ...
+
+    def reading(self, token: str) -> Reading | None:
+        """The reading of an executed step, if it has one."""
+        ...
+
+    def steps_of(self, barcode: str) -> Iterator[LedgerEntry]:
+        """What can be brought back of the steps that changed a labware, oldest first."""
+        ...
+
+    def record(self, entry: LedgerEntry) -> None:
+        """Makes a step part of the past.
+
+        Raises:
+            MachineError: it cannot be written; nothing has changed.
+        """
+        ...
+
+
+class PastOnDisk:
+    """The past as a ledger has it; in memory that does not grow, however long that is."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._index = ledger, LedgerIndex()
+        for head in ledger.heads():
+            self._index.add(head)
+
+    def digest(self, token: str) -> str | None:
+        """As `Past`."""
+        head = self._index.step(token)
+        return head.digest if head else None
+
+    def reading(self, token: str) -> Reading | None:
+        """As `Past`."""
+        head = self._index.step(token)
+        return self._ledger.read(head.offset, head.length).reading if head else None
+
+    def steps_of(self, barcode: str) -> Iterator[LedgerEntry]:
+        """As `Past`."""
+        return (self._ledger.read(*place) for place in self._index.steps_of(barcode))
+
+    def record(self, entry: LedgerEntry) -> None:
+        """As `Past`."""
+        self._ledger.append(entry, self._index.add, self._index.remove)
+
+
+class PastInMemory:
+    """The past of this process alone; it does not bring labware back, which `Memory` then keeps."""
+
+    def __init__(self) -> None:
+        self._digests: dict[str, str] = {}
+        self._readings: dict[str, Reading] = {}
+
+    def digest(self, token: str) -> str | None:
+        """As `Past`."""
+        return self._digests.get(token)
+
+    def reading(self, token: str) -> Reading | None:
+        """As `Past`."""
+        return self._readings.get(token)
+
+    def steps_of(self, barcode: str) -> Iterator[LedgerEntry]:  # noqa: ARG002 — it keeps none
+        """As `Past`: none."""
+        return iter(())
+
+    def record(self, entry: LedgerEntry) -> None:
+        """As `Past`."""
+        self._digests[entry.token] = entry.digest
+        if entry.reading is not None:
+            self._readings[entry.token] = entry.reading
+
+
 class Memory:
     """Known tokens, and the timeline of every labware by barcode; from a ledger, or of this process alone."""
 
     def __init__(self, ledger: Ledger | None) -> None:
-        self._ledger = ledger
-        self._digests: dict[str, str] = {}
-        self._readings: dict[str, Reading] = {}
-        self._heads: dict[str, Head] = {}
-        self._pages: dict[str, list[Head]] = {}
+        self.past: Past = PastOnDisk(ledger) if ledger else PastInMemory()
+        self._most = MAX_CACHED_LABWARE if ledger else None
         self._timelines: OrderedDict[str, Timeline] = OrderedDict()
-        for head in ledger.heads if ledger else ():
-            self._index(head)
-
-    def digest(self, token: str) -> str | None:
-        """The digest of the step that was executed under this token; None when there was none."""
-        return self._digests.get(token)
-
-    def reading(self, token: str) -> Reading | None:
-        """The reading of an executed step, if it has one."""
-        return self._ledger.read(self._heads[token]).reading if self._ledger else self._readings.get(token)
 
     def timeline(self, barcode: str) -> Timeline | None:
         """What happened to one labware; None when the machine never touched it."""
@@ -41,10 +107,8 @@ class Memory:
         if timeline is not None:
             self._timelines.move_to_end(barcode)
             return timeline
-        if self._ledger is None or barcode not in self._pages:
-            return None
-        for head in self._pages[barcode]:
-            timeline = continued(timeline, barcode, self._ledger.read(head))
+        for entry in self.past.steps_of(barcode):
+            timeline = continued(timeline, barcode, entry)
         if timeline is not None:
             self._keep(barcode, timeline)
         return timeline
@@ -59,24 +123,13 @@ class Memory:
         Raises:
             MachineError: the ledger cannot be written; nothing has changed.
         """
-        if self._ledger is not None:
-            self._index(self._ledger.append(entry))
-        else:
-            self._digests[entry.token] = entry.digest
-            if entry.reading is not None:
-                self._readings[entry.token] = entry.reading
+        self.past.record(entry)
         for barcode, timeline in after.items():
             self._keep(barcode, timeline)
 
-    def _index(self, head: Head) -> None:
-        self._digests[head.token] = head.digest
-        self._heads[head.token] = head
-        for barcode in head.barcodes:
-            self._pages.setdefault(barcode, []).append(head)
-
     def _keep(self, barcode: str, timeline: Timeline) -> None:
         self._timelines[barcode] = timeline
-        if self._ledger is not None and len(self._timelines) > MAX_CACHED_LABWARE:
+        if self._most is not None and len(self._timelines) > self._most:
             self._timelines.popitem(last=False)
 
 

@@ -112,13 +112,13 @@ class VirtualMachine:
         """
         with self._turn:
             digest = hashlib.blake2b(codec.to_json(step).encode(), digest_size=16).hexdigest()
-            known = self._memory.digest(token)
+            known = self._memory.past.digest(token)
             if known is not None:
                 if known != digest:
                     raise MachineRefusedError(
                         f"Step {step.uid}: the token {token} was used for another step. Give each step its own token."
                     )
-                return self._memory.reading(token)
+                return self._memory.past.reading(token)
             self._check_open(step)
             rehearsal = self._lookahead.next_is(step) or self._rehearser.rehearse(step, self._memory.timeline)
             reading = self._read(rehearsal)
@@ -129,8 +129,8 @@ class VirtualMachine:
     def reconcile(self, token: str) -> Outcome:
         """What became of a step: exact with a ledger; without one, a token of another process is unknown."""
         with self._turn:
-            if self._memory.digest(token) is not None:
-                return Outcome(OutcomeState.DONE, self._memory.reading(token), "executed and recorded")
+            if self._memory.past.digest(token) is not None:
+                return Outcome(OutcomeState.DONE, self._memory.past.reading(token), "executed and recorded")
             if self._ledger is not None:
                 return Outcome(OutcomeState.NEVER_STARTED, detail=f"not in the ledger {self._ledger.path}")
             return Outcome(
