@@ -91,8 +91,14 @@ class Day(daemon.Daemon):
             (workflow,) = compile_plates([proposal], plan, facts, batch_id=name, seed=k)
             add_run(self.store, workflow, resources=("virtual",))
 
-    def _rest(self) -> None:
-        super()._rest()
+    def _is_still(self, nothing: daemon.Nothing, stamp: str) -> bool:
+        """A look that its stamp saves is one as well, except the last of a part, which has to see what is begun."""
+        is_still = super()._is_still(nothing, stamp) and self.n_looks + 1 < self.looks_a_part
+        self.n_looks += is_still
+        return is_still
+
+    def _rest(self, stamp: str, *, is_paused: bool) -> None:
+        super()._rest(stamp, is_paused=is_paused)
         self.n_looks += 1
         if self.n_looks == self.looks_a_part:
             self.n_parts += 1

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ctrl_c import heeding_ctrl_c
+
 TOKEN = "a-token-for-tests"
 CELLOS = (sys.executable, "-c", "from cellos_nb.cli import main; main()")
 WAIT_S = 90.0
@@ -56,19 +58,20 @@ class LabServer:
             "IPYTHONDIR": str(home / "ipython"),
         } | ({"JUPYTER_TOKEN": token} if token else {})
         is_root = hasattr(os, "geteuid") and os.geteuid() == 0 and "--app" not in options
-        self.process = subprocess.Popen(
-            [
-                *(*cellos, "lab", "--no-browser", "--folder", "room", "--port", str(self.port), *options),
-                *(["--", "--ServerApp.allow_root=True"] if is_root else []),
-            ],
-            cwd=home,
-            env={key: value for key, value in os.environ.items() if not key.startswith("CELLOS_")} | jupyter,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            # A group of its own, so that a Ctrl-C sent to it reaches no test.
-            start_new_session=True,
-        )
+        with heeding_ctrl_c():
+            self.process = subprocess.Popen(
+                [
+                    *(*cellos, "lab", "--no-browser", "--folder", "room", "--port", str(self.port), *options),
+                    *(["--", "--ServerApp.allow_root=True"] if is_root else []),
+                ],
+                cwd=home,
+                env={key: value for key, value in os.environ.items() if not key.startswith("CELLOS_")} | jupyter,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                # A group of its own, so that a Ctrl-C sent to it reaches no test.
+                start_new_session=True,
+            )
         self.log: list[str] = []
         self.address = self._address()
         # It prints the address a moment before it listens.

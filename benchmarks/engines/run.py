@@ -70,6 +70,7 @@ SETTINGS = (
     Setting("cellos_nb, SQLite FULL, grouped", "ours.py", "grouped", 400, 40),
     Setting("cellos_nb, SQLite NORMAL, grouped (shipped)", "ours.py", "grouped_as_shipped", 800, 40),
     Setting("cellos_nb, SQLite FULL, intent before each step", "ours.py", "strict", 300, 40),
+    Setting("  the same, 16 robots, one batch", "ours.py", "strict", 400, 40, extra=(*IN_ONE, "--robots", "16")),
     Setting("  the same, virtual machine, each intent", "ours.py", "strict", 100, 40, extra=VIRTUAL),
     Setting("cellos_nb, PostgreSQL, grouped, one batch", "ours.py", "grouped", 800, 40, on_server=True, extra=IN_ONE),
     Setting("cellos_nb, PostgreSQL, intent before each step", "ours.py", "strict", 100, 40, on_server=True),

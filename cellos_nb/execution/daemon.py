@@ -5,28 +5,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import timedelta
-from functools import partial
-from typing import Any, Protocol
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from cellos_nb.errors import CellosError, LeaseError, StoppedError, StoreCorruptError, StoreError
-from cellos_nb.execution.actions import Bench, action_work
-from cellos_nb.execution.batch import conclude_batch
+from cellos_nb.errors import CellosError, LeaseError, StoppedError, StoreError
+from cellos_nb.execution.conclusions import Conclusions, ends_the_daemon, in_words
 from cellos_nb.execution.conductor import Conductor, Task
 from cellos_nb.execution.control import flags_of
+from cellos_nb.execution.desk import Desk
 from cellos_nb.execution.devices import devices_of
-from cellos_nb.execution.due import EndedBatch, approved_runs, campaign_of, ended_batches, paused_campaigns
+from cellos_nb.execution.due import approved_runs
 from cellos_nb.execution.event_log import line, line_of
 from cellos_nb.execution.events import Event, RunDone, RunPostponed
-from cellos_nb.execution.executor import GRACE_S, WorkflowExecutor
+from cellos_nb.execution.floor import Crew, Floor
+from cellos_nb.execution.jobs import Job, JobStatus
 from cellos_nb.execution.lease import lease_of
-from cellos_nb.execution.orders import Halt
-from cellos_nb.execution.places import Threads
-from cellos_nb.execution.pool import RobotPool, executor_for
-from cellos_nb.execution.queue import Job, JobQueue, JobStatus
-from cellos_nb.execution.runs import KIND, campaign_resource, write_log
-from cellos_nb.execution.ticks import Tally, begin_tick, close_left_ticks, end_tick
-from cellos_nb.hardware.interface import HardwareInterface
+from cellos_nb.execution.queue import JobQueue
+from cellos_nb.execution.runs import KIND, write_log
+from cellos_nb.execution.shift import put_down
+from cellos_nb.execution.ticks import TickBook, close_left_ticks
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
@@ -38,34 +36,17 @@ TICK_S = 20.0
 """How long a tick is; work that takes longer goes on in the next."""
 LOOK_S = 0.5
 """How often an idle daemon looks for work and flags of other processes, which cannot wake it; likewise a standby."""
-AWAY_S = 30.0
-"""When to try again after a batch could not be concluded."""
-
 _WELL = {JobStatus.SUCCEEDED.value, JobStatus.CANCELLED.value, JobStatus.PAUSED.value}
 
 
-class Crew(Protocol):
-    """What the daemon needs from above; `Lab` is one."""
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A look at the database that found nothing to do."""
 
-    def machine_of(self, campaign_id: str | None) -> tuple[str, HardwareInterface]:
-        """The machine of a campaign with its name in the queue; that for experiments outside any campaign when None.
-
-        Raises:
-            CellosError: it cannot be opened now; its runs are tried again later, those of other machines go on.
-        """
-        ...
-
-    def close_machine(self, name: str) -> None:
-        """Stops a machine that `machine_of` opened, when nothing needs it any more."""
-        ...
-
-    def hear(self, event: Event) -> None:
-        """Told of everything that happens, to pass on what people should know."""
-        ...
-
-    def go_on(self, campaign_id: str, iteration: int) -> None:
-        """Queues the planning of what follows an iteration that was concluded."""
-        ...
+    stamp: str
+    """Of the database before it."""
+    until: datetime | None
+    """When a waiting job falls due; None when none waits."""
 
 
 class Daemon:
@@ -92,10 +73,12 @@ class Daemon:
         self._max_runs, self._tick_s, self._is_real = max_runs, tick_s, is_real
         self._lease, self._flags, self._queue = lease_of(store), flags_of(store), JobQueue(store)
         self._conductor = Conductor(store)
-        self._executors: dict[str, WorkflowExecutor | RobotPool] = {}
+        self._floor = Floor(store, crew, self._conductor, on_event=self._follow, on_fault=self._fault)
+        self._ticks = TickBook(store, self._lease, self._say)
+        self._desk = Desk(store, crew, self._conductor, self._ticks, on_fault=self._fault)
         self._is_leaving = threading.Event()
-        self._away: dict[str, float] = {}
-        self._tally, self._tick_id = Tally(), 0
+        self._conclusions = Conclusions(store, crew, self._ticks, on_event=self._follow)
+        self._nothing: Nothing | None = None
         self._last_said = ""
 
     def stop(self) -> None:
@@ -140,11 +123,16 @@ class Daemon:
         return why
 
     def _serve(self, n_left: int | None, *, once: bool) -> str:
+        self._nothing = None
         while n_left is None or n_left > 0:
+            self._lease.confirm()
+            stamp = self._store.stamp()
+            if self._nothing is not None and self._is_still(self._nothing, stamp):
+                self._conductor.turn(_wait_s(self._nothing.until))
+                continue
             why = self._reason_to_end()
             if why is not None:
                 return why
-            self._lease.confirm()
             if self._lease.is_new:
                 self._take_over()
             paused = self._flags.read().get("paused")
@@ -152,12 +140,18 @@ class Daemon:
                 self._say("paused", by=paused.set_by, reason=paused.reason or None)
                 if once:
                     return f"paused by {paused.set_by}"
-            if once or (paused is None and (self._tally.notes or self._has_work())):
+            if once or (paused is None and (self._ticks.tally.notes or self._has_work())):
                 self._tick()
                 n_left = None if n_left is None else n_left - 1
+                self._nothing = None
             else:
-                self._rest()
+                self._rest(stamp, is_paused=paused is not None)
         return self._reason_to_end() or "all ticks are done"
+
+    def _is_still(self, nothing: Nothing, stamp: str) -> bool:
+        """Whether a look that found nothing to do would find nothing again."""
+        is_later = nothing.until is None or now_utc() < nothing.until
+        return stamp == nothing.stamp and is_later and not self._is_leaving.is_set()
 
     def _reason_to_end(self) -> str | None:
         if self._is_leaving.is_set():
@@ -173,28 +167,35 @@ class Daemon:
         if self._flags.is_real:
             for run_id in approved_runs(self._store):
                 self._queue.requeue(run_id)
-        if self._conductor.has_moved or ended_batches(self._store, self._set_aside()):
+        if self._conductor.has_moved or self._conclusions.waiting():
             return True
-        due = self._queue.next_due(busy=self._busy())
+        due = self._queue.next_due(busy=self._floor.busy())
         return due is not None and due <= now_utc()
 
-    def _rest(self) -> None:
-        """Waits until something may be due, and lets what is in hand come back."""
-        due = self._queue.next_due()
-        wait_s = LOOK_S if due is None else min(LOOK_S, max(0.01, (due - now_utc()).total_seconds()))
-        if not self._conductor.tasks:
-            self._close_machines()
+    def _rest(self, stamp: str, *, is_paused: bool) -> None:
+        """Waits until something may be due, and lets what is in hand come back.
+
+        Args:
+            stamp: of the database, before it was looked at.
+            is_paused: whether nothing may begin, so that no time is waited for.
+        """
+        due = None if is_paused else self._queue.next_due(busy=self._floor.busy())
+        is_idle = not self._conductor.tasks
+        if is_idle:
+            self._floor.close_idle()
             self._say("idle")
-        self._conductor.turn(wait_s)
+        # A batch that was set aside is tried again by the clock, which no stamp shows.
+        self._nothing = Nothing(stamp, due) if is_idle and not self._conclusions.aside() else None
+        self._conductor.turn(_wait_s(due))
         self._conductor.withdraw(self._queue.cancelling())
-        self._flush(only_if_due=True)
+        self._floor.flush(only_if_due=True)
 
     def _tick(self) -> None:
         """Begins a few pieces of work and brings all in hand forward, for a bounded time; a row tells how it went."""
         end, n_begun = time.monotonic() + self._tick_s, 0
         try:
             while True:
-                self._conclude()
+                self._conclusions.draw()
                 n_begun += self._begin(self._max_runs - n_begun)
                 wait_s = min(LOOK_S, max(0.0, end - time.monotonic())) if self._conductor.tasks else 0.0
                 self._conductor.turn(wait_s)
@@ -202,18 +203,18 @@ class Daemon:
                 is_over = time.monotonic() >= end or self._reason_to_end() is not None or "paused" in self._flags.read()
                 is_quiet = all(task.rests_until is not None for task in self._conductor.tasks)
                 is_done = is_quiet and (n_begun >= self._max_runs or not self._has_work())
-                self._flush(only_if_due=bool(self._conductor.tasks) and not is_over)
+                self._floor.flush(only_if_due=bool(self._conductor.tasks) and not is_over)
                 if is_over or is_done:
                     break
                 self._lease.confirm()
-            self._conclude()
+            self._conclusions.draw()
         except LeaseError:
             raise  # whoever holds the lease now closes the row
         except Exception as error:
-            self._failed(f"{type(error).__name__}: {error}")
-            self._end_tick()
+            self._ticks.fail(f"{type(error).__name__}: {error}")
+            self._ticks.close()
             raise
-        self._end_tick()
+        self._ticks.close()
 
     def _begin(self, n: int) -> int:
         """Takes up to so many pieces of work that are due; returns how many there were."""
@@ -221,111 +222,39 @@ class Daemon:
             return 0
         with self._store.write() as tx:
             self._lease.check(tx)
-            jobs = self._queue.claim_many(n, fencing=self._lease.fencing, start=True, busy=self._busy())
+            jobs = self._queue.claim_many(n, fencing=self._lease.fencing, start=True, busy=self._floor.busy())
             if jobs:
-                self._open_tick()
+                self._ticks.open()
         for job in jobs:
-            self._tally.attempted += 1
+            self._ticks.tally.attempted += 1
             if job.kind == KIND:
                 self._begin_run(job)
             else:
-                self._begin_action(job)
+                self._desk.take_up(job, is_real=self._flags.is_real)
         return len(jobs)
 
     def _begin_run(self, job: Job) -> None:
-        plate_id = job.payload["plate_id"]
         try:
-            campaign_id = campaign_of(self._store, job.job_id)
-            name, machine = self._crew.machine_of(campaign_id)
-            if name not in self._executors:
-                self._executors[name] = executor_for(
-                    self._store,
-                    machine,
-                    name=name,
-                    conductor=self._conductor,
-                    may_be_real=lambda: self._flags.is_real,
-                    on_fault=self._fault,
-                )
-                self._executors[name].on_event = self._follow
-            self._executors[name].take_up(job, hold=lambda: self._why_paused(campaign_id))
+            self._floor.take_up(job)
         except CellosError as error:
-            if isinstance(error, LeaseError) or (isinstance(error, StoreError) and not _is_damage(error)):
+            if ends_the_daemon(error):
                 raise
-            self._give_up_attempt(job, f"{plate_id}: {error}")
-
-    def _begin_action(self, job: Job) -> None:
-        notes: list[str] = []
-        bench = Bench(self._store, self._crew, self._flags.is_real)
-        work = action_work(job, bench, notes.append)
-        task = Task(
-            job.job_id,
-            f"{job.kind} {job.job_id}",
-            work,
-            Threads(),
-            on_end=lambda halt: self._action_ended(job, halt, notes),
-            on_fault=lambda error: self._fault(job, error),
-            priority=job.priority,
-        )
-        self._conductor.begin(task)
-
-    def _action_ended(self, job: Job, halt: Halt | None, notes: list[str]) -> None:
-        with self._store.write() as tx:
-            self._lease.check(tx)
-            if halt is None:
-                self._queue.complete(job.job_id)
-            elif halt.is_attempt:
-                self._queue.fail(job.job_id, halt.error)
-                write_log(tx, logging.ERROR, f"{job.kind} {job.job_id}: {halt.error}")
-            else:
-                self._queue.end(job.job_id, halt.status, halt.error)
-        if halt is not None and halt.is_attempt:
-            self._failed(f"{job.kind}: {halt.error}")
-        else:
-            self._succeeded(f"{job.kind}: {'; '.join(notes) or 'cancelled'}")
+            self._give_up_attempt(job, f"{job.payload['plate_id']}: {error}")
 
     def _fault(self, job: Job, error: Exception) -> None:
         """Counts an attempt that ended by a fault of software or stored data, so that it cannot go on for ever."""
-        if isinstance(error, LeaseError) or (isinstance(error, StoreError) and not _is_damage(error)):
+        if ends_the_daemon(error):
             raise error
         if not isinstance(error, CellosError):
-            log.error("%s", line("fault", job=job.job_id, error=_in_words(error)), exc_info=error)
-        self._give_up_attempt(job, _in_words(error))
+            log.error("%s", line("fault", job=job.job_id, error=in_words(error)), exc_info=error)
+        self._give_up_attempt(job, in_words(error))
 
     def _give_up_attempt(self, job: Job, error: str) -> None:
         with self._store.write() as tx:
             self._lease.check(tx)
             self._queue.fail(job.job_id, error)
             write_log(tx, logging.ERROR, error, job.job_id if job.kind == KIND else None)
-        self._failed(error)
-
-    def _conclude(self) -> None:
-        for batch in ended_batches(self._store, self._set_aside()):
-            self._lease.confirm()
-            self._open_tick()
-            try:
-                concluded = conclude_batch(self._store, batch.batch_id, self._follow, then=partial(self._go_on, batch))
-            except Exception as error:
-                if isinstance(error, LeaseError) or (isinstance(error, StoreError) and not _is_damage(error)):
-                    raise
-                log.error("%s", line("fault", batch=batch.batch_id, error=_in_words(error)), exc_info=error)
-                self._away[batch.batch_id] = time.monotonic() + AWAY_S
-                self._failed(f"{batch.batch_id}: {_in_words(error)}")
-            else:
-                self._succeeded(f"{batch.batch_id}: {len(concluded)} results")
-
-    def _go_on(self, batch: EndedBatch) -> None:
-        if batch.campaign_id is not None:
-            self._crew.go_on(batch.campaign_id, batch.iteration)
-
-    def _busy(self) -> frozenset[str]:
-        """The resources that cannot be used now: machines without room, and campaigns that are paused."""
-        full = (name for name, executor in self._executors.items() if executor.room <= 0)
-        return paused_campaigns(self._store).union(full)
-
-    def _why_paused(self, campaign_id: str | None) -> str | None:
-        if campaign_id is not None and campaign_resource(campaign_id) in paused_campaigns(self._store):
-            return f"{campaign_id} is paused"
-        return None
+        self._ticks.fail(error)
 
     def _take_over(self) -> None:
         """Puts back what an earlier holder left behind."""
@@ -339,14 +268,11 @@ class Daemon:
 
     def _lay_down(self) -> None:
         """Puts back what is in hand; steps in progress are given a moment to end and be recorded."""
-        self._conductor.settle(GRACE_S)
-        dropped = self._conductor.leave()
+        dropped = put_down(self._conductor)
         for task in dropped:
-            if not any(executor.has(task.job_id) for executor in self._executors.values()):
+            if not self._floor.has(task.job_id):
                 self._put_back(task)
-        for executor in self._executors.values():
-            executor.leave(dropped)
-        self._close_machines()
+        self._floor.leave(dropped)
 
     def _put_back(self, task: Task) -> None:
         try:
@@ -357,66 +283,25 @@ class Daemon:
             self._lease.is_new = True  # whoever works next puts it back
             self._say("not_put_back", job=task.job_id, error=str(error))
 
-    def _close_machines(self) -> None:
-        for name in [name for name, executor in self._executors.items() if executor.is_idle]:
-            del self._executors[name]
-            self._crew.close_machine(name)
-
-    def _flush(self, *, only_if_due: bool) -> None:
-        for executor in self._executors.values():
-            executor.flush(only_if_due=only_if_due)
-
-    def _open_tick(self) -> None:
-        if not self._tick_id:
-            self._tick_id = begin_tick(self._store, self._lease)
-            self._say("tick_started", tick=self._tick_id)
-
-    def _end_tick(self) -> None:
-        """Closes the row; a tick that neither began nor ended anything has none."""
-        if not (self._tick_id or self._tally.notes):
-            return
-        self._open_tick()
-        tick, tally = self._tick_id, self._tally
-        self._tally, self._tick_id = Tally(), 0
-        end_tick(self._store, self._lease, tick, tally)
-        self._say("tick_done", tick=tick, status=tally.status, succeeded=tally.succeeded, failed=tally.failed)
-
-    def _succeeded(self, note: str) -> None:
-        self._tally.succeed(note)
-
-    def _failed(self, note: str) -> None:
-        self._tally.fail(note)
-        log.warning("%s", line("action_failed", what=note))
-
-    def _set_aside(self) -> list[str]:
-        now = time.monotonic()
-        self._away = {name: until for name, until in self._away.items() if until > now}
-        return list(self._away)
-
     def _follow(self, event: Event) -> None:
         self._last_said = ""
         log.info("%s", line_of(event))
         if isinstance(event, RunDone):
             if event.status in _WELL:
-                self._succeeded(f"{event.plate_id}: {event.status}")
+                self._ticks.tally.succeed(f"{event.plate_id}: {event.status}")
             else:
-                self._failed(f"{event.plate_id}: {event.status}: {event.error}")
+                self._ticks.fail(f"{event.plate_id}: {event.status}: {event.error}")
         elif isinstance(event, RunPostponed):
-            self._failed(f"{event.plate_id}: {event.error}")
+            self._ticks.fail(f"{event.plate_id}: {event.error}")
         self._crew.hear(event)
 
-    def _say(self, event: str, **facts: Any) -> None:
+    def _say(self, event: str, level: int = logging.INFO, **facts: Any) -> None:
         """Logs an event; one that repeats itself, as waiting does, once."""
         text = line(event, **facts)
         if text != self._last_said:
-            log.info("%s", text)
+            log.log(level, "%s", text)
         self._last_said = text
 
 
-def _is_damage(error: CellosError) -> bool:
-    """Whether an error concerns one stored value, not the whole database."""
-    return isinstance(error, StoreCorruptError)
-
-
-def _in_words(error: Exception) -> str:
-    return str(error) if isinstance(error, CellosError) else f"{type(error).__name__}: {error}"
+def _wait_s(due: datetime | None) -> float:
+    return LOOK_S if due is None else min(LOOK_S, max(0.01, (due - now_utc()).total_seconds()))

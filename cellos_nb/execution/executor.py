@@ -22,8 +22,8 @@ from cellos_nb.execution.notes import store_together
 from cellos_nb.execution.orders import Halt
 from cellos_nb.execution.plate_run import PlateRun
 from cellos_nb.execution.queue import JobQueue
-from cellos_nb.execution.runs import RunOptions, RunRecord, add_run, load_workflow
-from cellos_nb.execution.shift import Hold, Shift
+from cellos_nb.execution.runs import RunOptions, RunRecord, add_run, load_workflow, needing
+from cellos_nb.execution.shift import Hold, Shift, put_down
 from cellos_nb.execution.station import Station
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store.store import Store
@@ -36,8 +36,6 @@ AT_ONCE = 4
 """Plates that are dosed and read on one machine at a time; those that incubate do not count."""
 AT_ONCE_INSTANT = 128
 """The same where steps take no time: runs that are claimed in one transaction."""
-GRACE_S = 20.0
-"""How long a step in progress may take to end when work is stopped; after that it is asked about the next time."""
 
 
 class WorkflowExecutor:
@@ -282,22 +280,6 @@ class WorkflowExecutor:
             self._opened = station, Endings(self._store, journal, station.name, self._tell_end)
             self._conductor.store_with(self._opened[1])
         return self._opened
-
-
-def needing(name: str | None, options: RunOptions) -> RunOptions:
-    """The same options, with a machine among the resources, if it has a name."""
-    named = () if name is None else (name,)
-    return {**options, "resources": {*options.get("resources", ()), *named}}
-
-
-def put_down(conductor: Conductor) -> list[Task]:
-    """Gives steps in progress a moment to end, then drops all work and returns it."""
-    try:
-        conductor.settle(GRACE_S)
-    except (StoreError, LeaseError) as error:
-        # The first error is on its way up; the next dispatcher asks the machine what became of these steps.
-        log.warning("steps in progress could not be waited for (%s)", error)
-    return conductor.leave()
 
 
 def _never() -> str | None:

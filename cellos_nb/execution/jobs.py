@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from cellos_nb.store.schema import actions
+from cellos_nb.units import now_utc
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 300.0
@@ -96,6 +97,11 @@ def retry_delay_s(attempt: int) -> float:
     """
     longest = min(FIRST_RETRY_S * 2 ** (attempt - 1), LONGEST_RETRY_S)
     return random.uniform(longest / 2, longest)  # noqa: S311
+
+
+def ended_values(status: JobStatus, error: str | None) -> dict[str, Any]:
+    """What stands in the row of a job that has ended."""
+    return {"status": status, "last_error": error, "finished_at": now_utc()}
 
 
 def job_of(row: Sequence[Any], status: JobStatus | None = None) -> Job:

@@ -13,13 +13,13 @@ from cellos_nb.errors import MachineError, RobotAwayError
 from cellos_nb.execution.assignments import Assignments
 from cellos_nb.execution.conductor import Conductor, Task
 from cellos_nb.execution.events import OnEvent, RunDone, RunPostponed, ignore
-from cellos_nb.execution.executor import WorkflowExecutor, needing, put_down
+from cellos_nb.execution.executor import WorkflowExecutor
 from cellos_nb.execution.jobs import Job, JobStatus
 from cellos_nb.execution.notes import store_together
 from cellos_nb.execution.places import Threads
 from cellos_nb.execution.queue import JobQueue
-from cellos_nb.execution.runs import RunOptions, RunRecord, add_run, run_record
-from cellos_nb.execution.shift import Hold, Shift
+from cellos_nb.execution.runs import RunOptions, RunRecord, add_run, needing, run_record
+from cellos_nb.execution.shift import Hold, Shift, put_down
 from cellos_nb.execution.station import Station
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.robots import EqualRobots

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from cellos_nb.errors import InputError
 from cellos_nb.execution.claims import Claim, claim_jobs, first_due
 from cellos_nb.execution.control import flags_of
-from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, job_of, retry_delay_s
+from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, ended_values, job_of, retry_delay_s
 from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WAITING, change_of
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
@@ -126,8 +126,8 @@ class JobQueue:
         """
         if not job_ids:
             return
-        ended = {f"to_{name}": value for name, value in _ended(JobStatus.SUCCEEDED, None).items()}
-        change = change_of(_IN_HAND, *_ended(JobStatus.SUCCEEDED, None))
+        ended = {f"to_{name}": value for name, value in ended_values(JobStatus.SUCCEEDED, None).items()}
+        change = change_of(_IN_HAND, *ended_values(JobStatus.SUCCEEDED, None))
         with self._store.write() as tx:
             n_done = change(tx, [ended | {"of_job": job_id} for job_id in job_ids])
             if n_done != len(job_ids):
@@ -160,7 +160,7 @@ class JobQueue:
         with self._store.write():
             if self._move(job_id, (JobStatus.CLAIMED, JobStatus.RUNNING), values):
                 return
-            if not self._move(job_id, (JobStatus.CANCELLING,), _ended(JobStatus.CANCELLED, error)):
+            if not self._move(job_id, (JobStatus.CANCELLING,), ended_values(JobStatus.CANCELLED, error)):
                 raise self._not_in_state(job_id, "running")
 
     def end(self, job_id: int, status: JobStatus, error: str | None) -> None:
@@ -175,7 +175,7 @@ class JobQueue:
         """Cancels a job; a running one ends after the step in progress. One that has ended stays as it is."""
         with self._store.write():
             idle = (JobStatus.QUEUED, JobStatus.CLAIMED, JobStatus.PAUSED)
-            if not self._move(job_id, idle, _ended(JobStatus.CANCELLED, reason)):
+            if not self._move(job_id, idle, ended_values(JobStatus.CANCELLED, reason)):
                 self._move(job_id, (JobStatus.RUNNING,), {"status": JobStatus.CANCELLING, "last_error": reason})
             after = self.job(job_id).status
         flags_of(self._store).forget()
@@ -287,7 +287,7 @@ class JobQueue:
             return change_of(from_, *values)(tx, {"of_job": job_id, **named}) == 1
 
     def _end(self, job_id: int, status: JobStatus, error: str | None, *, attempts: int | None = None) -> None:
-        values = _ended(status, error)
+        values = ended_values(status, error)
         if attempts is not None:
             values["attempts"] = attempts
         if not self._move(job_id, _IN_HAND, values):
@@ -302,7 +302,3 @@ def _joined(resources: Collection[str]) -> str:
     if wrong:
         raise InputError(f"resources: {wrong[0]!r} cannot be a name; it is empty or has a comma in it.")
     return ",".join(sorted(set(resources)))
-
-
-def _ended(status: JobStatus, error: str | None) -> dict[str, Any]:
-    return {"status": status, "last_error": error, "finished_at": now_utc()}

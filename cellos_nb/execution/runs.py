@@ -98,6 +98,12 @@ def add_run(store: Store, workflow: Workflow, **options: Unpack[RunOptions]) -> 
     return run_id
 
 
+def needing(name: str | None, options: RunOptions) -> RunOptions:
+    """The same options, with a machine among the resources, if it has a name."""
+    named = () if name is None else (name,)
+    return {**options, "resources": {*options.get("resources", ()), *named}}
+
+
 def load_workflow(store: Store, run_id: int) -> Workflow:
     """The workflow of a run, as it was submitted.
 

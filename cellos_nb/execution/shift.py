@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from cellos_nb.errors import LeaseError
+from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.conductor import Conductor, Task
 from cellos_nb.execution.control import JUST_NOW_S, POLL_S, flags_of
 from cellos_nb.execution.devices import devices_of
@@ -17,6 +18,10 @@ from cellos_nb.execution.runs import KIND, RunRecord
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
+log = logging.getLogger(__name__)
+
+GRACE_S = 20.0
+"""How long a step in progress may take to end when work is stopped; after that it is asked about the next time."""
 LOOK_S = 0.5
 """How often a waiting executor looks for flags and for work that another process submitted or cancelled."""
 
@@ -167,3 +172,13 @@ class Shift:
         """Ends the waiting of runs that were cancelled while they incubate or wait for a device."""
         if any(task.rests_until is not None for task in self.conductor.tasks):
             self.conductor.withdraw(flags_of(self.store).cancelling(max_age_s=JUST_NOW_S))
+
+
+def put_down(conductor: Conductor) -> list[Task]:
+    """Gives steps in progress a moment to end, then drops all work and returns it."""
+    try:
+        conductor.settle(GRACE_S)
+    except (StoreError, LeaseError) as error:
+        # The first error is on its way up; the next dispatcher asks the machine what became of these steps.
+        log.warning("steps in progress could not be waited for (%s)", error)
+    return conductor.leave()

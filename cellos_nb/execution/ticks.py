@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -125,6 +127,36 @@ def close_left_ticks(store: Store, lease: Lease) -> None:
     with store.write() as tx:
         lease.check(tx)
         tx.execute(left, {"status": TickStatus.INTERRUPTED.value, "finished_at": now_utc()})
+
+
+class TickBook:
+    """The tick under way: a row once something is begun or has ended in it, and what it comes to."""
+
+    def __init__(self, store: Store, lease: Lease, say: Callable[..., None]) -> None:
+        """A daemon's ticks; `say` logs an event, by its name, its level and its facts."""
+        self._store, self._lease, self._say = store, lease, say
+        self.tally, self._tick_id = Tally(), 0
+
+    def fail(self, note: str) -> None:
+        """Counts an action that did not go well, and says so."""
+        self.tally.fail(note)
+        self._say("action_failed", logging.WARNING, what=note)
+
+    def open(self) -> None:
+        """Begins the row, if that was not done."""
+        if not self._tick_id:
+            self._tick_id = begin_tick(self._store, self._lease)
+            self._say("tick_started", tick=self._tick_id)
+
+    def close(self) -> None:
+        """Ends the row; a tick that neither began nor ended anything has none."""
+        if not (self._tick_id or self.tally.notes):
+            return
+        self.open()
+        tick, tally = self._tick_id, self.tally
+        self.tally, self._tick_id = Tally(), 0
+        end_tick(self._store, self._lease, tick, tally)
+        self._say("tick_done", tick=tick, status=tally.status, succeeded=tally.succeeded, failed=tally.failed)
 
 
 def ticks(store: Store, last: int | None = None) -> tuple[Tick, ...]:

@@ -41,6 +41,9 @@ class Dialect(Protocol):
     def now(self, connection: Connection) -> datetime:
         """The clock that all processes on this database share, UTC."""
 
+    def stamp(self, connection: Connection) -> str:
+        """Differs from what the same connection said before if anyone has committed a change since."""
+
     def version(self, engine: Engine) -> str:
         """The engine and its version, for a person."""
 
@@ -61,8 +64,10 @@ class Database:
         self._engine = self._dialect.engine()
         self._writing = threading.RLock()
         self._writers: list[Connection] = []
+        self._watching = threading.Lock()
+        self._watchers: list[Connection] = []
         self._thread = _Transaction()
-        self._close = weakref.finalize(self, _dispose, self._engine, self._writers)
+        self._close = weakref.finalize(self, _dispose, self._engine, self._writers, self._watchers)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -106,6 +111,23 @@ class Database:
         """The clock that all processes on this database share, UTC."""
         return self._dialect.now(connection)
 
+    def stamp(self) -> str:
+        """Differs from the last answer if anyone, this process as well, has committed a change since.
+
+        It costs next to nothing: whoever found nothing to do need not look again before it changes.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._translated(), self._watching:
+            try:
+                return self._dialect.stamp(self._watcher())
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            # A server that was restarted in between has closed the connection.
+            return self._dialect.stamp(self._watcher())
+
     @property
     def version(self) -> str:
         """The engine and its version, for a person."""
@@ -136,14 +158,25 @@ class Database:
         connection = self._writer()
         return connection, self._dialect.begin(connection, durable=durable)
 
-    def _writer(self) -> Connection:
+    def _check_open(self) -> None:
         if not self._close.alive:
             raise StoreError(f"{self.address.where}: the store was closed. Open it again with Store.open.")
+
+    def _writer(self) -> Connection:
+        self._check_open()
         if self._writers and self._writers[0].invalidated:
             self._writers.pop().close()
         if not self._writers:
             self._writers.append(self._dialect.writer(self._engine))
         return self._writers[0]
+
+    def _watcher(self) -> Connection:
+        self._check_open()
+        if self._watchers and self._watchers[0].invalidated:
+            self._watchers.pop().close()
+        if not self._watchers:
+            self._watchers.append(self._engine.connect())
+        return self._watchers[0]
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -160,8 +193,9 @@ class _Transaction(threading.local):
     durable: bool = False
 
 
-def _dispose(engine: Engine, writers: list[Connection]) -> None:
-    for connection in writers:
-        connection.close()
-    writers.clear()
+def _dispose(engine: Engine, *kept: list[Connection]) -> None:
+    for connections in kept:
+        for connection in connections:
+            connection.close()
+        connections.clear()
     engine.dispose()

@@ -86,6 +86,11 @@ class PostgresqlDialect:
         moment: datetime = connection.execute(_NOW).scalar_one()
         return moment.replace(tzinfo=UTC)
 
+    def stamp(self, connection: Connection) -> str:
+        """The transactions that are over and under way on the server: each that writes anything changes it."""
+        with connection.begin():
+            return str(connection.scalar(text("SELECT txid_current_snapshot()")))
+
     def version(self, engine: Engine) -> str:
         """The engine and its version, for a person."""
         numbers = getattr(engine.dialect, "server_version_info", None) or ()

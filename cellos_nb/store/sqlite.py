@@ -52,6 +52,11 @@ class SqliteDialect:
         """The clock of this machine, where all processes on one file run."""
         return now_utc()
 
+    def stamp(self, connection: Connection) -> str:
+        """Changes with every commit of another connection, and this one is never written with."""
+        (version,) = _driver(connection).execute("PRAGMA data_version").fetchone()
+        return str(version)
+
     def version(self, engine: Engine) -> str:  # noqa: ARG002 — the library's, not the file's
         """The engine and its version, for a person."""
         return f"SQLite {sqlite3.sqlite_version}"

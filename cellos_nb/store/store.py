@@ -105,6 +105,10 @@ class Store:
         """The clock that all processes on this database share, UTC: the server's, or this machine's for a file."""
         return self._database.now(tx)
 
+    def stamp(self) -> str:
+        """Differs from the last answer if anyone has committed a change since; costs next to nothing."""
+        return self._database.stamp()
+
     def read(self) -> AbstractContextManager[Connection]:
         """A connection for reading one consistent state; inside `write`, that transaction's own."""
         return self._database.read()

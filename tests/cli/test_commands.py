@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command import CAMPAIGN, COMMAND, cellos, cellos_here
+from ctrl_c import heeding_ctrl_c
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +64,10 @@ def test_resuming_a_finished_campaign_changes_nothing(ran):
 def test_an_interrupted_campaign_says_how_to_go_on_and_does(tmp_path):
     text = CAMPAIGN.replace("max_iterations: 2", "max_iterations: 200")
     (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
-    with subprocess.Popen([*COMMAND, "run", "campaign.yaml"], cwd=tmp_path, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
+    with heeding_ctrl_c():
+        process = subprocess.Popen([*COMMAND, "run", "campaign.yaml"], cwd=tmp_path, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)  # fmt: skip
+    with process:
         seen = ""
         while "iteration 3" not in seen:
             seen += process.stderr.read(1)

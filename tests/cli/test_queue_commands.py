@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ctrl_c import heeding_ctrl_c
 from typer.testing import CliRunner
 
 from cellos_nb import JobQueue, Lab
@@ -112,7 +113,9 @@ def test_a_decision_about_a_plate_is_one_of_three(folder, choice):
 def test_a_second_daemon_says_who_works_and_stands_by(folder):
     env = os.environ | {"PYTHONUNBUFFERED": "1"}
     command = [Path(sys.executable).with_name("cellos"), "daemon"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as first:
+    with heeding_ctrl_c():
+        first = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+    with first:
         while "lease_held" not in first.stderr.readline():
             assert first.poll() is None
         assert f"another process works: Process {first.pid} on" in cellos("daemon", "--once")

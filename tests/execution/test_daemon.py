@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from cellos_nb import CampaignConfig, JobQueue, Lab
 from cellos_nb.errors import InputError, MachineError, StepFailedError
+from cellos_nb.execution import conclusions as conclusions_module
 from cellos_nb.execution import daemon as daemon_module
 from cellos_nb.execution import plate_run
 from cellos_nb.execution import queue as queue_module
@@ -54,7 +55,7 @@ def config(**changes):
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     monkeypatch.setattr(daemon_module, "LOOK_S", 0.02)
-    monkeypatch.setattr(daemon_module, "AWAY_S", 0.05)
+    monkeypatch.setattr(conclusions_module, "AWAY_S", 0.05)
     monkeypatch.setattr(plate_run, "retry_delay_s", lambda attempt: 0.01)
     monkeypatch.setattr(queue_module, "retry_delay_s", lambda attempt: 0.01)
     for variable in ("CELLOS_NOTIFY_URLS", "CELLOS_CHANNEL_LAB"):

@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 
 from cellos_nb.domain.machine import Outcome, OutcomeState
 from cellos_nb.errors import InputError, MachineError, StoppedError
-from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import plate_run
 from cellos_nb.execution import shift as shift_module
 from cellos_nb.execution.control import flags_of
@@ -97,7 +96,7 @@ def test_a_device_serves_one_plate_at_a_time_and_different_devices_overlap(store
 
 
 def test_an_incubation_counts_from_its_beginning_also_after_a_crash(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(executor_module, "GRACE_S", 0.0)
+    monkeypatch.setattr(shift_module, "GRACE_S", 0.0)
     machine = SlowMachine(tmp_path / "ledger", hour_s=3600.0)
     executor, ids = submit(store, machine, 1)
 

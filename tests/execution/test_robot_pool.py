@@ -19,7 +19,6 @@ from sqlalchemy import select, update
 from cellos_nb import Lab
 from cellos_nb.domain.step import StepKind
 from cellos_nb.errors import ConfigError, MachineRefusedError, RobotAwayError
-from cellos_nb.execution import executor as executor_module
 from cellos_nb.execution import plate_run
 from cellos_nb.execution import pool as pool_module
 from cellos_nb.execution import shift as shift_module
@@ -49,7 +48,7 @@ def _impatient(monkeypatch):
     monkeypatch.setattr(shift_module, "LOOK_S", 0.02)
     monkeypatch.setattr(pool_module, "AWAY_S", 0.02)
     monkeypatch.setattr(pool_module, "PATIENCE_S", 0.3)
-    monkeypatch.setattr(executor_module, "GRACE_S", 0.0)
+    monkeypatch.setattr(shift_module, "GRACE_S", 0.0)
     monkeypatch.setattr(plate_run, "retry_delay_s", lambda attempt: 0.01)
 
 
