@@ -181,7 +181,9 @@ def section(table: str, n_rounds: int) -> str:
         '`fsync=on` and `synchronous_commit=on`, on a socket. "Grouped": a simulated machine with its own ledger, '
         'whose journal entries share commits (decision note 3). "Intent before each step": a machine that counts as '
         "real, an approval for each workflow, every intent on the disk before its step; what a step did is stored with "
-        'the next intents, of other plates too. "One batch": submitted in one transaction, as `execute_batch` does. '
+        'the next intents, of other plates and robots too. "One batch": submitted in one transaction, as '
+        "`execute_batch` does. One machine has one liquid handler, for which its plates wait twice in a run; 16 equal "
+        "robots keep 16 plates moving, and the other engines, which know no devices, start all of their runs at once. "
         "Steps do nothing, as those of the other engines, except on the virtual machine, which tracks every well. DBOS "
         "runs on its own threads and not through its queue, which would wait for a poll; Prefect on 4 threads against "
         "its ephemeral server."

@@ -17,9 +17,9 @@ from cellos_nb.execution.desk import Desk
 from cellos_nb.execution.devices import devices_of
 from cellos_nb.execution.due import approved_runs
 from cellos_nb.execution.event_log import line, line_of
-from cellos_nb.execution.events import Event, RunDone, RunPostponed
+from cellos_nb.execution.events import Event
 from cellos_nb.execution.floor import Crew, Floor
-from cellos_nb.execution.jobs import Job, JobStatus
+from cellos_nb.execution.jobs import Job
 from cellos_nb.execution.lease import lease_of
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import KIND, write_log
@@ -36,7 +36,6 @@ TICK_S = 20.0
 """How long a tick is; work that takes longer goes on in the next."""
 LOOK_S = 0.5
 """How often an idle daemon looks for work and flags of other processes, which cannot wake it; likewise a standby."""
-_WELL = {JobStatus.SUCCEEDED.value, JobStatus.CANCELLED.value, JobStatus.PAUSED.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,13 +285,7 @@ class Daemon:
     def _follow(self, event: Event) -> None:
         self._last_said = ""
         log.info("%s", line_of(event))
-        if isinstance(event, RunDone):
-            if event.status in _WELL:
-                self._ticks.tally.succeed(f"{event.plate_id}: {event.status}")
-            else:
-                self._ticks.fail(f"{event.plate_id}: {event.status}: {event.error}")
-        elif isinstance(event, RunPostponed):
-            self._ticks.fail(f"{event.plate_id}: {event.error}")
+        self._ticks.count(event)
         self._crew.hear(event)
 
     def _say(self, event: str, level: int = logging.INFO, **facts: Any) -> None:

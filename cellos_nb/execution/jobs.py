@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypedDict
 
+from cellos_nb.errors import InputError
 from cellos_nb.store.schema import actions
 from cellos_nb.units import now_utc
 
@@ -102,6 +103,18 @@ def retry_delay_s(attempt: int) -> float:
 def ended_values(status: JobStatus, error: str | None) -> dict[str, Any]:
     """What stands in the row of a job that has ended."""
     return {"status": status, "last_error": error, "finished_at": now_utc()}
+
+
+def joined(resources: Collection[str]) -> str:
+    """Names of resources as a row has them.
+
+    Raises:
+        InputError: one is empty or has a comma in it.
+    """
+    wrong = [name for name in resources if not name or "," in name]
+    if wrong:
+        raise InputError(f"resources: {wrong[0]!r} cannot be a name; it is empty or has a comma in it.")
+    return ",".join(sorted(set(resources)))
 
 
 def job_of(row: Sequence[Any], status: JobStatus | None = None) -> Job:

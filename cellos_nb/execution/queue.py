@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from cellos_nb.errors import InputError
 from cellos_nb.execution.claims import Claim, claim_jobs, first_due
 from cellos_nb.execution.control import flags_of
-from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, ended_values, job_of, retry_delay_s
+from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, ended_values, job_of, joined, retry_delay_s
 from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WAITING, change_of
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
@@ -63,7 +63,7 @@ class JobQueue:
             "attempts": 0,
             "max_attempts": options.get("max_attempts", 3),
             "created_at": now_utc(),
-            "resources": _joined(options.get("resources", ())),
+            "resources": joined(options.get("resources", ())),
         }
         with self._store.write() as tx:
             return INSERT.insert(tx, values)
@@ -295,10 +295,3 @@ class JobQueue:
 
     def _not_in_state(self, job_id: int, wanted: str) -> InputError:
         return InputError(f"Job {job_id} is not {wanted} but {self.job(job_id).status}.")
-
-
-def _joined(resources: Collection[str]) -> str:
-    wrong = [name for name in resources if not name or "," in name]
-    if wrong:
-        raise InputError(f"resources: {wrong[0]!r} cannot be a name; it is empty or has a comma in it.")
-    return ",".join(sorted(set(resources)))

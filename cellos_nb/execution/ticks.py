@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from sqlalchemy import insert, select, update
 
+from cellos_nb.execution.events import Event, RunDone, RunPostponed
+from cellos_nb.execution.jobs import JobStatus
 from cellos_nb.execution.lease import Lease
 from cellos_nb.store.schema import tick_ledger
 from cellos_nb.store.store import Store
@@ -17,6 +19,9 @@ from cellos_nb.units import now_utc
 
 MAX_NOTES = 2000
 """Characters of notes that are kept."""
+
+
+_WELL = {JobStatus.SUCCEEDED.value, JobStatus.CANCELLED.value, JobStatus.PAUSED.value}
 
 
 class TickStatus(StrEnum):
@@ -141,6 +146,16 @@ class TickBook:
         """Counts an action that did not go well, and says so."""
         self.tally.fail(note)
         self._say("action_failed", logging.WARNING, what=note)
+
+    def count(self, event: Event) -> None:
+        """Counts a run that came to an end, or whose attempt did."""
+        if isinstance(event, RunDone):
+            if event.status in _WELL:
+                self.tally.succeed(f"{event.plate_id}: {event.status}")
+            else:
+                self.fail(f"{event.plate_id}: {event.status}: {event.error}")
+        elif isinstance(event, RunPostponed):
+            self.fail(f"{event.plate_id}: {event.error}")
 
     def open(self) -> None:
         """Begins the row, if that was not done."""

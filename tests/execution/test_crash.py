@@ -64,14 +64,14 @@ def uninterrupted(folder, mode):
 
 
 @pytest.mark.parametrize("mode", ["grouped", "strict", "shipped", "pool"])
-def test_a_killed_campaign_continues_and_dispenses_everything_once(tmp_path, run_in_a_process, mode):
-    n_points, expected, effects = uninterrupted(tmp_path / "whole", mode)
+def test_a_killed_campaign_continues_and_dispenses_everything_once(in_memory, run_in_a_process, mode):
+    n_points, expected, effects = uninterrupted(in_memory / "whole", mode)
     assert expected[0] is CampaignStatus.FINISHED
     assert set(effects.values()) == {1}
     assert n_points > 20
     n_killed = 0
     for kill_at in range(n_points):
-        folder = tmp_path / str(kill_at)
+        folder = in_memory / str(kill_at)
         folder.mkdir()
         died = run_in_a_process(folder, mode, kill_at) == -signal.SIGKILL
         n_killed += died
@@ -84,19 +84,19 @@ def test_a_killed_campaign_continues_and_dispenses_everything_once(tmp_path, run
 
 
 def test_on_postgresql_too_a_killed_campaign_continues_and_dispenses_everything_once(
-    tmp_path, run_in_a_process, postgres
+    in_memory, run_in_a_process, postgres
 ):
-    _, expected, effects = uninterrupted(tmp_path / "file", "strict")
-    (tmp_path / "whole").mkdir()
+    _, expected, effects = uninterrupted(in_memory / "file", "strict")
+    (in_memory / "whole").mkdir()
     database = postgres.new()
-    n_points = campaign(tmp_path / "whole", "strict", 1, database=database)
+    n_points = campaign(in_memory / "whole", "strict", 1, database=database)
     # The engine changes nothing about what is done and concluded.
-    assert results_of(tmp_path, database) == expected
-    assert effects_of(tmp_path / "whole", "strict") == effects
+    assert results_of(in_memory, database) == expected
+    assert effects_of(in_memory / "whole", "strict") == effects
     assert n_points > 20
     # A step has five points, so every third one meets each kind; a file in the test above is killed at all of them.
     for kill_at in range(0, n_points, 3):
-        folder, database = tmp_path / str(kill_at), postgres.new()
+        folder, database = in_memory / str(kill_at), postgres.new()
         folder.mkdir()
         assert run_in_a_process(folder, "strict", kill_at, database) == -signal.SIGKILL, kill_at
         assert run_in_a_process(folder, "strict", database=database) == 0, kill_at
@@ -104,9 +104,9 @@ def test_on_postgresql_too_a_killed_campaign_continues_and_dispenses_everything_
         assert results_of(folder, database) == expected, kill_at
 
 
-def test_a_campaign_that_is_killed_again_and_again_ends_all_the_same(tmp_path, run_in_a_process):
-    _, expected, effects = uninterrupted(tmp_path / "whole", "strict")
-    folder = tmp_path / "often"
+def test_a_campaign_that_is_killed_again_and_again_ends_all_the_same(in_memory, run_in_a_process):
+    _, expected, effects = uninterrupted(in_memory / "whole", "strict")
+    folder = in_memory / "often"
     folder.mkdir()
     n_kills = 0
     # Each life gets just far enough to do one more step.
@@ -118,11 +118,11 @@ def test_a_campaign_that_is_killed_again_and_again_ends_all_the_same(tmp_path, r
     assert results_of(folder) == expected
 
 
-def test_a_machine_that_cannot_tell_is_never_told_twice_and_a_person_decides(tmp_path, run_in_a_process):
-    n_points, expected, effects = uninterrupted(tmp_path / "whole", "forgetful")
+def test_a_machine_that_cannot_tell_is_never_told_twice_and_a_person_decides(in_memory, run_in_a_process):
+    n_points, expected, effects = uninterrupted(in_memory / "whole", "forgetful")
     ends = Counter()
     for kill_at in range(n_points):
-        folder = tmp_path / str(kill_at)
+        folder = in_memory / str(kill_at)
         folder.mkdir()
         assert run_in_a_process(folder, "forgetful", kill_at) == -signal.SIGKILL, kill_at
         before = effects_of(folder, "forgetful")
@@ -150,10 +150,10 @@ def test_a_machine_that_cannot_tell_is_never_told_twice_and_a_person_decides(tmp
 
 
 def test_a_group_killed_between_its_commit_and_its_calls_is_reported_and_nobody_calls_it_again(
-    tmp_path, run_in_a_process
+    in_memory, run_in_a_process
 ):
     for kill_at in range(40):
-        folder = tmp_path / str(kill_at)
+        folder = in_memory / str(kill_at)
         folder.mkdir()
         assert run_in_a_process(folder, "forgetful pool", kill_at) == -signal.SIGKILL
         waiting, before = open_steps(folder), effects_of(folder, "forgetful pool")

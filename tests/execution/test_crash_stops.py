@@ -14,8 +14,8 @@ def one():
 
 
 @pytest.mark.parametrize(("machine", "every"), [("shipped", 9), ("strict", 7), ("real", 8), ("interleaved", 4)])
-def test_a_process_that_wakes_after_its_lease_calls_no_device_and_writes_no_journal(machine, every, one, tmp_path):
-    stops = stopped_at_points(tmp_path, machine, one, every=every)
+def test_a_process_that_wakes_after_its_lease_calls_no_device_and_writes_no_journal(machine, every, one, in_memory):
+    stops = stopped_at_points(in_memory, machine, one, every=every)
     print("\n" + as_table([stops]))  # noqa: T201 — for whoever asks with -s
     assert (stops.calls_after_waking, stops.writes_after_waking) == (0, 0)
     assert (stops.wells_twice, stops.wells_missing, stops.results_lost) == (0, 0, 0)

@@ -13,8 +13,8 @@ def one():
 
 
 @pytest.mark.parametrize("machine", ["shipped", "strict", "real", "interleaved"])
-def test_deaths_at_random_times_lose_nothing_and_repeat_nothing(machine, one, tmp_path):
-    counts = killed_at_random(tmp_path, machine, 12, one)
+def test_deaths_at_random_times_lose_nothing_and_repeat_nothing(machine, one, in_memory):
+    counts = killed_at_random(in_memory, machine, 12, one)
     print("\n" + as_table([counts]))  # noqa: T201 — for whoever asks with -s
     assert (counts.wells_twice, counts.wells_missing, counts.results_lost) == (0, 0, 0)
     assert counts.in_doubt == counts.in_doubt_reported
