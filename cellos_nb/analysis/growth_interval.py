@@ -50,9 +50,9 @@ def gr50_interval(dose: Array, gr: Array, best: BestSigmoid) -> tuple[float, flo
     """The doses at which GR may be one half, by 95 % profile likelihood.
 
     A dose is rejected when the best falling sigmoid from 1 that crosses one half there leaves more residuals than
-    F(1, n - 3) allows above the best sigmoid of all. The upper end is infinite where a curve that never comes down to one half is not
-    rejected, or doses `DECADES_OUTSIDE` beyond the highest are not; the lower end is 0 likewise. Both are infinite
-    where no curve that crosses one half fits.
+    F(1, n - 3) allows above the best sigmoid of all. The upper end is infinite where a curve that never comes down to
+    one half is not rejected, or doses `DECADES_OUTSIDE` beyond the highest are not; the lower end is 0 likewise. Both
+    are infinite where no curve that crosses one half fits.
 
     Args:
         dose: not negative, shape (n,).

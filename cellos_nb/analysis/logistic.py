@@ -187,7 +187,9 @@ def log_logistic(dose: Array, ec50: float, hill: float, lower: float, upper: flo
     """
     with np.errstate(divide="ignore", over="ignore"):
         logit = hill * (np.log(np.asarray(dose, dtype=np.float64)) - np.log(ec50))
-        response: Array = lower + (upper - lower) / (1.0 + np.exp(logit))
+        # From the nearer plateau, so that one far away takes no digits.
+        from_upper, from_lower = 1.0 / (1.0 + np.exp(-logit)), 1.0 / (1.0 + np.exp(logit))
+    response: Array = np.where(logit < 0, upper - (upper - lower) * from_upper, lower + (upper - lower) * from_lower)
     return response
 
 
