@@ -10,8 +10,8 @@ from cellos_nb.domain.result import QCFlag, ResultStatus
 from cellos_nb.errors import CampaignError
 from cellos_nb.panels.plates.drawn import quality_html
 from cellos_nb.panels.plates.model import load_plate
-from cellos_nb.records.folder import read_record
-from cellos_nb.records.record import write_record
+from cellos_nb.records.folder import read_record, write_sources
+from cellos_nb.records.record import recorded_campaign
 
 PLATE = "gated/i001-p1"
 
@@ -34,7 +34,7 @@ def config(tmp_path) -> CampaignConfig:
     )  # fmt: skip
 
 
-def test_a_quarantined_plate_teaches_nothing_and_every_account_says_so(lab, config, tmp_path):
+def test_a_quarantined_plate_teaches_nothing_and_every_account_says_so(lab, config):
     campaign = lab.run(config)
     assert {result.status for result in campaign.results} == {ResultStatus.QUARANTINED}
     assert all(QCFlag.SWAPPED_ROWS in result.qc_flags for result in campaign.results)
@@ -44,8 +44,7 @@ def test_a_quarantined_plate_teaches_nothing_and_every_account_says_so(lab, conf
     assert rows["quarantined"].startswith(f"{PLATE}: 24 experiments (")
     assert "two rows look exchanged" in rows["quarantined"]
     assert set(campaign.history().status) == {"quarantined"}
-    write_record(lab, "gated", tmp_path / "records")
-    assert "two rows look exchanged" in dict(read_record(tmp_path / "records" / "gated").summary.rows())["quarantined"]
+    assert "two rows look exchanged" in dict(recorded_campaign(lab, "gated").summary.rows())["quarantined"]
 
 
 def test_a_person_overrules_with_a_reason_and_the_next_iteration_learns_until_it_is_withdrawn(lab, config, tmp_path):
@@ -56,8 +55,8 @@ def test_a_person_overrules_with_a_reason_and_the_next_iteration_learns_until_it
     assert [state.is_consistent for state in campaign.model_states()] == [True]
     (decision,) = campaign.overrulings()
     assert (decision.person, decision.reason, decision.from_iteration) == ("ada", "rows were put right by hand", 2)
-    record = write_record(lab, "gated", tmp_path / "records")
-    assert "by ada" in dict(read_record(record).summary.rows())["overruled"]
+    write_sources(recorded_campaign(lab, "gated"), tmp_path)
+    assert "by ada" in dict(read_record(tmp_path).summary.rows())["overruled"]
 
     child = lab.fork("gated", at=1, max_iterations=2)
     lab.resume(child.campaign_id)
