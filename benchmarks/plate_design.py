@@ -82,9 +82,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--compounds", type=int, default=10)
+    parser.add_argument("--wells", type=int, nargs="+", default=[16, 24, 48], help="for each compound")
     asked = parser.parse_args()
     print(f"{'wells':>6}  {'way':34}{'median width':>13}{'beside serial':>14}{'mean':>8}{'open':>7}{'coverage':>10}")
-    for n_wells in (16, 24, 48):
+    for n_wells in asked.wells:
         ways: dict[str, list[tuple[float, bool]]] = {}
         for seed in range(asked.seeds):
             truth = Truth(asked.compounds, seed)
