@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cellos_nb.analysis.artefacts import ArtefactFinding, find_artefacts
+from cellos_nb.analysis.artefacts import Artefact, ArtefactFinding, find_artefacts
 from cellos_nb.analysis.curves import Array, IntArray
 from cellos_nb.analysis.gates import QualityGates
 from cellos_nb.analysis.signals import PlateWells
 from cellos_nb.domain.result import QCFlag
 
-_FLAGS = {"edge": QCFlag.EDGE_EFFECT, "drift": QCFlag.DRIFT, "swapped_rows": QCFlag.SWAPPED_ROWS}
+_FLAGS: dict[Artefact, QCFlag] = {
+    "edge": QCFlag.EDGE_EFFECT,
+    "drift": QCFlag.DRIFT,
+    "swapped_rows": QCFlag.SWAPPED_ROWS,
+}
 _MIN_REPLICATES = 3
 """Replicates of which one can be told to be wrong; of two that differ, nobody can say which."""
 

@@ -87,11 +87,12 @@ def inherit(tx: Connection, campaign_id: str, parent_id: str, at: int) -> None:
     """Has a fork begin with what its parent's overrulings are now; what becomes of those changes nothing."""
     inherited = select(inherited_iterations.c.batch_id).where(inherited_iterations.c.campaign_id == campaign_id)
     mine = set(tx.execute(select(runs.c.plate_id).where(runs.c.batch_id.in_(inherited))).scalars())
-    query = select(overrulings.c["plate_id", "person", "reason", "decided_at"]).where(_in_force(parent_id))
+    here = overrulings.c
+    query = select(here.plate_id, here.person, here.reason, here.decided_at).where(_in_force(parent_id))
     rows = [
-        {**row._mapping, "campaign_id": campaign_id, "from_iteration": at + 1}  # noqa: SLF001 - its public name
-        for row in tx.execute(query)
-        if row.plate_id in mine
+        {**row, "campaign_id": campaign_id, "from_iteration": at + 1}
+        for row in tx.execute(query).mappings()
+        if row["plate_id"] in mine
     ]
     if rows:
         tx.execute(insert(overrulings), rows)
