@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--curves", type=Path, help="a CSV of your own; the shipped screen when left out")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--peer", type=int, default=300, help="curves for the curve_fit loop")
-    parser.add_argument("--thorough", type=int, default=200, help="curves for the comparison of residuals")
+    parser.add_argument("--thorough", type=int, default=100, help="curves for the comparison of residuals")
     parser.add_argument("--coverage", type=int, default=2000, help="simulated curves for each line of coverage")
     asked = parser.parse_args()
     # curve_fit warns of overflow and of covariances that it cannot estimate; both are part of the comparison.
