@@ -8,10 +8,14 @@ from cellos_nb import CampaignConfig, Lab
 from cellos_nb.domain.history import History
 from cellos_nb.domain.result import QCFlag, ResultStatus
 from cellos_nb.errors import CampaignError
+from cellos_nb.execution.events import ignore
+from cellos_nb.loop import Loop, next_batch
 from cellos_nb.panels.plates.drawn import quality_html
 from cellos_nb.panels.plates.model import load_plate
+from cellos_nb.planner import RandomPlanner
 from cellos_nb.records.folder import read_record, write_sources
 from cellos_nb.records.record import recorded_campaign
+from cellos_nb.store import steering
 
 PLATE = "gated/i001-p1"
 
@@ -125,3 +129,25 @@ def test_a_history_file_keeps_what_was_overruled(lab, config):
     again = History.from_frame(campaign.history())
     assert len(again.learnable) == 24
     assert all(QCFlag.OVERRULED in result.qc_flags for result in again)
+
+
+def test_a_plate_that_is_overruled_while_the_planner_thinks_is_learnt_from_at_once(lab, config):
+    lab.run(config)
+    child = lab.fork("gated", at=1, max_iterations=2)
+
+    class Interrupted:
+        name, seen = "interrupted", []
+
+        def propose(self, config, history, iteration, n):
+            if not self.seen:
+                child.overrule(PLATE, "seen by eye")
+            self.seen.append(len(history.learnable))
+            return RandomPlanner().propose(config, history, iteration, n)
+
+    with lab.store.write() as tx:
+        steering.begin(tx, child.campaign_id)
+    batch = next_batch(Loop(lab.store, lab.machine_for(config.machine), Interrupted(), ignore), child.campaign_id)
+    assert Interrupted.seen == [0, 24]
+    assert batch.iteration == 2
+    (kept,) = child.model_states()
+    assert (kept.state.n_observations, kept.is_consistent) == (24, True)
