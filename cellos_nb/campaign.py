@@ -12,13 +12,14 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.model_state import ModelState
 from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
-from cellos_nb.domain.summary import CampaignSummary, summarise
+from cellos_nb.domain.overruling import Overruling
+from cellos_nb.domain.summary import CampaignSummary, quarantined_plates, summarise
 from cellos_nb.errors import CampaignError
 from cellos_nb.execution.lease import is_at_work
 from cellos_nb.execution.process import person
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_records, write_log
-from cellos_nb.store import iterations, steering
+from cellos_nb.store import iterations, overrulings, steering
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing
 from cellos_nb.store.store import Store
 from cellos_nb.workflow.workflow import Workflow
@@ -129,6 +130,7 @@ class Campaign:
             duration_s=sum(lap.duration_s or 0.0 for lap in laps),
             spent_usd=self._store.spent_usd(self.campaign_id),
             parent=str(record.parent or ""),
+            overruled=tuple(map(str, self.overrulings())),
             superseded=tuple(f"iteration {lap.iteration} {lap.superseded}" for lap in laps if lap.superseded),
         )
 
@@ -195,6 +197,42 @@ class Campaign:
                         queue.cancel(run.run_id, said)
             self._log(tx, f"{said}; superseded: {', '.join(map(str, gone))}")
         return tuple(gone)
+
+    def overrule(self, plate_id: str, reason: str, *, by: str | None = None) -> None:
+        """Lets a quarantined plate count, from the next iteration on; what was proposed before stays as it was.
+
+        Its results are then `ok` and carry the flag `overruled` beside those that they had.
+
+        Raises:
+            CampaignError: the campaign has no such quarantined plate, or there is no reason.
+        """
+        if not reason.strip():
+            raise CampaignError(f"{plate_id}: say why it counts, as in --reason 'one dry control well, seen by eye'.")
+        by = by or person()
+        with self._store.write(durable=True) as tx:
+            possible = quarantined_plates(self.results)
+            if plate_id not in possible:
+                raise CampaignError(
+                    f"{plate_id}: is no quarantined plate of {self.campaign_id}; quarantined: "
+                    f"{', '.join(possible) or 'none'}."
+                )
+            overrulings.overrule(tx, self.campaign_id, plate_id, by=by, reason=reason)
+            self._log(tx, f"quarantine of {plate_id} {_said('overruled', by, reason)}")
+
+    def withdraw_overruling(self, plate_id: str, reason: str = "", *, by: str | None = None) -> None:
+        """Takes back that a plate counts, from the next iteration on.
+
+        Raises:
+            CampaignError: nobody has overruled its quarantine.
+        """
+        by = by or person()
+        with self._store.write(durable=True) as tx:
+            overrulings.withdraw(tx, self.campaign_id, plate_id, by=by, reason=reason)
+            self._log(tx, f"overruling of {plate_id} {_said('withdrawn', by, reason)}")
+
+    def overrulings(self) -> tuple[Overruling, ...]:
+        """Who let which quarantined plates count, when and why; withdrawn decisions among them, in order."""
+        return self._store.overrulings(self.campaign_id)
 
     def _refuse_while_executed(self, tx: Connection) -> None:
         """Raises unless no process can be in the middle of an iteration of this campaign."""

@@ -36,6 +36,10 @@ class LayoutError(CompileError):
     """The wells asked for do not fit the plate."""
 
 
+class ConfoundedLayoutError(LayoutError):
+    """The places of the wells alone would pass for an effect; says which comparison, and what to change."""
+
+
 class PipettingError(CompileError):
     """A volume cannot be delivered by the machine, at any allowed dilution."""
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from cellos_nb.analysis.rehearsal import LayoutRehearsal, NuisanceEffects, rehearse_layout
 from cellos_nb.campaign import PLANNING, Campaign
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.fork import forked_config
@@ -35,7 +36,7 @@ from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.compile import compile_plates
 
-__all__ = ["Campaign", "Lab", "check_config", "default_url"]
+__all__ = ["Campaign", "Lab", "check_config", "default_url", "rehearse_config"]
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
@@ -66,6 +67,21 @@ def check_config(config: CampaignConfig, machine: HardwareInterface | None = Non
     """
     make_planner(config.planner)
     return check_campaign(config, _describe(config.machine, config.seed, machine))
+
+
+def rehearse_config(
+    config: CampaignConfig, effects: NuisanceEffects | None = None, machine: HardwareInterface | None = None
+) -> LayoutRehearsal:
+    """What position and chance would do to a campaign's first plates, without a database and without a device.
+
+    Raises:
+        InputError: the campaign cannot be run; the message has the key, the value and what is possible.
+    """
+    check_config(config, machine)
+    batch = first_batch(make_planner(config.planner), "rehearsal", config)
+    capabilities = _describe(config.machine, config.seed, machine)
+    plates = compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
+    return rehearse_layout([plate.layout for plate in plates], effects)
 
 
 def _describe(settings: MachineSettings, seed: int, machine: HardwareInterface | None) -> Capabilities:

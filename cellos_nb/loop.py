@@ -86,6 +86,7 @@ def next_batch(loop: Loop, campaign_id: str) -> Batch | Ending:
 
 def _new_batch(loop: Loop, campaign_id: str, now: Standing, begun_at: datetime) -> Batch | Ending:
     """Proposes and stores the next iteration, together with what the planner knew; or why there is none."""
+    decided = loop.store.overrulings(campaign_id)
     history = loop.store.history(campaign_id)
     ending = reason_to_end(now, history)
     if ending:
@@ -101,8 +102,11 @@ def _new_batch(loop: Loop, campaign_id: str, now: Standing, begun_at: datetime) 
         now = loop.store.standing(campaign_id)
         if now.status is CampaignStatus.PAUSED:
             return Ending(CampaignStatus.PAUSED, now.reason or "paused")
-        loop.store.add_iteration(campaign_id, batch.iteration, batch.proposals, begun_at, state)
-    return batch
+        is_current = loop.store.overrulings(campaign_id) == decided
+        if is_current:
+            loop.store.add_iteration(campaign_id, batch.iteration, batch.proposals, begun_at, state)
+    # A plate that was overruled while the planner thought is learnt from now, not an iteration later.
+    return batch if is_current else _new_batch(loop, campaign_id, now, begun_at)
 
 
 def run_iteration(loop: Loop, batch: Batch) -> tuple[ExperimentResult, ...]:

@@ -23,13 +23,16 @@ from cellos_nb.analysis.quality import (
     ssmd,
     z_prime,
 )
+from cellos_nb.analysis.rehearsal import LayoutRehearsal, NuisanceEffects, rehearse_layout
 from cellos_nb.analysis.trends import TrendTest, drift_test, edge_test
 
 __all__ = [
     "ArtefactFinding",
     "DoseResponseFit",
     "GrowthRateMetrics",
+    "LayoutRehearsal",
     "LineQuality",
+    "NuisanceEffects",
     "PlateQuality",
     "QualityGates",
     "TrendTest",
@@ -48,6 +51,7 @@ __all__ = [
     "pareto_front",
     "plate_artefacts",
     "plate_quality",
+    "rehearse_layout",
     "robust_z_prime",
     "signal_window",
     "ssmd",

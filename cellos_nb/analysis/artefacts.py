@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -61,9 +61,29 @@ class _Residuals:
 
     def without(self, rows: tuple[int, ...]) -> _Residuals:
         """The same with the wells of some rows unused."""
-        level = np.where(np.isin(self.row, rows), np.nan, self.level)
+        return self._with(np.where(np.isin(self.row, rows), np.nan, self.level))
+
+    def without_edge(self) -> _Residuals:
+        """The same with the difference between rim and inner wells taken out, where it can be told."""
+        shift = edge_test(self.tested, self.is_rim, self.group, least=math.inf).statistic
+        return self if math.isnan(shift) else self._with(self.level - shift * self.is_rim)
+
+    def without_drift(self, along: list[TrendTest]) -> _Residuals:
+        """The same with the drift along rows and columns taken out, where it was found."""
+        level = self.level
+        for place, test in zip((self.row, self.column), along, strict=True):
+            if test.is_found():
+                level = level - test.statistic * place / max(int(np.ptp(place)), 1)
+        return self._with(level)
+
+    @property
+    def tested(self) -> Array:
+        """The level of the wells that can be compared with others; NaN elsewhere."""
+        return np.where(self.n_others > 0, self.level, np.nan)
+
+    def _with(self, level: Array) -> _Residuals:
         expected, n_others = _others(level, self.group)
-        return _Residuals(level, expected, n_others, self.group, self.row, self.column, self.is_rim, self.names)
+        return replace(self, level=level, expected=expected, n_others=n_others)
 
     @property
     def noise(self) -> tuple[float, int]:
@@ -94,19 +114,48 @@ def plate_artefacts(
     """
     if not 0 < level < 1:
         raise AnalysisError(f"level: {level:g} is no probability; give a number between 0 and 1, such as {LEVEL}.")
-    residuals = _residuals(layout, reading, channel)
-    swapped = _swapped_rows(residuals, level)
+    wells = plate_wells(layout)
+    signal = read_signal(wells, reading, channel)
+    if signal is None:
+        known = ", ".join(dict.fromkeys(c.name for c in reading.channels)) or "none"
+        raise AnalysisError(f"Plate {reading.plate_id}: the reading has no channel {channel!r}; it has {known}.")
+    value = normalise(wells, signal.usable, is_normalised=reading.is_normalised).value
+    # The vehicle wells of a source that normalises are 1 by definition.
+    told = np.where(wells.role == 1, np.nan, value) if reading.is_normalised else value
+    return find_artefacts(wells, told, layout.n_wells, level=level, seed=seed)
+
+
+def find_artefacts(
+    wells: PlateWells, value: Array, n_wells: int, *, level: float = LEVEL, least: float = 0.0, seed: int = 0
+) -> tuple[ArtefactFinding, ...]:
+    """The same from normalised values, NaN where a well tells nothing.
+
+    Args:
+        wells: the wells with cells.
+        value: as fractions of vehicle, in the order of `wells`.
+        n_wells: the plate's format.
+        level: as in `plate_artefacts`.
+        least: relative edge effect or drift below which none is looked for.
+        seed: of the permutations.
+    """
+    residuals = _residuals(wells, value, n_wells)
+    # An edge effect is no noise: left in, it would hide what else is wrong.
+    levelled = residuals.without_edge()
+    swapped = _swapped_rows(levelled, level)
     if swapped.is_found:
         rows = np.isin(residuals.names, swapped.wells)
-        residuals = residuals.without(tuple(np.unique(residuals.row[rows]).tolist()))
-    tested = np.where(residuals.n_others > 0, residuals.level, np.nan)
-    edge = edge_test(tested, residuals.is_rim, residuals.group, seed=seed)
-    along = [drift_test(tested, place, residuals.group, seed=seed) for place in (residuals.row, residuals.column)]
+        gone = tuple(np.unique(residuals.row[rows]).tolist())
+        residuals, levelled = residuals.without(gone), levelled.without(gone)
+    ways = (residuals.row, residuals.column)
+    along = [drift_test(levelled.tested, way, residuals.group, seed=seed, least=least) for way in ways]
+    drift = _drift(along, level)
+    straight = residuals.without_drift(along) if drift.is_found else residuals
+    edge = edge_test(straight.tested, residuals.is_rim, residuals.group, seed=seed, least=least)
     return (
         swapped,
-        _bubble(residuals, level),
+        _bubble(levelled, level),
         ArtefactFinding("edge", edge.is_found(level), edge.statistic, edge.p, (), edge.verdict),
-        _drift(along, level),
+        drift,
     )
 
 
@@ -114,9 +163,9 @@ def _drift(along: list[TrendTest], level: float) -> ArtefactFinding:
     """The worse of the two directions."""
     told = [(test, way) for test, way in zip(along, ("down the rows", "along the columns"), strict=True) if test.p > 0]
     if not told:
-        return _nothing("drift", math.nan, math.nan, along[0].verdict)
+        return _nothing("drift", along[0].statistic, math.nan, along[0].verdict)
     worst, way = min(told, key=lambda pair: pair[0].p)
-    p = min(worst.p * len(told), 1.0)
+    p = min(worst.p * len(along), 1.0)
     is_found = p <= level
     text = f"drift {way}: {worst.statistic:+.0%} from first to last" if is_found else "no drift seen"
     return ArtefactFinding("drift", is_found, worst.statistic, p, (), f"{text} (p = {p:.2g})")
@@ -200,21 +249,12 @@ def _by_row(residuals: _Residuals) -> tuple[Array, Array, Array, list[list[str]]
     return y, e, n, names
 
 
-def _residuals(layout: PlateLayout, reading: Reading, channel: str) -> _Residuals:
-    wells = plate_wells(layout)
-    signal = read_signal(wells, reading, channel)
-    if signal is None:
-        known = ", ".join(dict.fromkeys(c.name for c in reading.channels)) or "none"
-        raise AnalysisError(f"Plate {reading.plate_id}: the reading has no channel {channel!r}; it has {known}.")
-    value = normalise(wells, signal.usable, is_normalised=reading.is_normalised).value
+def _residuals(wells: PlateWells, value: Array, n_wells: int) -> _Residuals:
     level, group = _constant_noise(value), _like_wells(wells)
-    if reading.is_normalised:
-        # The vehicle wells of such a source are 1 by definition.
-        level = np.where(wells.role == 1, np.nan, level)
     expected, n_others = _others(level, group)
     names = tuple(well.well for well in wells.assignments)
-    places = np.array([well_position(name, layout.n_wells) for name in names], dtype=np.intp).reshape(-1, 2)
-    rim = outer_wells(layout.n_wells)
+    places = np.array([well_position(name, n_wells) for name in names], dtype=np.intp).reshape(-1, 2)
+    rim = outer_wells(n_wells)
     is_rim = np.array([name in rim for name in names], dtype=np.bool_)
     return _Residuals(level, expected, n_others, group, places[:, 0], places[:, 1], is_rim, names)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellos_nb.analysis.curves import Array
+from cellos_nb.analysis.faults import PlateFaults, no_faults, plate_faults
 from cellos_nb.analysis.gates import DEFAULT_GATES, QualityGates, broken_gates
 from cellos_nb.analysis.noise import Scatter, outliers, pooled_scatter, scale_of
 from cellos_nb.analysis.normalise import Normalised, ReplicateGroups, group_means, normalise, replicate_groups
@@ -22,9 +24,11 @@ from cellos_nb.domain.reading import Reading
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
 from cellos_nb.errors import AnalysisError
 
+log = logging.getLogger(__name__)
+
 _MEDIAN_LOSS = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean, for many normal values; for few it is less."""
-_DROPPED = {QCFlag.MISSING, QCFlag.SATURATED, QCFlag.OUTLIER}
+_DROPPED = {QCFlag.MISSING, QCFlag.SATURATED, QCFlag.OUTLIER, QCFlag.BUBBLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class _Plate:
     freedom: int
     viability: Array
     line_flags: tuple[tuple[QCFlag, ...], ...]
+    """For each cell line, the gates that its results break."""
+    faults: PlateFaults
 
 
 def conclude(
@@ -79,6 +85,10 @@ def conclude(
     The measurement is the mean of the replicates that passed; wells without a number, saturated wells and outliers do
     not enter it and keep their flag. Imaging counts cells, as a mean over sites.
 
+    The whole plate is quarantined when its replicates show that rows were exchanged, or that the rim or a drift changes
+    the signal by more than `gates.max_trend`. A well far from at least two replicates is dropped as a bubble; of two
+    replicates that disagree so, nobody can say which is wrong, so that their experiment alone is quarantined.
+
     The standard error rests on one relative scatter, pooled over all replicates of the plate, control wells among them:
     two or three replicates of one experiment say little about its own noise. It includes the uncertainty of the
     vehicle's median. It is None when nothing on the plate was measured twice. The vehicle wells of a normalised source
@@ -94,12 +104,14 @@ def conclude(
         cost_usd: of the whole plate; each of its experiments bears an equal part.
         started_at: when the plate was begun.
         finished_at: when it was read.
-        gates: what the controls must show; a line that breaks one has its results quarantined.
+        gates: what controls and replicates must show; what breaks one is quarantined.
 
     Raises:
         AnalysisError: an unknown assay, or a reading that lacks the assay's channel or is of another length.
     """
     plate = _measure(proposals, layout, reading, plate_id=plate_id, assay=assay, gates=gates)
+    for verdict in plate.faults.verdicts:
+        log.info("%s: %s", plate_id, verdict)
     asked = plate.groups.proposals
     share_usd = cost_usd / len(asked) if asked else 0.0
     wells = _well_results(plate)
@@ -115,13 +127,14 @@ def conclude(
     results = []
     for proposal, mean, error, viability, members, line in rows:
         own = tuple(wells[position] for position in members)
-        flags = plate.line_flags[line] + tuple(flag for well in own for flag in well.qc_flags)
+        broken = plate.line_flags[line] + plate.faults.quarantining + _disagreement(plate, members)
+        flags = broken + plate.faults.noted + tuple(flag for well in own for flag in well.qc_flags)
         is_measured = not math.isnan(mean)
         has_error = is_measured and not math.isnan(error)
         results.append(
             ExperimentResult(
                 proposal=proposal,
-                status=_status(plate.line_flags[line], is_measured=is_measured),
+                status=_status(broken, is_measured=is_measured),
                 measurement=mean if is_measured else None,
                 standard_error=error if has_error else None,
                 degrees_of_freedom=plate.freedom if has_error else 0,
@@ -160,8 +173,9 @@ def _measure(
     groups = replicate_groups(wells, proposals)
     main = normalise(wells, signal.usable, is_normalised=reading.is_normalised)
     n_asked = len(groups.proposals)
+    faults = _faults(layout, wells, main, groups, gates, is_normalised=reading.is_normalised)
     is_outlier = outliers(main.value, groups.of_well, groups.n) & (groups.of_well < n_asked)
-    passed = np.where(is_outlier, np.nan, main.value)
+    passed = np.where(is_outlier | faults.is_dropped, np.nan, main.value)
     is_unknown = groups.of_well == groups.n - 1
     is_told = reading.is_normalised & (wells.role == 1)
     scatter = pooled_scatter(np.where(is_unknown | is_told, np.nan, passed), groups.of_well, groups.n)
@@ -178,7 +192,29 @@ def _measure(
         freedom=scatter.degrees_of_freedom if scatter else 0,
         viability=_viability(wells, reading, about, passed, groups),
         line_flags=_line_flags(wells, signal.usable, about, gates, is_normalised=reading.is_normalised),
+        faults=faults,
     )
+
+
+def _faults(
+    layout: PlateLayout,
+    wells: PlateWells,
+    main: Normalised,
+    groups: ReplicateGroups,
+    gates: QualityGates,
+    *,
+    is_normalised: bool,
+) -> PlateFaults:
+    if is_normalised:
+        return no_faults(len(wells.assignments))
+    return plate_faults(wells, main.value, layout.n_wells, groups.of_well, gates)
+
+
+def _disagreement(plate: _Plate, members: tuple[int, ...]) -> tuple[QCFlag, ...]:
+    """Set where wells are accused and cannot be dropped."""
+    own = list(members)
+    doubted = plate.faults.is_accused[own] & ~plate.faults.is_dropped[own]
+    return (QCFlag.BUBBLE,) if doubted.any() else ()
 
 
 def _standard_errors(mean: Array, n: NDArray[np.intp], scatter: Scatter | None, n_vehicle: NDArray[np.intp]) -> Array:
@@ -222,6 +258,7 @@ def _well_results(plate: _Plate) -> dict[int, WellResult]:
     """The result of each well that answers a proposal, by its position."""
     raw, value = plate.signal.raw.tolist(), plate.main.value.tolist()
     is_saturated, is_outlier = plate.signal.is_saturated.tolist(), plate.is_outlier.tolist()
+    is_accused = plate.faults.is_accused.tolist()
     n_asked = len(plate.groups.proposals)
     results: dict[int, WellResult] = {}
     for position, (well, group) in enumerate(zip(plate.wells.assignments, plate.groups.of_well.tolist(), strict=True)):
@@ -234,16 +271,18 @@ def _well_results(plate: _Plate) -> dict[int, WellResult]:
             flags = (QCFlag.MISSING,)
         elif is_outlier[position]:
             flags = (QCFlag.OUTLIER,)
+        elif is_accused[position]:
+            flags = (QCFlag.BUBBLE,)
         results[position] = WellResult(
             plate.plate_id, well.well, well.replicate, _number(raw[position]), _number(value[position]), flags
         )
     return results
 
 
-def _status(line_flags: tuple[QCFlag, ...], *, is_measured: bool) -> ResultStatus:
+def _status(broken: tuple[QCFlag, ...], *, is_measured: bool) -> ResultStatus:
     if not is_measured:
         return ResultStatus.FAILED
-    return ResultStatus.QUARANTINED if line_flags else ResultStatus.OK
+    return ResultStatus.QUARANTINED if broken else ResultStatus.OK
 
 
 def _why_not(plate: _Plate, proposal: ExperimentProposal, wells: tuple[WellResult, ...], line: int) -> str:

@@ -211,13 +211,13 @@ def _bounds(lower: Bounds | None, upper: Bounds | None) -> tuple[Bounds, Bounds]
             raise AnalysisError(f"{name}: {low:g} to {high:g} is no range; give the lowest value, then the highest.")
         both.append((low, high))
     (low, high), (bottom, top) = both
-    if (bottom > -math.inf and low > bottom) or (high < math.inf and high > top):
+    if low > top or (bottom > -math.inf and low > bottom) or (high < math.inf and high > top):
         raise AnalysisError(
             f"lower and upper: the lower plateau's bounds, {low:g} to {high:g}, exceed the upper one's, {bottom:g} to "
             f"{top:g}; neither end of the first may lie above that of the second."
         )
     # The lower plateau cannot exceed the upper one, whatever was left free.
-    return (min(low, top), min(high, top)), (max(bottom, low), max(top, high))
+    return (low, min(high, top)), (max(bottom, low), top)
 
 
 def _fit(

@@ -34,6 +34,14 @@ class QualityGates:
     compound can hardly raise the signal. Broken when the vehicle wells got no cells, or held something else."""
     min_samples: int = 8
     """Samples below which that quartile may be a true effect."""
+    noted_trend: float = 0.2
+    """Relative difference between rim and inner wells, or from first to last, that is noted on the results. Source:
+    the same manual calls edge and drift effects above 20 % material."""
+    max_trend: float = 0.4
+    """The one from which the plate is quarantined: where half of the cells live, a loss of 40 % reads as 2.3 times the
+    dose at a Hill slope of 1, and replicates no longer say what a well's noise is."""
+    level: float = 0.01
+    """Share of faultless plates that each of the tests for edge, drift, exchanged rows and bubbles may accuse."""
 
 
 DEFAULT_GATES = QualityGates()

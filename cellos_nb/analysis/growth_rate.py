@@ -13,12 +13,26 @@ from numpy.typing import ArrayLike
 from cellos_nb.analysis.area import area_under_curve
 from cellos_nb.analysis.curves import Array
 from cellos_nb.analysis.fit import DoseResponseFit, fit_dose_response
+from cellos_nb.analysis.growth_interval import BestSigmoid, gr50_interval
 from cellos_nb.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GR_COLUMNS = ("gr50", "gr_max", "gr_inf", "gr_aoc", "gec50", "gec50_low", "gec50_high", "hill", "n", "verdict")
+GR_COLUMNS = (
+    "gr50",
+    "gr50_low",
+    "gr50_high",
+    "gr_max",
+    "gr_inf",
+    "gr_aoc",
+    "gec50",
+    "gec50_low",
+    "gec50_high",
+    "hill",
+    "n",
+    "verdict",
+)
 """The columns that `growth_rate_table` adds to those that tell the curves apart."""
 
 
@@ -28,6 +42,8 @@ class GrowthRateMetrics:
 
     gr50: float
     """Dose at which the rate of division is half the untreated one; inf where even the fitted plateau stays above."""
+    gr50_interval: tuple[float, float]
+    """Profile-likelihood 95 % interval of GR50; the upper end is inf where the curve may never come down so far."""
     gr_max: float
     """Mean GR value at the highest dose: above 0 partial, 0 complete cytostasis, below 0 death."""
     gr_inf: float
@@ -91,7 +107,10 @@ def growth_rate_metrics(dose: ArrayLike, gr: ArrayLike) -> GrowthRateMetrics:
     top = doses[present].max()
     gr_max = float(values[present & (doses == top)].mean())
     gr50 = fit.ec50 * _from_ec50_to_half(fit)
-    return GrowthRateMetrics(gr50, gr_max, fit.lower, 1.0 - area_under_curve(doses, values), fit)
+    above = fit if math.isinf(gr50) else fit_dose_response(doses, values, lower=(0.5, 1.0), upper=(1.0, 1.0))
+    best = BestSigmoid(fit.rss, fit.hill, fit.lower, gr50, above.rss)
+    interval = gr50_interval(doses[present], values[present], best)
+    return GrowthRateMetrics(gr50, interval, gr_max, fit.lower, 1.0 - area_under_curve(doses, values), fit)
 
 
 def growth_rate_table(
@@ -117,7 +136,7 @@ def growth_rate_table(
             found = growth_rate_metrics(points[dose], points[gr])
         except AnalysisError as error:
             raise AnalysisError(f"{', '.join(map(str, key))}: {error}") from error
-        numbers = (found.gr50, found.gr_max, found.gr_inf, found.gr_aoc)
+        numbers = (found.gr50, *found.gr50_interval, found.gr_max, found.gr_inf, found.gr_aoc)
         rows.append(
             (*key, *numbers, found.fit.ec50, *found.fit.ec50_interval, found.fit.hill, found.fit.n, found.fit.verdict)
         )
@@ -128,4 +147,4 @@ def _from_ec50_to_half(fit: DoseResponseFit) -> float:
     """The factor from the EC50 to where the fit crosses 0.5; inf where it does not."""
     if fit.verdict == "flat" or fit.hill <= 0 or fit.lower >= 0.5:
         return math.inf
-    return float(((1.0 - fit.lower) / (0.5 - fit.lower) - 1.0) ** (1.0 / fit.hill))
+    return math.exp(math.log(0.5 / (0.5 - fit.lower)) / fit.hill)

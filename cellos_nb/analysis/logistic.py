@@ -125,6 +125,39 @@ def _project_free(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Projec
     return Projection(values)
 
 
+def project_hill(batch: CurveBatch, log_ec50: Array, log_hill: Array) -> Array:
+    """The rss, its half gradient by log Hill and its Gauss-Newton curvature at held EC50s; shape (3, K).
+
+    What `project` gives in rows 0, 4 and 7, at less than half of its cost.
+    """
+    if batch.plateaus is not None:
+        return project(batch, log_ec50, log_hill).values[[0, 4, 7]]
+    weight, total = batch.weight, batch.total_weight
+    side = np.where(2 * log_ec50 > batch.low + batch.high, 1.0, -1.0)
+    logit = batch.log_dose - log_ec50
+    logit *= side * np.exp(log_hill)
+    logit += side * batch.shift
+    np.clip(logit, -_MAX_LOGIT, _MAX_LOGIT, out=logit)
+    v = np.exp(-logit)
+    v += 1.0
+    np.reciprocal(v, out=v)
+    logit *= v
+    logit *= 1.0 - v
+    v -= _dot(weight, v) / total
+    wv = weight * v
+    sxx = _dot(wv, v)
+    can_fit = sxx > _TINY
+    sxx = np.where(can_fit, sxx, 1.0)
+    beta = np.where(can_fit, _dot(wv, batch.mean) / sxx, 0.0)
+    by_hill = _project_out(logit, (weight, wv, v), sxx, total)[0]
+    v *= -beta
+    v += batch.mean
+    w_residual = np.multiply(weight, v, out=wv)
+    # The residual is orthogonal to what was projected out.
+    pull = _dot(w_residual, by_hill)
+    return np.stack([_dot(w_residual, v), -beta * pull, beta**2 * np.einsum("mk,mk,mk->k", weight, by_hill, by_hill)])
+
+
 def _dot(left: Array, right: Array) -> Array:
     """Sums of products over the doses, shape (K,)."""
     total: Array = np.einsum("mk,mk->k", left, right)
@@ -154,7 +187,9 @@ def log_logistic(dose: Array, ec50: float, hill: float, lower: float, upper: flo
     """
     with np.errstate(divide="ignore", over="ignore"):
         logit = hill * (np.log(np.asarray(dose, dtype=np.float64)) - np.log(ec50))
-        response: Array = lower + (upper - lower) / (1.0 + np.exp(logit))
+        # From the nearer plateau, so that one far away takes no digits.
+        from_upper, from_lower = 1.0 / (1.0 + np.exp(-logit)), 1.0 / (1.0 + np.exp(logit))
+    response: Array = np.where(logit < 0, upper - (upper - lower) * from_upper, lower + (upper - lower) * from_lower)
     return response
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from cellos_nb.analysis.curves import Array, CurveBatch
-from cellos_nb.analysis.logistic import project
+from cellos_nb.analysis.logistic import project_hill
 from cellos_nb.analysis.search import DECADES_OUTSIDE, Grid, Optimum, box
 
 CONFIDENCE = 0.95
@@ -98,12 +98,12 @@ def _excess(rss: Array, lowest: Array, rise: Array) -> Array:
 def _refine(batch: CurveBatch, log_ec50: Array, log_hill: Array, n_steps: int) -> tuple[Array, Array]:
     """The lowest rss over Hill at fixed EC50s, from a good start, and where it is."""
     (_, lowest), (_, highest) = box(batch)
-    here = project(batch, log_ec50, log_hill).values
+    here = project_hill(batch, log_ec50, log_hill)
     damping = np.full(batch.n_curves, 1e-3)
     for _ in range(n_steps):
-        step = np.clip(-here[4] / (here[7] * (1 + damping) + 1e-300), -1.0, 1.0)
+        step = np.clip(-here[1] / (here[2] * (1 + damping) + 1e-300), -1.0, 1.0)
         target = np.clip(log_hill + step, lowest, highest)
-        there = project(batch, log_ec50, target).values
+        there = project_hill(batch, log_ec50, target)
         is_better = there[0] < here[0]
         log_hill, here = np.where(is_better, target, log_hill), np.where(is_better, there, here)
         damping = np.where(is_better, damping, 10.0 * damping + 1.0)

@@ -18,6 +18,8 @@ LEVEL = 0.01
 _CLIP = 3.0
 """Robust standard deviations beyond which a well counts no more: one bubble must not look like an edge."""
 _MIN_WELLS = 6
+_EDGE = ("rim wells", "inner wells", "edge effect")
+_DRIFT = ("last wells", "first wells", "drift")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class TrendTest:
         return self.p <= level
 
 
-def edge_test(value: ArrayLike, is_rim: ArrayLike, group: ArrayLike | None = None, *, seed: int = 0) -> TrendTest:
+def edge_test(
+    value: ArrayLike, is_rim: ArrayLike, group: ArrayLike | None = None, *, seed: int = 0, least: float = 0.0
+) -> TrendTest:
     """Whether wells on the rim differ from inner wells that hold the same.
 
     Args:
@@ -45,14 +49,17 @@ def edge_test(value: ArrayLike, is_rim: ArrayLike, group: ArrayLike | None = Non
         is_rim: whether each well lies on the rim.
         group: which wells hold the same (replicates); only they are compared. None: all do.
         seed: of the permutations.
+        least: a smaller difference is not tested (p is NaN): it would not matter, and permutations take their time.
 
     Raises:
         AnalysisError: the arrays differ in length or hold something that is not a number.
     """
-    return _test(value, is_rim, group, seed, ("rim wells", "inner wells", "edge effect"), scaled=False)
+    return _test(value, is_rim, group, seed, _EDGE, scaled=False, least=least)
 
 
-def drift_test(value: ArrayLike, position: ArrayLike, group: ArrayLike | None = None, *, seed: int = 0) -> TrendTest:
+def drift_test(
+    value: ArrayLike, position: ArrayLike, group: ArrayLike | None = None, *, seed: int = 0, least: float = 0.0
+) -> TrendTest:
     """Whether wells change steadily along a direction or an order, among wells that hold the same.
 
     Args:
@@ -60,15 +67,23 @@ def drift_test(value: ArrayLike, position: ArrayLike, group: ArrayLike | None = 
         position: row, column, or place in the order of filling or reading.
         group: as in `edge_test`.
         seed: of the permutations.
+        least: as in `edge_test`.
 
     Raises:
         AnalysisError: as in `edge_test`.
     """
-    return _test(value, position, group, seed, ("last wells", "first wells", "drift"), scaled=True)
+    return _test(value, position, group, seed, _DRIFT, scaled=True, least=least)
 
 
 def _test(
-    value: ArrayLike, along: ArrayLike, group: ArrayLike | None, seed: int, words: tuple[str, str, str], *, scaled: bool
+    value: ArrayLike,
+    along: ArrayLike,
+    group: ArrayLike | None,
+    seed: int,
+    words: tuple[str, str, str],
+    *,
+    scaled: bool,
+    least: float,
 ) -> TrendTest:
     values, place = _column(value, "value"), _column(along, "position")
     groups = np.zeros(values.size, dtype=np.intp) if group is None else np.unique(group, return_inverse=True)[1]
@@ -87,6 +102,8 @@ def _test(
         why = f"only {n_telling} wells can be compared with a like well elsewhere"
         return TrendTest(math.nan, math.nan, f"{words[2]} cannot be told: {why}")
     statistic = float(x @ y) / square
+    if abs(statistic) < least:
+        return TrendTest(statistic, math.nan, f"no {words[2]} worth testing ({statistic:+.2g})")
     shuffled = _shuffled(y, groups, seed) @ x / square
     as_far = int((np.abs(shuffled) >= abs(statistic) * (1 - 1e-9)).sum())
     p = (1 + as_far) / (1 + N_PERMUTATIONS)

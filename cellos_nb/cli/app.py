@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, lab, outputs, proofs, queue, steering
+from cellos_nb.cli import (
+    campaigns,
+    cluster,
+    daemon,
+    demo,
+    doctor,
+    hardware,
+    lab,
+    outputs,
+    proofs,
+    queue,
+    rehearse,
+    steering,
+)
 
 app = typer.Typer(
     name="cellos",
@@ -43,11 +56,13 @@ def common(
 
 app.command()(demo.demo)
 app.command()(campaigns.plan)
+app.command()(rehearse.rehearse)
 app.command()(campaigns.run)
 app.command()(campaigns.resume)
 app.command()(steering.stop)
 app.command()(steering.rollback)
 app.command()(steering.fork)
+app.command()(steering.overrule)
 app.command()(campaigns.status)
 app.command("list")(campaigns.list_campaigns)
 app.command()(daemon.daemon)

@@ -122,6 +122,8 @@ def _print_standing(summary: CampaignSummary, work: Dispatch, *, as_json: bool) 
         print_json({**_facts(summary), **work.as_dict()})
         return
     print_facts((*summary.rows(), *work.rows()))
+    if summary.quarantined:
+        typer.echo("`cellos overrule PLATE --reason …` lets a quarantined plate count.")
 
 
 def list_campaigns(db: Database = None, as_json: AsJson = False) -> None:

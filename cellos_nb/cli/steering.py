@@ -88,6 +88,34 @@ def fork(
     typer.echo(f"`cellos resume {made.campaign_id}` runs it.")
 
 
+def overrule(
+    plate: Annotated[str, typer.Argument(help="The plate, as `cellos status` names it.", metavar="PLATE")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the campaign and in its record.")] = "",
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take it back instead.")] = False,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", help="A fork that inherited the plate; its maker when left out.")
+    ] = None,
+    db: Database = None,
+) -> None:
+    """Let a quarantined plate count.
+
+    It failed quality control, and no planner learns from it. From the next iteration on it does, until --withdraw takes
+    that back. Who, when and why stand in the campaign's status and record.
+    """
+    from cellos_nb.lab import Lab
+
+    with Lab.open(db, must_exist=True) as lab:
+        chosen = lab.campaign(campaign or plate.rpartition("/i")[0] or plate)
+        if withdraw:
+            chosen.withdraw_overruling(plate, reason)
+        else:
+            chosen.overrule(plate, reason)
+        last = [each for each in chosen.overrulings() if each.plate_id == plate][-1]
+    told = "no longer learns from it" if withdraw else "learns from it"
+    first = last.withdrawn_from if withdraw else last.from_iteration
+    typer.echo(f"{last}. Iteration {first} {told}.")
+
+
 def _settings(changes: list[str]) -> dict[str, Any]:
     """Keys and values of `KEY=VALUE`, each value read as YAML reads it."""
     import yaml

@@ -29,6 +29,32 @@ class QCFlag(StrEnum):
     LOW_ZPRIME = "low_zprime"
     LOW_VEHICLE = "low_vehicle"
     NOISY_VEHICLE = "noisy_vehicle"
+    EDGE_EFFECT = "edge_effect"
+    DRIFT = "drift"
+    SWAPPED_ROWS = "swapped_rows"
+    BUBBLE = "bubble"
+    OVERRULED = "overruled"
+    """A person decided that a quarantined plate counts; who, when and why stands in the campaign's overrulings."""
+
+    @property
+    def words(self) -> str:
+        """What the flag means, in a few words."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    QCFlag.SATURATED: "signal at the detector's limit",
+    QCFlag.MISSING: "no number read",
+    QCFlag.OUTLIER: "far from its replicates",
+    QCFlag.LOW_ZPRIME: "controls not told apart (Z′ below 0.4)",
+    QCFlag.LOW_VEHICLE: "vehicle wells lower than the samples",
+    QCFlag.NOISY_VEHICLE: "vehicle wells scatter by more than 20 %",
+    QCFlag.EDGE_EFFECT: "rim wells differ from inner ones",
+    QCFlag.DRIFT: "signal drifts across the plate",
+    QCFlag.SWAPPED_ROWS: "two rows look exchanged",
+    QCFlag.BUBBLE: "well far from its like, as after a bubble or a missed tip",
+    QCFlag.OVERRULED: "a person decided that it counts",
+}
 
 
 @dataclass(frozen=True, slots=True)

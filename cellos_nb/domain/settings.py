@@ -114,7 +114,7 @@ class PlannerSettings(Settings):
     """Which planner proposes, and how."""
 
     kind: Name = "mechanistic"
-    """`mechanistic`, `random`, `space_filling`, or a kind that a plug-in brings."""
+    """`mechanistic`, `plate_design` (narrows EC50 intervals), `random`, `space_filling`, or a plug-in's kind."""
     acquisition: Literal["nei", "ei", "ucb", "pi"] = "nei"
     """Noisy expected improvement, expected improvement, upper confidence bound, probability of improvement."""
     n_initial: Annotated[int, Field(ge=1)] | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
+from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.units import format_dose, format_duration
 
 
@@ -32,6 +33,10 @@ class CampaignSummary:
     """The campaign and iteration that it was forked from; its results up to there are counted in the numbers above."""
     superseded: tuple[str, ...] = ()
     """The iterations that no longer count: number, who, when, why."""
+    quarantined: tuple[str, ...] = ()
+    """The plates that no model learns from: barcode, how much of it, and why."""
+    overruled: tuple[str, ...] = ()
+    """Quarantined plates that a person let count: who, when, why; and who took it back."""
 
     @property
     def experiments_per_s(self) -> float:
@@ -52,7 +57,9 @@ class CampaignSummary:
         )
         forked = (("forked from", self.parent),) if self.parent else ()
         gone = tuple(("rolled back", each) for each in self.superseded)
-        return (*head, *forked, *gone, *_best_rows(self.best))
+        doubted = tuple(("quarantined", each) for each in self.quarantined)
+        decided = tuple(("overruled", each) for each in self.overruled)
+        return (*head, *forked, *gone, *doubted, *decided, *_best_rows(self.best))
 
 
 def summarise(
@@ -66,6 +73,7 @@ def summarise(
     spent_usd: float | None = None,
     parent: str = "",
     superseded: tuple[str, ...] = (),
+    overruled: tuple[str, ...] = (),
 ) -> CampaignSummary:
     """The summary of a campaign's history; `spent_usd` is what the history itself cost when left out."""
     results = history.results
@@ -83,7 +91,25 @@ def summarise(
         best=best_condition(score_conditions(config, history)),
         parent=parent,
         superseded=superseded,
+        quarantined=tuple(_quarantine(plate, found) for plate, found in quarantined_plates(history).items()),
+        overruled=overruled,
     )
+
+
+def quarantined_plates(history: History) -> dict[str, tuple[ExperimentResult, ...]]:
+    """The quarantined results of each plate that has any, by barcode, in the order of the history."""
+    found: dict[str, list[ExperimentResult]] = {}
+    for result in history:
+        if result.status is ResultStatus.QUARANTINED and result.wells:
+            found.setdefault(result.wells[0].plate_id, []).append(result)
+    return {plate: tuple(results) for plate, results in found.items()}
+
+
+def _quarantine(plate_id: str, results: tuple[ExperimentResult, ...]) -> str:
+    """How much of a plate is quarantined, why, and what a person can do about it."""
+    flags = dict.fromkeys(flag for result in results for flag in result.qc_flags)
+    n = len(results)
+    return f"{plate_id}: {n} experiment{'s' if n > 1 else ''} ({'; '.join(flag.words for flag in flags)})"
 
 
 def question(config: CampaignConfig) -> str:

@@ -15,6 +15,7 @@ from cellos_nb.hardware import chance
 from cellos_nb.hardware.biology_parameters import BiologyParameters, load_parameters
 from cellos_nb.hardware.contents import CELLS, COMPOUND, STAIN, Contents, fixed_wells
 from cellos_nb.hardware.culture import CellModel, cultivate
+from cellos_nb.hardware.faults import draw_faults
 from cellos_nb.hardware.signals import CHANNELS, channels
 from cellos_nb.hardware.timeline import Timeline
 from cellos_nb.hardware.virtual import VirtualMachine
@@ -115,6 +116,12 @@ class _CellReader:
         life = chance.of_life(self._seed, timeline.seed)
         culture = cultivate(timeline, self._model, life)
         mishaps = chance.draw_mishaps(life, self._model.parameters.noise, timeline.n_wells)
+        faults = draw_faults(
+            chance.of_faults(self._seed, timeline.seed),
+            self._model.parameters.faults,
+            timeline.n_wells,
+            culture.line >= 0,
+        )
         position = fixed_wells(timeline.n_wells)
         return channels(
             step.assay,
@@ -123,6 +130,7 @@ class _CellReader:
             culture,
             model=self._model,
             mishaps=mishaps,
+            faults=faults,
             random=chance.of_measurement(self._seed, step.seed, step.uid),
         )
 

@@ -94,6 +94,28 @@ class NoiseParameters(Settings):
     failure_highest_factor: Positive
 
 
+class Fault(Settings):
+    """A fault that befalls some plates, to see whether quality control finds it; none unless it is asked for."""
+
+    share_of_plates: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """Chance that a plate has it."""
+    size: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.5
+    """Edge: what a rim well loses of its signal. Drift: what the last column loses beside the first, linear in
+    between. Bubble: what a well loses. Swapped rows: not used."""
+    n_wells: Annotated[int, Field(ge=1, le=1536)] = 1
+    """Wells with a bubble; not used by the others."""
+
+
+class FaultParameters(Settings):
+    """Faults put into plates on purpose, beside the noise that every plate has."""
+
+    edge: Fault = Fault()
+    drift: Fault = Fault()
+    bubble: Fault = Fault()
+    swapped_rows: Fault = Fault()
+    """Two rows of cells change places, as after a plate was filled the wrong way round."""
+
+
 class SignalParameters(Settings):
     """How many counts a cell gives."""
 
@@ -163,6 +185,7 @@ class BiologyParameters(Settings):
     death: DeathParameters
     noise: NoiseParameters
     signals: SignalParameters
+    faults: FaultParameters = FaultParameters()
     cell_lines: Annotated[tuple[CellLine, ...], Field(min_length=1)]
     compounds: Annotated[tuple[CompoundEffect, ...], Field(min_length=1)]
 
@@ -193,7 +216,7 @@ class BiologyParameters(Settings):
 def load_parameters(path: str | Path | None = None) -> BiologyParameters:
     """The parameters in a YAML file of one's own, or the shipped ones without a path.
 
-    What it leaves out of growth, death, noise and signals is taken from the shipped ones.
+    What it leaves out is taken from the shipped ones; cell lines and compounds as a whole.
 
     Raises:
         ConfigError: the file cannot be read, or a value is refused; names the line, the value and what is possible.
@@ -206,10 +229,16 @@ def load_parameters(path: str | Path | None = None) -> BiologyParameters:
     for key in ("growth", "death", "noise", "signals"):
         own = content.get(key, {})
         content[key] = {**shipped[key], **own} if isinstance(own, dict) else own
+    content = {key: shipped[key] for key in ("cell_lines", "compounds") if _names_nothing(content)} | content
     try:
         return BiologyParameters.model_validate(content)
     except ValidationError as error:
         raise ConfigError("\n".join(describe_all(error, BiologyParameters, document))) from None
+
+
+def _names_nothing(content: dict[str, Any]) -> bool:
+    """Whether a file changes nothing but how the shipped cells and compounds behave."""
+    return "cell_lines" not in content and "compounds" not in content
 
 
 @cache

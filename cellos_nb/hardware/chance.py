@@ -16,8 +16,8 @@ from numpy.random import Generator
 from cellos_nb.hardware.biology_parameters import NoiseParameters
 from cellos_nb.hardware.contents import Floats
 
-_LIVES, _MEASURES = 1, 2
-"""Streams of chance: what befalls the cells, and what befalls a measurement."""
+_LIVES, _MEASURES, _FAULTS = 1, 2, 3
+"""Streams of chance: what befalls the cells, what befalls a measurement, and faults put in on purpose."""
 
 
 def of_life(machine_seed: int, plate_seed: int) -> Generator:
@@ -28,6 +28,11 @@ def of_life(machine_seed: int, plate_seed: int) -> Generator:
 def of_measurement(machine_seed: int, step_seed: int, step_uid: str) -> Generator:
     """Chance that belongs to one reading."""
     return np.random.default_rng([_MEASURES, machine_seed % 2**63, step_seed % 2**63, zlib.crc32(step_uid.encode())])
+
+
+def of_faults(machine_seed: int, plate_seed: int) -> Generator:
+    """Chance of the faults that a plate is given; apart, so that a plate without any is as it would be otherwise."""
+    return np.random.default_rng([_FAULTS, machine_seed % 2**63, plate_seed % 2**63])
 
 
 def lognormal(random: Generator, cv: float, size: int | tuple[int, ...] | None = None) -> Floats:

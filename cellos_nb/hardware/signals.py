@@ -12,6 +12,7 @@ from cellos_nb.hardware.biology_parameters import BiologyParameters
 from cellos_nb.hardware.chance import Mishaps, lognormal
 from cellos_nb.hardware.contents import Floats
 from cellos_nb.hardware.culture import CellModel, Culture, rim
+from cellos_nb.hardware.faults import PlateFaults
 
 CHANNELS: dict[str, tuple[str, ...]] = {
     "viability": ("luminescence",),
@@ -19,6 +20,8 @@ CHANNELS: dict[str, tuple[str, ...]] = {
     "imaging": ("cell_count", "DAPI", "GFP", "RFP"),
 }
 """What each assay can be read by."""
+UNITS = {"cell_count": "cells"}
+"""Of imaged channels that are no intensity."""
 
 
 def channels(
@@ -29,6 +32,7 @@ def channels(
     *,
     model: CellModel,
     mishaps: Mishaps,
+    faults: PlateFaults,
     random: Generator,
 ) -> tuple[Channel, ...]:
     """The channels asked for, in that order.
@@ -40,13 +44,19 @@ def channels(
         culture: the cells.
         model: the parameters.
         mishaps: what stays with the plate.
+        faults: what was put into it on purpose.
         random: chance of this reading.
     """
     if assay == "imaging":
-        return _images(readout, positions, culture, parameters=model.parameters, mishaps=mishaps, random=random)
+        images = _images(readout, culture, parameters=model.parameters, mishaps=mishaps, random=random)
+        return tuple(
+            Channel(name, UNITS.get(name, "RFU"), _listed(faults.on(images[name][site])[positions]), site + 1)
+            for name in readout.channels
+            for site in range(readout.n_sites)
+        )
     signals = _whole_well(assay, culture, model, mishaps, random)
     unit = "RFU" if readout.mode == "fluorescence" else "RLU"
-    return tuple(Channel(name, unit, _listed(signals[name][positions])) for name in readout.channels)
+    return tuple(Channel(name, unit, _listed(faults.on(signals[name])[positions])) for name in readout.channels)
 
 
 def _whole_well(
@@ -66,14 +76,13 @@ def _whole_well(
 
 def _images(
     readout: Readout,
-    positions: list[int],
     culture: Culture,
     *,
     parameters: BiologyParameters,
     mishaps: Mishaps,
     random: Generator,
-) -> tuple[Channel, ...]:
-    """Counts and mean intensities of each site; a site sees its share of the well's area."""
+) -> dict[str, Floats]:
+    """Counts and mean intensities, each (sites, wells); a site sees its share of the well's area."""
     noise, signal = parameters.noise, parameters.signals
     n, sites = len(culture.line), readout.n_sites
     area = plate_format(n).well_area_cm2
@@ -92,12 +101,7 @@ def _images(
     ):
         stain = lognormal(random, noise.stain_cv.value, n)
         found[name] = (signal.background_rfu.value + light) * level * stain * focus
-    units = {"cell_count": "cells"}
-    return tuple(
-        Channel(name, units.get(name, "RFU"), _listed(found[name][site][positions]), site + 1)
-        for name in readout.channels
-        for site in range(sites)
-    )
+    return found
 
 
 def _listed(values: Floats) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cellos_nb.planner.interface import Planner as Planner
     from cellos_nb.planner.mechanistic import MechanisticPlanner as MechanisticPlanner
     from cellos_nb.planner.model import DoseResponseGP as DoseResponseGP
+    from cellos_nb.planner.plate_design import PlateDesignPlanner as PlateDesignPlanner
     from cellos_nb.planner.pool import pool_planner as pool_planner
     from cellos_nb.planner.prediction import CampaignModel as CampaignModel
     from cellos_nb.planner.registry import make_planner as make_planner
@@ -22,6 +23,7 @@ _HOMES = {
     "DoseResponseGP": "model",
     "Explanation": "explanation",
     "MechanisticPlanner": "mechanistic",
+    "PlateDesignPlanner": "plate_design",
     "Planner": "interface",
     "RandomPlanner": "uninformed",
     "SpaceFillingPlanner": "uninformed",

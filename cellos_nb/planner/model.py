@@ -202,6 +202,10 @@ class DoseResponseGP:
         mean = float(weights @ parameters[:, 0])
         return mean, float(np.sqrt(weights @ (parameters[:, 0] - mean) ** 2))
 
+    def curves(self, cell_line: str, compound: str) -> tuple[Array, Array]:
+        """The parameters of all curves in question, as `CurveLibrary.parameters`, and how probable each is now."""
+        return self._known.library.parameters, self._known.curve_weights(compound, cell_line)
+
     @property
     def _known(self) -> Posterior:
         if self._posterior is None:

@@ -8,12 +8,13 @@ from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner.interface import Planner
 from cellos_nb.planner.mechanistic import MechanisticPlanner
+from cellos_nb.planner.plate_design import PlateDesignPlanner
 from cellos_nb.planner.uninformed import RandomPlanner, SpaceFillingPlanner
 
 ENTRY_POINT_GROUP = "cellos_nb.planners"
 """An entry of this group is a callable that takes `PlannerSettings` and returns a `Planner`."""
 
-_BUILT_IN = ("mechanistic", "random", "space_filling")
+_BUILT_IN = ("mechanistic", "plate_design", "random", "space_filling")
 
 
 def kinds() -> tuple[str, ...]:
@@ -30,6 +31,8 @@ def make_planner(settings: PlannerSettings) -> Planner:
     """
     if settings.kind == "mechanistic":
         return MechanisticPlanner(settings)
+    if settings.kind == "plate_design":
+        return PlateDesignPlanner()
     if settings.kind == "random":
         return RandomPlanner()
     if settings.kind == "space_filling":

@@ -45,6 +45,8 @@ class RunFacts:
     """The last iteration that is the parent's."""
     superseded: tuple[str, ...] = ()
     """The iterations that no longer count and so stand in no file: number, who, when, why."""
+    overruled: tuple[str, ...] = ()
+    """Quarantined plates that a person let count: who, when, why; and who took it back."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class RecordedCampaign:
             spent_usd=self.run.spent_usd,
             parent=self.run.parent,
             superseded=self.run.superseded,
+            overruled=self.run.overruled,
         )
 
 

@@ -65,6 +65,7 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
             parent=summary.parent,
             inherited_until=lab.store.standing(campaign_id).parent_iteration,
             superseded=summary.superseded,
+            overruled=summary.overruled,
         ),
     )
 

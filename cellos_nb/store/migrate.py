@@ -13,7 +13,7 @@ from cellos_nb.store.schema import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """All revisions in order. Stands here, beside the scripts, so that opening a current database imports no alembic."""
 
 

@@ -13,6 +13,7 @@ from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, Well
 from cellos_nb.errors import CampaignError
 from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, proposal_of, unknown_campaign
 from cellos_nb.store.iterations import counting
+from cellos_nb.store.overrulings import let_count, overruled_in_batch, overruled_plates
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import campaigns, iterations, proposals, results
 from cellos_nb.units import now_utc
@@ -56,13 +57,14 @@ def history(tx: Connection, campaign_id: str, *, seen_by: int | None = None, sup
     rows = tx.execute(_query().where(wanted).order_by(iterations.c.iteration, proposals.c.position)).all()
     if not rows and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)
-    return History(tuple(_results(rows)))
+    plates = overruled_plates(tx, campaign_id, seen_by=seen_by)
+    return History(tuple(let_count(_results(rows), plates)))
 
 
 def batch_results(tx: Connection, batch_id: str) -> tuple[ExperimentResult, ...]:
-    """The results of one batch so far, in the order asked."""
+    """The results of one batch so far, in the order asked; overruled plates count."""
     rows = tx.execute(_query().where(iterations.c.batch_id == batch_id).order_by(proposals.c.position)).all()
-    return tuple(_results(rows))
+    return tuple(let_count(_results(rows), overruled_in_batch(tx, batch_id)))
 
 
 def n_results(tx: Connection) -> int:

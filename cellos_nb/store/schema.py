@@ -95,6 +95,22 @@ inherited_iterations = Table(
     Column("batch_id", Text, ForeignKey("iterations.batch_id"), primary_key=True),
 )
 
+overrulings = Table(
+    "overrulings",  # quarantined plates that a person lets count
+    metadata,
+    Column("overruling_id", Integer, primary_key=True),
+    Column("campaign_id", Text, ForeignKey("campaigns.campaign_id"), nullable=False, index=True),
+    Column("plate_id", Text, nullable=False),
+    Column("from_iteration", Integer, nullable=False),  # the first iteration that learns from the plate
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", UtcTime, nullable=False),
+    Column("withdrawn_from", Integer),  # the first iteration that no longer does; null: it counts
+    Column("withdrawn_by", Text),
+    Column("withdrawn_reason", Text),
+    Column("withdrawn_at", UtcTime),
+)
+
 model_states = Table(
     "model_states",
     metadata,

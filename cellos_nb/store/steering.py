@@ -6,6 +6,7 @@ from sqlalchemy import Connection, insert, update
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.errors import CampaignError
+from cellos_nb.store import overrulings
 from cellos_nb.store.campaigns import add_campaign, set_status
 from cellos_nb.store.iterations import concluded_iterations, standing, supersede
 from cellos_nb.store.records import CampaignStatus, Parent
@@ -94,6 +95,7 @@ def fork(tx: Connection, parent_id: str, at: int, config: CampaignConfig) -> str
     campaign_id = add_campaign(tx, config, Parent(parent_id, at))
     rows = [{"campaign_id": campaign_id, "batch_id": batch} for n, batch in history.items() if n <= at]
     tx.execute(insert(inherited_iterations), rows)
+    overrulings.inherit(tx, campaign_id, parent_id, at)
     return campaign_id
 
 

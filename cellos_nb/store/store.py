@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.model_state import ModelState
+from cellos_nb.domain.overruling import Overruling
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult
-from cellos_nb.store import campaigns, iterations, model_states, results
+from cellos_nb.store import campaigns, iterations, model_states, overrulings, results
 from cellos_nb.store.database import BUSY_TIMEOUT_S, Database
 from cellos_nb.store.migrate import REVISIONS, bring_up_to_date, no_database
 from cellos_nb.store.records import CampaignRecord, CampaignStatus, IterationRecord, Standing
@@ -195,6 +196,11 @@ class Store:
             campaigns.add_batch(tx, batch_id, campaign_id, iteration, proposals, begun_at=begun_at)
             if state is not None:
                 model_states.add_state(tx, batch_id, state)
+
+    def overrulings(self, campaign_id: str) -> tuple[Overruling, ...]:
+        """Quarantined plates of a campaign that a person let count, withdrawn decisions among them, in order."""
+        with self.read() as tx:
+            return overrulings.overruling_records(tx, campaign_id)
 
     def iterations(self, campaign_id: str) -> tuple[IterationRecord, ...]:
         """A campaign's own iterations, superseded ones among them, in order.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from faulty_plates import faulty_plate
 
 from cellos_nb.analysis import QualityGates, conclude
 from cellos_nb.domain.plate import PlateLayout, WellAssignment, WellRole, well_names
@@ -247,12 +248,80 @@ def test_an_outlier_among_four_replicates_is_flagged_and_left_out():
     assert all(not other.qc_flags for other in others)
 
 
-def test_of_three_replicates_none_is_flagged():
-    plate = Plate().control(100.0, 103.0, 97.0, 99.0, 101.0)
-    for _ in range(8):
-        plate.sample(60.0, 61.0, 59.0)
-    plate.sample(50.0, 51.0, 12.0)
+def _with_noise(plate, n_replicates):
+    """Five controls and eight experiments that show what the noise of a well is, with no fault among them."""
+    plate.control(100.0, 103.0, 97.0, 99.0, 101.0)
+    for k in range(8):
+        plate.sample(*(60.0 + [0.0, 1.0, -1.0][(k + r) % 3] for r in range(n_replicates)))
+    return plate
+
+
+def test_a_well_that_two_replicates_contradict_is_dropped_as_a_bubble():
+    plate = _with_noise(Plate(), 3).sample(50.0, 51.0, 12.0)
+    *others, result = plate.conclude()
+    assert result.measurement == pytest.approx(0.505, abs=1e-3)
+    assert (result.status, result.qc_flags) == (ResultStatus.OK, (QCFlag.BUBBLE,))
+    assert [well.qc_flags for well in result.wells] == [(), (), (QCFlag.BUBBLE,)]
+    assert all(other.qc_flags == () for other in others)
+
+
+def test_of_two_replicates_that_disagree_nobody_knows_which_is_wrong_so_the_experiment_is_quarantined():
+    plate = _with_noise(Plate(), 2).sample(50.0, 12.0)
+    *others, result = plate.conclude()
+    assert (result.status, result.qc_flags) == (ResultStatus.QUARANTINED, (QCFlag.BUBBLE,))
+    assert result.measurement == pytest.approx(0.31, abs=1e-3)
+    assert all(other.status is ResultStatus.OK for other in others)
+
+
+def test_where_no_noise_is_known_no_well_is_accused():
+    plate = Plate().control(100.0, 103.0).sample(50.0, 51.0, 12.0)
     assert plate.conclude()[-1].qc_flags == ()
+
+
+def _concluded(**fault):
+    layout, reading, bad, rows = faulty_plate(4, **fault)
+    asked = {w.proposal_id: ExperimentProposal("U2OS", w.compound, w.dose_um, proposal_id=w.proposal_id)
+             for w in layout if w.proposal_id}  # fmt: skip
+    return conclude(asked.values(), layout, reading, plate_id="c/p1", assay="viability"), bad, rows
+
+
+@pytest.mark.parametrize(
+    ("fault", "flag", "status"),
+    [
+        pytest.param({"edge": 0.5}, QCFlag.EDGE_EFFECT, ResultStatus.QUARANTINED, id="edge-that-condemns"),
+        pytest.param({"edge": 0.24}, QCFlag.EDGE_EFFECT, ResultStatus.OK, id="edge-that-is-noted"),
+        pytest.param({"drift": 1.0}, QCFlag.DRIFT, ResultStatus.QUARANTINED, id="drift-that-condemns"),
+        pytest.param({"drift": 0.3}, QCFlag.DRIFT, ResultStatus.OK, id="drift-that-is-noted"),
+        pytest.param({"swap": True}, QCFlag.SWAPPED_ROWS, ResultStatus.QUARANTINED, id="swapped-rows"),
+    ],
+)
+def test_a_fault_of_the_whole_plate_is_on_every_result_and_condemns_it_where_it_is_large(fault, flag, status):
+    results, _, _ = _concluded(**fault)
+    assert {result.status for result in results} == {status}
+    assert all(flag in result.qc_flags for result in results)
+
+
+@pytest.mark.parametrize("fault", [{}, {"edge": 0.1}, {"drift": 0.1}], ids=["none", "small-edge", "small-drift"])
+def test_a_fault_too_small_to_matter_is_not_noted(fault):
+    results, _, _ = _concluded(**fault)
+    assert all(result.status is ResultStatus.OK for result in results)
+    assert not {QCFlag.EDGE_EFFECT, QCFlag.DRIFT, QCFlag.SWAPPED_ROWS} & {f for r in results for f in r.qc_flags}
+
+
+def test_a_source_that_normalised_another_plate_is_not_searched_for_artefacts():
+    plate = Plate(is_normalised=True)
+    for _ in range(8):
+        plate.sample(0.6, 0.61, 0.59)
+    assert plate.sample(0.5, 0.51, 0.12).conclude()[-1].qc_flags == ()
+
+
+def test_the_limits_of_a_lab_replace_the_defaults():
+    layout, reading, _, _ = faulty_plate(4, edge=0.5)
+    asked = {w.proposal_id: ExperimentProposal("U2OS", w.compound, w.dose_um, proposal_id=w.proposal_id)
+             for w in layout if w.proposal_id}  # fmt: skip
+    gates = QualityGates(max_trend=0.7, min_z_prime=-5.0, max_vehicle_cv=1.0)
+    results = conclude(asked.values(), layout, reading, plate_id="c/p1", assay="viability", gates=gates)
+    assert {result.status for result in results} == {ResultStatus.OK}
 
 
 def test_clean_plates_are_hardly_ever_flagged_or_quarantined():

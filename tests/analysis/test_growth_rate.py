@@ -120,3 +120,44 @@ def test_the_areas_of_a_table_of_fits_come_as_one_array():
     assert areas.shape == (2,)
     assert areas[0] == pytest.approx(area_under_curve(DOSES, 1 / (1 + DOSES / 0.1)), abs=0.01)
     assert areas[1] > areas[0]
+
+
+@pytest.mark.parametrize(
+    ("plateaus", "log10_half"), [((-0.6, 0.2), (-2, 0)), ((-0.6, 0.2), (0.3, 1.2))], ids=["complete", "incomplete"]
+)
+def test_the_interval_of_gr50_holds_the_truth_as_often_as_it_says(plateaus, log10_half):
+    rng = np.random.default_rng(5)
+    doses, hits, n = np.repeat(DOSES, 3), 0, 80
+    for _ in range(n):
+        plateau, half, hill = rng.uniform(*plateaus), 10 ** rng.uniform(*log10_half), rng.uniform(0.8, 2.2)
+        gr = plateau + (1 - plateau) / (1 + (doses / half) ** hill) + 0.05 * rng.standard_normal(doses.size)
+        truth = half * (0.5 / (0.5 - plateau)) ** (1 / hill)
+        found = growth_rate_metrics(doses, np.maximum(gr, -1))
+        low, high = found.gr50_interval
+        assert low <= found.gr50 <= high
+        hits += low <= truth <= high
+    assert 0.9 <= hits / n <= 1.0
+
+
+def test_a_compound_that_may_never_halve_the_rate_has_a_gr50_bounded_from_below_alone():
+    inert = growth_rate_metrics(DOSES, 1 + 0.02 * np.random.default_rng(2).standard_normal(9))
+    low, high = inert.gr50_interval
+    assert low > DOSES[-2]
+    assert high == math.inf
+
+
+def test_the_interval_of_a_noiseless_gr50_is_narrow_and_around_it():
+    found = growth_rate_metrics(DOSES, _gr(sd=0.0))
+    low, high = found.gr50_interval
+    assert low == pytest.approx(found.gr50, rel=1e-3)
+    assert high == pytest.approx(found.gr50, rel=1e-3)
+
+
+def test_untreated_points_change_the_interval_of_gr50_only_through_the_noise_they_show():
+    quiet = growth_rate_metrics(np.r_[np.zeros(6), DOSES], np.r_[np.ones(6), _gr()]).gr50_interval
+    plain = growth_rate_metrics(DOSES, _gr()).gr50_interval
+    assert math.log(quiet[1] / quiet[0]) < math.log(plain[1] / plain[0])
+
+
+def test_the_plateau_at_dose_zero_is_held_at_one():
+    assert growth_rate_metrics(DOSES, _gr(sd=0.06, seed=4)).fit.upper == 1.0

@@ -28,7 +28,10 @@ def _general_optimum(response, lower, upper):
     low = [lower[0] - wide, upper[0] - wide, -60.0, np.log(1e-6)]
     high = [lower[1] + wide, upper[1] + wide, 60.0, np.log(1e4)]
     starts = [(h, np.log(e)) for h in (-1.5, 1.0, 3.0) for e in (0.01, 0.1, 1.0, 10.0)]
-    fits = [least_squares(residual, [np.mean(lower), np.mean(upper), *start], bounds=(low, high)) for start in starts]
+    fits = [
+        least_squares(residual, [np.clip(0.2, *lower), np.clip(1.0, *upper), *start], bounds=(low, high))
+        for start in starts
+    ]
     return min(2 * fit.cost for fit in fits)
 
 
@@ -39,6 +42,9 @@ def _general_optimum(response, lower, upper):
         pytest.param((0.0, 0.05), (0.9, 1.2), id="lower"),
         pytest.param((0.0, 0.5), (1.0, 1.0), id="upper-fixed"),
         pytest.param((0.0, 0.0), (1.0, 1.0), id="both-fixed"),
+        pytest.param(None, (1.0, 1.0), id="upper-fixed-lower-free"),
+        pytest.param((0.1, 0.1), None, id="lower-fixed-upper-free"),
+        pytest.param(None, (0.8, 0.95), id="upper-bounded-lower-free"),
     ],
 )
 @pytest.mark.parametrize("ec50", [0.2, 8.0], ids=["complete", "incomplete"])
@@ -46,10 +52,13 @@ def test_the_bounded_fit_is_the_best_within_the_bounds(lower, upper, ec50):
     for seed in range(4):
         response = _curve(seed, ec50=ec50)
         fit = fit_dose_response(DOSES, response, lower=lower, upper=upper)
-        assert lower[0] - 1e-9 <= fit.lower <= lower[1] + 1e-9
-        assert upper[0] - 1e-9 <= fit.upper <= upper[1] + 1e-9
+        # A plateau left free lies below, or above, the other one all the same.
+        low = (-1e25, upper[1]) if lower is None else lower
+        high = (lower[0], 1e25) if upper is None else upper
+        assert low[0] - 1e-9 <= fit.lower <= low[1] + 1e-9
+        assert high[0] - 1e-9 <= fit.upper <= high[1] + 1e-9
         assert fit.rss == pytest.approx(((response - fit.predict(DOSES)) ** 2).sum(), rel=1e-6)
-        assert fit.rss <= _general_optimum(response, lower, upper) * (1 + 1e-4)
+        assert fit.rss <= _general_optimum(response, low, high) * (1 + 1e-4)
 
 
 def test_bounds_that_the_free_fit_keeps_change_nothing():

@@ -19,6 +19,7 @@ from cellos_nb.planner import make_planner
 KINDS = [
     pytest.param({"kind": "random"}, id="random"),
     pytest.param({"kind": "space_filling"}, id="space-filling"),
+    pytest.param({"kind": "plate_design"}, id="plate-design"),
     pytest.param({"kind": "mechanistic", "acquisition": "nei"}, id="nei"),
     pytest.param({"kind": "mechanistic", "acquisition": "ei"}, id="ei"),
     pytest.param({"kind": "mechanistic", "acquisition": "ucb"}, id="ucb"),
@@ -152,7 +153,7 @@ def test_a_planner_without_a_model_completes_the_comparison_it_began(kind):
     assert {(p.compound, p.dose_um) for p in second[:2]} == {(first[3].compound, first[3].dose_um)}
 
 
-@pytest.mark.parametrize("kind", KINDS[2:])
+@pytest.mark.parametrize("kind", KINDS[3:])
 def test_the_mechanistic_planner_opens_evenly_and_then_says_what_it_expects(kind):
     config = campaign({**kind, "n_initial": 4})
     planner = make_planner(config.planner)

@@ -50,9 +50,10 @@ def quality_html(plate: Plate) -> Markup:
         [f"{cell:.3f}" if isinstance(cell, float) else cell_text(cell) for cell in row] for row in _quality_rows(plate)
     ]
     agree = "no replicates" if cv is None else f"median CV of replicates {cv:.1%}"
+    verdict = markup("<p>{}</p>", plate.verdict) if plate.verdict else ""
     return markup(
-        '<h4>Plate quality</h4><div class="cellos-scroll">{}</div><p class="cellos-quiet">{}</p>',
-        *(table(_COLUMNS, rows), f"{plate.channel}; {agree}."),
+        '<h4>Plate quality</h4>{}<div class="cellos-scroll">{}</div><p class="cellos-quiet">{}</p>',
+        *(verdict, table(_COLUMNS, rows), f"{plate.channel}; {agree}."),
     )
 
 

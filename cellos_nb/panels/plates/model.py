@@ -53,6 +53,8 @@ class Plate:
     """None before the plate is read."""
     attempts: tuple[Attempt, ...]
     reading: Reading | None
+    verdict: str = ""
+    """What keeps results of the plate from the model, or whether a person let them count; empty where nothing does."""
 
     @property
     def n_wells(self) -> int:
@@ -81,7 +83,21 @@ def load_plate(store: Store, record: PlateRecord) -> Plate:
         quality=plate_quality(workflow.layout, reading, channel) if reading and channel else None,
         attempts=attempts(store, record.run_id),
         reading=reading,
+        verdict=_verdict(workflow.plate_id, concluded),
     )
+
+
+def _verdict(plate_id: str, results: Iterable[ExperimentResult]) -> str:
+    """Quarantined or overruled, and why, in words."""
+    own = [result for result in results if any(well.plate_id == plate_id for well in result.wells)]
+    doubted = [r for r in own if r.status is ResultStatus.QUARANTINED or QCFlag.OVERRULED in r.qc_flags]
+    if not doubted:
+        return ""
+    flags = dict.fromkeys(flag for result in doubted for flag in result.qc_flags)
+    why = "; ".join(flag.words for flag in flags if flag is not QCFlag.OVERRULED)
+    if all(QCFlag.OVERRULED in result.qc_flags for result in doubted):
+        return f"Counts by a person's decision, although: {why}."
+    return f"Quarantined, {len(doubted)} of {len(own)} experiments: {why}. No planner learns from them."
 
 
 def _wells(

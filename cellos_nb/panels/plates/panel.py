@@ -160,7 +160,7 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
         return (
             f"Plate {record.plate_id} of {len(shown.records)}: {record.status}, iteration {record.iteration}, "
             f"{len(done)} of {len(shown.plate.workflow.steps)} steps done, {record.n_wells} wells with cells, "
-            f"{n_doubted} of them in doubt."
+            f"{n_doubted} of them in doubt. {shown.plate.verdict}".rstrip()
         )
 
     def static_form(self, shown: PlatesShown) -> StaticForm:
