@@ -129,7 +129,19 @@ class StepFailedError(MachineError):
 
 
 class RobotAwayError(MachineError):
-    """No worker of the cluster offers the robot now, or the one that did was lost."""
+    """The robot cannot be reached now: no worker of the cluster offers it, or nothing listens at its address."""
+
+
+class AnswerLostError(MachineError):
+    """A request was sent to a robot and no usable answer came back: it may have taken effect."""
+
+
+class RequestRefusedError(MachineError):
+    """A robot declined a request; it had no effect."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class StuckError(MachineError):

@@ -22,10 +22,10 @@ from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
 from cellos_nb.execution.lease import dispatcher, lease_of
 from cellos_nb.execution.pool import executor_for
 from cellos_nb.execution.preflight import Preflight, check_campaign
-from cellos_nb.execution.proof import Proof, prove
+from cellos_nb.execution.proof import Proof, prove_on
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
 from cellos_nb.hardware.interface import HardwareInterface
-from cellos_nb.hardware.registry import open_machine
+from cellos_nb.hardware.registry import SEEDLESS, open_machine
 from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
 from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
@@ -84,16 +84,23 @@ def rehearse_config(
     return rehearse_layout([plate.layout for plate in plates], effects)
 
 
-def _describe(settings: MachineSettings, seed: int, machine: HardwareInterface | None) -> Capabilities:
-    """What a machine can do: the one given, or else the one that is named, which is opened for this alone."""
+@contextmanager
+def _looked_at(settings: MachineSettings, seed: int, machine: HardwareInterface | None) -> Iterator[HardwareInterface]:
+    """The machine given, or else the one that is named, opened to be asked alone."""
     if machine is not None:
-        return machine.describe()
+        yield machine
+        return
     # Without a ledger, so that looking leaves nothing behind.
     machine = open_machine(settings, ledger=None, seed=seed)
     try:
-        return machine.describe()
+        yield machine
     finally:
         machine.stop()
+
+
+def _describe(settings: MachineSettings, seed: int, machine: HardwareInterface | None) -> Capabilities:
+    with _looked_at(settings, seed, machine) as looked_at:
+        return looked_at.describe()
 
 
 class Lab:
@@ -187,7 +194,8 @@ class Lab:
             campaign_id = free_campaign_id(tx, config.name)
         batch = first_batch(make_planner(config.planner), campaign_id, config)
         plates = compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
-        return tuple(prove(self.store, workflow, capabilities) for workflow in plates)
+        with _looked_at(config.machine, config.seed, self._own_machine) as machine:
+            return tuple(prove_on(self.store, workflow, machine) for workflow in plates)
 
     def prove_plate(self, plate_id: str) -> Proof:
         """The same for a plate that was submitted, whatever became of it: its workflow was frozen then.
@@ -201,7 +209,8 @@ class Lab:
         own = (r.config for r in self.store.campaigns() if plate_id.startswith(f"{r.campaign_id}/"))
         config = next(own, None)
         settings, seed = (config.machine, config.seed) if config else (MachineSettings(), 0)
-        return prove(self.store, workflow, _describe(settings, seed, self._own_machine))
+        with _looked_at(settings, seed, self._own_machine) as machine:
+            return prove_on(self.store, workflow, machine)
 
     def run(self, config: CampaignConfig, on_event: OnEvent | None = None) -> Campaign:
         """Runs a new campaign to its end and returns it.
@@ -365,6 +374,7 @@ class Lab:
     def _key(settings: MachineSettings, seed: int) -> str:
         # Ledgers were named without these before, and must be found again.
         text = settings.model_dump_json(exclude=None if settings.address else {"address", "robots"})
+        seed = 0 if settings.kind in SEEDLESS else seed
         return f"{settings.kind}-{hashlib.sha256(f'{text}/{seed}'.encode()).hexdigest()[:8]}"
 
     def campaign(self, campaign_id: str) -> Campaign:

@@ -8,10 +8,13 @@ from typing import Annotated
 
 import typer
 
+from cellos_nb.cli import hardware_robot
 from cellos_nb.cli.options import AsJson
 from cellos_nb.cli.tables import print_facts, print_table
 
 app = typer.Typer(help="Install what machines need, and prove protocols for them.", no_args_is_help=True)
+app.add_typer(hardware_robot.app, name="robot")
+app.command("simulate-robot")(hardware_robot.simulate_robot)
 
 
 class Vendor(StrEnum):

@@ -99,11 +99,12 @@ class MachineSettings(Settings):
     """Which machine runs the campaign."""
 
     kind: Name = "biology"
-    """`biology`, `replay`, `virtual`, `cluster`, or a kind that a plug-in brings."""
+    """`biology`, `replay`, `virtual`, `cluster`, `opentrons`, or a kind that a plug-in brings."""
     screen: str | None = None
     """For `replay`: a CSV of measured responses; the shipped sarcoma screen when left out."""
     parameters: str | None = None
-    """For `biology`: a YAML of cell lines and compounds; the shipped one when left out."""
+    """For `biology`: a YAML of cell lines and compounds; the shipped one when left out. For `opentrons`: the robot's
+    YAML file."""
     address: Name | None = None
     """For `cluster`: of the Dask scheduler, as in `tcp://127.0.0.1:8786`."""
     robots: tuple[RobotName, ...] = ()

@@ -74,27 +74,32 @@ def allowed_machines(store: Store, run_id: int) -> frozenset[str]:
         return frozenset(name for (name,) in _ALLOWED.rows(tx, {"of_run": run_id, "now": now_utc()}))
 
 
-def require_approval(store: Store, workflow: Workflow, capabilities: Capabilities) -> None:
+def require_approval(store: Store, workflow: Workflow, capabilities: Capabilities) -> Approval | None:
     """Returns when the machine may execute the workflow: it is simulated, or a person approved exactly this.
+
+    Of several approvals the last is returned; none for a simulated machine.
 
     Raises:
         ApprovalError: nobody did, or it has expired; says how to approve.
     """
     if capabilities.is_simulated:
-        return
+        return None
     digest, machine = workflow.sha256, capabilities.machine
-    given = [approval.expires_at for approval in approvals_of(store, digest) if approval.machine == machine]
+    given = [approval for approval in approvals_of(store, digest) if approval.machine == machine]
     how = f"`cellos approve-workflow --workflow {digest} --machine {machine} --person NAME --expires-h HOURS`"
     if not given:
         raise ApprovalError(
             f"{workflow.plate_id}: {machine} is real, and nobody approved this workflow for it. Read its proof, which "
             f"`cellos proof {workflow.plate_id}` shows, then approve it with {how}."
         )
-    if max(given) <= now_utc():
+    valid = [approval for approval in given if approval.expires_at > now_utc()]
+    if not valid:
+        ended = max(approval.expires_at for approval in given)
         raise ApprovalError(
-            f"{workflow.plate_id}: the approval for {machine} ended at {max(given):%Y-%m-%d %H:%M} UTC. "
+            f"{workflow.plate_id}: the approval for {machine} ended at {ended:%Y-%m-%d %H:%M} UTC. "
             f"Approve the workflow again with {how}."
         )
+    return valid[-1]
 
 
 _COUNTS = approvals.c.manifest_sha256.is_not(None)

@@ -19,7 +19,7 @@ from cellos_nb.execution.events import OnEvent, RunStarted, StepDone, StepFailed
 from cellos_nb.execution.journal import Journal, JournalEntry, StepStatus, token_of
 from cellos_nb.execution.lease import lease_of
 from cellos_nb.execution.orders import Halt, NotSentError, Order, Rest, Take, WithdrawnError, Work
-from cellos_nb.execution.proof import prove
+from cellos_nb.execution.proof import load_proof, prove_on
 from cellos_nb.execution.queue import JobQueue, JobStatus, retry_delay_s
 from cellos_nb.execution.remainder import remainder
 from cellos_nb.execution.station import Station
@@ -152,15 +152,19 @@ class PlateRun:
         try:
             if not (can.is_simulated or self._may_be_real):
                 raise ApprovalError(f"{self._workflow.plate_id}: PROOF. Run it with `cellos daemon --real`.")
-            require_approval(self._store, self._workflow, can)
+            approval = require_approval(self._store, self._workflow, can)
+            if approval is not None:
+                load_proof(self._store, self._workflow, self._station.machine, approval.manifest_sha256)
         except ApprovalError as error:
             return self._proved(str(error))
+        except MachineRefusedError as error:
+            return Halt(JobStatus.DEAD_LETTER, str(error))
         return None
 
     def _proved(self, why: str) -> Halt:
         """Writes what the run would do, for a person to read; no device is touched."""
         try:
-            proof = prove(self._store, self._workflow, self._station.capabilities)
+            proof = prove_on(self._store, self._workflow, self._station.machine)
         except MachineRefusedError as error:
             return Halt(JobStatus.DEAD_LETTER, f"{self._workflow.plate_id}: {error}")
         return Halt(JobStatus.PAUSED, f"{why} Its proof is {proof.manifest.ref}.")

@@ -17,6 +17,7 @@ from cellos_nb.errors import ArtifactError, MachineRefusedError
 from cellos_nb.execution.artifacts import Artifact, ArtifactStore
 from cellos_nb.execution.capable import check_step
 from cellos_nb.execution.runs import write_log
+from cellos_nb.hardware.interface import HardwareInterface, ProtocolMachine
 from cellos_nb.hardware.virtual import VirtualMachine
 from cellos_nb.store.schema import proofs
 from cellos_nb.store.store import Store
@@ -92,6 +93,25 @@ def prove(store: Store, workflow: Workflow, machine: Capabilities, also: Mapping
     proof = Proof(workflow.plate_id, machine.machine, workflow.sha256, manifest, artifacts)
     _note(store, proof)
     return proof
+
+
+def prove_on(store: Store, workflow: Workflow, machine: HardwareInterface) -> Proof:
+    """As `prove`, with the protocols of a machine that has such, among the artifacts. Raises as `prove`."""
+    files = machine.prove(workflow.steps, workflow.sha256) if isinstance(machine, ProtocolMachine) else None
+    return prove(store, workflow, machine.describe(), files)
+
+
+def load_proof(store: Store, workflow: Workflow, machine: HardwareInterface, manifest_sha256: str) -> None:
+    """Gives a machine the protocols that a person approved, if it has such.
+
+    Raises:
+        MachineRefusedError: they are not what it would execute now.
+        ArtifactError: an artifact of the proof is missing or was altered.
+    """
+    if isinstance(machine, ProtocolMachine):
+        kept, proof = ArtifactStore.beside(store), read_proof(store, manifest_sha256)
+        files = {artifact.name: kept.read(artifact.sha256, artifact.name) for artifact in proof.artifacts}
+        machine.load(workflow.steps, workflow.sha256, files)
 
 
 def rehearse(workflow: Workflow, machine: Capabilities) -> Iterator[dict[str, Any]]:

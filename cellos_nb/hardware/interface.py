@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from cellos_nb.domain.machine import Capabilities, Outcome
 from cellos_nb.domain.reading import Reading
@@ -48,4 +49,25 @@ class HardwareInterface(Protocol):
 
     def stop(self) -> None:
         """Ends any motion and closes the connection; what was recorded stays recorded. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class ProtocolMachine(HardwareInterface, Protocol):
+    """A machine that is told what to do by protocols of its vendor's, which a person reads before they are executed."""
+
+    def prove(self, steps: Sequence[Step], workflow_sha256: str) -> Mapping[str, bytes]:
+        """What it would be told, by file name, checked by the vendor's software; touches no device.
+
+        Raises:
+            MachineRefusedError: a step cannot be executed; says what to change.
+        """
+        ...
+
+    def load(self, steps: Sequence[Step], workflow_sha256: str, proof: Mapping[str, bytes]) -> None:
+        """Takes the files of an approved proof, to execute exactly these. Called before the steps, in every process.
+
+        Raises:
+            MachineRefusedError: they are not what `prove` would give now.
+        """
         ...

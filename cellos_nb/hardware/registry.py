@@ -104,13 +104,30 @@ def _cluster(settings: MachineSettings, ledger: Path | None, seed: int) -> Hardw
     return open_cluster(settings.address, settings.robots)
 
 
+def _opentrons(settings: MachineSettings, ledger: Path | None, seed: int) -> HardwareInterface:
+    from cellos_nb.hardware.opentrons.machine import open_opentrons
+
+    _refuse_files(settings, screen=settings.screen)
+    del seed  # nothing about it is simulated
+    return open_opentrons(settings.parameters, ledger)
+
+
 def _refuse_files(settings: MachineSettings, **files: str | None) -> None:
     for key, file in files.items():
         if file is not None:
             raise ConfigError(f"machine.{key}: a machine of kind '{settings.kind}' reads no {key} file. Leave it out.")
 
 
-_BUILT_IN: dict[str, Factory] = {"virtual": _virtual, "biology": _biology, "replay": _replay, "cluster": _cluster}
+_BUILT_IN: dict[str, Factory] = {
+    "virtual": _virtual,
+    "biology": _biology,
+    "replay": _replay,
+    "cluster": _cluster,
+    "opentrons": _opentrons,
+}
+
+SEEDLESS = frozenset({"opentrons"})
+"""Kinds of which there is one machine whatever the seed of a campaign is, because they are real."""
 
 
 def _plugged_in(kind: str) -> Factory | None:

@@ -69,7 +69,7 @@ def plug_in(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("plug_in")
 def test_a_plug_in_brings_its_machine():
-    assert kinds() == ("virtual", "biology", "replay", "cluster", "arm", "broken")
+    assert kinds() == ("virtual", "biology", "replay", "cluster", "opentrons", "arm", "broken")
     assert open_machine(MachineSettings(kind="arm"), seed=4).describe().machine == "arm-4"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -103,12 +104,25 @@ def test_a_version_without_a_lock_is_refused():
         environment.install("1.2.3")
 
 
-def test_a_version_that_needs_a_newer_python_says_so(empty_home, monkeypatch):
+def test_without_uv_a_version_that_needs_a_newer_python_says_so(empty_home, monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 11, 9))
     with pytest.raises(
-        HardwareEnvironmentError, match=r"10\.1\.0 does not run on Python 3\.11, but on 3\.12 and newer"
+        HardwareEnvironmentError, match=r"10\.1\.0 does not run on Python 3\.11, but on 3\.12 and newer\. Install uv"
     ):
-        environment.install("10.1.0")
+        environment.install("10.1.0", installer="pip")
+
+
+def test_where_uv_finds_no_newer_python_it_is_named_with_the_command_that_gets_one(empty_home, tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "uv").symlink_to(shutil.which("uv"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    monkeypatch.setattr(sys, "version_info", (3, 11, 9))
+    monkeypatch.setattr(environment, "_MIN_PYTHON", {"10.1.0": (3, 99)})
+    with pytest.raises(HardwareEnvironmentError, match=r"needs Python 3\.99, .* get it by `uv python install 3\.99`"):
+        environment.install("10.1.0", installer="uv")
+    assert list(empty_home.iterdir()) == []
 
 
 def test_what_is_not_installed_is_named_with_the_command_that_installs_it(empty_home):

@@ -112,17 +112,18 @@ def lay_out_deck(step: Step, robot: OpentronsSettings, reservoirs: frozenset[str
         ProtocolRefusedError: the deck is full, a module is missing, or there is no such labware.
     """
     taken = {*robot.closed_slots, *robot.temperature_modules, robot.used_trash}
-    free = [slot for slot in SLOTS[robot.robot] if slot not in taken]
+    free = [slot for slot in SLOTS[robot.robot] if slot not in taken | {*robot.slots.values()}]
     modules = list(robot.temperature_modules)
     used = {place[0] for move in moves for place in (move.source, *move.destinations)}
     used |= {fill.labware for fill in step.fills}
     items = sorted((item for item in step.labware if item.name in used), key=lambda item: item.name != "plate")
     tips = [(pipette, math.ceil(n / TIPS_PER_RACK)) for pipette, n in count_tips(moves).items()]
-    needed = sum(item.name not in robot.chilled for item in items) + sum(n for _, n in tips)
+    on_deck = [item for item in items if item.name not in robot.chilled and item.name not in robot.slots]
+    needed = len(on_deck) + sum(n for _, n in tips)
     if needed > len(free):
-        racks = sum(n for _, n in tips)
+        racks, names = sum(n for _, n in tips), ", ".join(item.name for item in on_deck)
         raise ProtocolRefusedError(
-            f"Step {step.uid}: the deck of {robot.name} is full: {', '.join(item.name for item in items)} and {racks} "
+            f"Step {step.uid}: the deck of {robot.name} is full: {names} and {racks} "
             f"tip racks need {needed} slots, but {len(free)} are free. Ask for fewer wells or doses on one plate "
             "(lower batch_size or replicates), or clear closed_slots."
         )
@@ -154,7 +155,8 @@ def _place(item: Labware, step: Step, robot: OpentronsSettings, slots: _Slots, *
         load_name = robot.labware.get(item.name) or _chilled_rack(item, step).load_name
         return PlacedLabware(item.name, item.barcode, load_name, slots.modules.pop(0), chilled_c)
     load_name = robot.labware.get(item.name) or (RESERVOIR if is_reservoir else _model(item, step)).load_name
-    return PlacedLabware(item.name, item.barcode, load_name, slots.free.pop(0), None, is_reservoir)
+    slot = robot.slots.get(item.name) or slots.free.pop(0)
+    return PlacedLabware(item.name, item.barcode, load_name, slot, None, is_reservoir)
 
 
 def _chilled_rack(item: Labware, step: Step) -> LabwareModel:

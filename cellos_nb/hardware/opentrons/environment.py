@@ -33,6 +33,7 @@ _MIN_PYTHON = {"10.1.0": (3, 12)}
 """10.1.0 does not import on 3.11 with any pydantic 2: it hands `typing.TypedDict` to it."""
 _PASSWORD = re.compile(r"(?<=//)[^/@\s]+(?=@)")
 _INSTALL_S = 900.0
+_SAY_VERSION = "import platform; print(platform.python_version())"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +119,16 @@ def install(version: str = DEFAULT_VERSION, *, installer: str | None = None) -> 
     found = installed(version)
     if found is not None:
         return found
-    _check_python(version)
+    chosen = installer or ("uv" if shutil.which("uv") else "pip")
+    interpreter = _interpreter(version, chosen)
     folder = home() / f"{_PREFIX}{version}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
             made = Path(name) / "env"
-            _make(made, version, installer or ("uv" if shutil.which("uv") else "pip"))
-            note = _Note(version, _lock_sha256(version), ".".join(map(str, sys.version_info[:3])))
+            _make(made, version, chosen, interpreter)
+            python_version = _run(version, str(_python_in(made)), "-I", "-c", _SAY_VERSION).strip()
+            note = _Note(version, _lock_sha256(version), python_version)
             (made / _NOTE).write_text(json.dumps(asdict(note)), encoding="utf-8")
             _put(made, folder, Path(name) / "old")
     except OSError as error:
@@ -150,19 +153,20 @@ def _put(made: Path, folder: Path, old: Path) -> None:
             raise
 
 
-def _make(folder: Path, version: str, installer: str) -> None:
+def _make(folder: Path, version: str, installer: str, interpreter: str) -> None:
     lock = str(_LOCKS / f"{_PREFIX}{version}.txt")
     python = str(_python_in(folder))
     # The lock is complete, and two of opentrons' own pins are overridden in it on purpose: hence no resolution.
     if installer == "uv":
-        _run(version, "uv", "venv", "--quiet", "--no-config", "--no-project", "--python", sys.executable, str(folder))
+        words = ("uv", "venv", "--quiet", "--no-config", "--no-project", "--python", interpreter, str(folder))
+        _run(version, *words, cure="" if interpreter == sys.executable else _newer_python(interpreter))
         _run(
             version,
             *("uv", "pip", "install", "--quiet", "--no-config", "--python", python),
             *("--no-deps", "--require-hashes", "--requirement", lock),
         )
         return
-    _run(version, sys.executable, "-m", "venv", str(folder))
+    _run(version, interpreter, "-m", "venv", str(folder))
     _run(
         version,
         *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
@@ -170,7 +174,7 @@ def _make(folder: Path, version: str, installer: str) -> None:
     )
 
 
-def _run(version: str, *command: str) -> None:
+def _run(version: str, *command: str, cure: str = "") -> str:
     try:
         done = subprocess.run(  # noqa: S603  # words of our own, no shell
             command, cwd=home(), capture_output=True, text=True, timeout=_INSTALL_S, check=False
@@ -182,11 +186,15 @@ def _run(version: str, *command: str) -> None:
         ) from error
     if done.returncode:
         said = [line.strip() for line in _PASSWORD.sub("***", done.stderr).splitlines() if line.strip()]
+        cure = cure or (
+            "It needs the package index once: connect this machine, or point UV_DEFAULT_INDEX (pip: PIP_INDEX_URL) to "
+            "a mirror, and try again."
+        )
         raise HardwareEnvironmentError(
             f"opentrons {version} could not be installed: {' / '.join(said[-4:]) or 'the installer said nothing'}. "
-            "It needs the package index once: connect this machine, or point UV_DEFAULT_INDEX "
-            "(pip: PIP_INDEX_URL) to a mirror, and try again. Nothing was left behind."
+            f"{cure} Nothing was left behind."
         )
+    return done.stdout
 
 
 def _lock_sha256(version: str) -> str:
@@ -196,13 +204,23 @@ def _lock_sha256(version: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _check_python(version: str) -> None:
+def _interpreter(version: str, installer: str) -> str:
+    """What the environment is made from: this interpreter or, where that is too old, a newer one that uv finds."""
     least = _MIN_PYTHON.get(version, (3, 11))
-    if sys.version_info[:2] < least:
-        raise HardwareEnvironmentError(
-            f"opentrons {version} does not run on Python {sys.version_info[0]}.{sys.version_info[1]}, but on "
-            f"{least[0]}.{least[1]} and newer. Install {DEFAULT_VERSION}, or run cellos on a newer Python."
-        )
+    if sys.version_info[:2] >= least:
+        return sys.executable
+    newer = ".".join(map(str, least))
+    if installer == "uv":
+        return newer
+    raise HardwareEnvironmentError(
+        f"opentrons {version} does not run on Python {sys.version_info[0]}.{sys.version_info[1]}, but on "
+        f"{newer} and newer. Install uv, which finds or gets one, install {DEFAULT_VERSION}, or run cellos on a newer "
+        "Python."
+    )
+
+
+def _newer_python(version: str) -> str:
+    return f"It needs Python {version}, which is not on this machine: get it by `uv python install {version}`."
 
 
 def _python_in(folder: Path) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cellos_nb.domain.step import Step
@@ -18,7 +18,7 @@ from cellos_nb.hardware.opentrons.drawing import draw_deck
 from cellos_nb.hardware.opentrons.duration import estimate_duration_s
 from cellos_nb.hardware.opentrons.moves import Move, Place, plan_moves
 from cellos_nb.hardware.opentrons.readback import check_against, read_analysis
-from cellos_nb.hardware.opentrons.settings import OpentronsSettings, capabilities
+from cellos_nb.hardware.opentrons.settings import OpentronsSettings, volume_range_ul
 from cellos_nb.hardware.opentrons.worker import Answer, OpentronsWorker
 from cellos_nb.hardware.opentrons.writer import write_protocol
 from cellos_nb.hardware.transfers import VolumeLimits, simulate
@@ -43,6 +43,19 @@ class ProofFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What steps that are written by themselves follow upon."""
+
+    contents: Mapping[str, Contents] = field(default_factory=dict)
+    """By barcode, of all labware that is not fresh."""
+    reservoirs: frozenset[str] | None = None
+    """Racks that a reservoir stands in for; chosen anew when None."""
+
+
+NO_CONTEXT = Context()
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenStep:
     """One physical step as it will stand on the robot."""
 
@@ -50,6 +63,11 @@ class WrittenStep:
     deck: Deck
     moves: tuple[Move, ...]
     protocol: str
+
+    @property
+    def stem(self) -> str:
+        """What the names of its files begin with: `3-dose`."""
+        return re.sub(r"[^A-Za-z0-9._-]", "-", self.step.uid).lstrip("._-") or "step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +92,29 @@ class OpentronsProof:
     """For each step protocol, run log, canonical analysis and drawing of the deck; the manifest last."""
 
 
-def write_steps(steps: Sequence[Step], workflow_sha256: str, robot: OpentronsSettings) -> tuple[WrittenStep, ...]:
+def write_steps(
+    steps: Sequence[Step], workflow_sha256: str, robot: OpentronsSettings, context: Context = NO_CONTEXT
+) -> tuple[WrittenStep, ...]:
     """The protocols of all physical steps of one plate; nothing is asked of the vendor's software.
 
     Args:
         steps: of one workflow, in order; those that move no liquid are other machines' business.
         workflow_sha256: stands in each protocol.
         robot: what it is written for.
+        context: what was done before the first of them.
 
     Raises:
         MachineRefusedError: a volume is out of reach, a source runs empty, the deck is full or a module is missing;
             says what to change.
     """
-    described = capabilities(robot)
-    limits = VolumeLimits(described.min_volume_ul, described.max_volume_ul)
+    limits = VolumeLimits(*volume_range_ul(robot))
     wet = [step for step in steps if step.kind.moves_liquid]
-    known: dict[str, Contents] = {}
+    known = dict(context.contents)
     before = []
     for step in wet:
         before.append(_volumes(step, known))
         known |= simulate(step, known, limits)  # empty stock, overfull wells and small volumes are refused here
-    reservoirs = choose_reservoirs(wet, robot)
+    reservoirs = choose_reservoirs(wet, robot) if context.reservoirs is None else context.reservoirs
     written = []
     for step, volumes in zip(wet, before, strict=True):
         moves = plan_moves(step, robot, reservoirs, volumes)
@@ -151,11 +171,8 @@ def write_files(proof: OpentronsProof, folder: Path) -> None:
 
 def _prove(written: WrittenStep, worker: OpentronsWorker) -> tuple[StepProof, Iterator[ProofFile]]:
     step, deck = written.step, written.deck
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", step.uid).lstrip("._-") or "step"
-    answer = worker.analyse(f"{stem}.py", written.protocol)
-    _check_accepted(step, answer)
+    stem, answer = written.stem, analyse(written, worker)
     pipetted = read_analysis(answer.analysis)
-    check_against(step, deck, pipetted)
     protocol = ProofFile(f"{stem}.py", written.protocol.encode())
     seconds = round(estimate_duration_s(answer.analysis, deck.robot.robot), 1)
     proof = StepProof(step.uid, protocol.sha256, pipetted.n_commands, pipetted.n_tips, seconds)
@@ -165,6 +182,19 @@ def _prove(written: WrittenStep, worker: OpentronsWorker) -> tuple[StepProof, It
         (f"{stem}.deck.svg", draw_deck(step, deck).encode()),
     )
     return proof, iter((protocol, *(ProofFile(name, content) for name, content in others)))
+
+
+def analyse(written: WrittenStep, worker: OpentronsWorker) -> Answer:
+    """What the vendor's software says of one written step; by that it does exactly what was compiled.
+
+    Raises:
+        ProtocolRefusedError: the software refuses it, or it does something else.
+        WorkerError: the software died.
+    """
+    answer = worker.analyse(f"{written.stem}.py", written.protocol)
+    _check_accepted(written.step, answer)
+    check_against(written.step, written.deck, read_analysis(answer.analysis))
+    return answer
 
 
 def _check_accepted(step: Step, answer: Answer) -> None:

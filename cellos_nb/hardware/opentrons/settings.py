@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from cellos_nb.domain.config_errors import describe_all
 from cellos_nb.domain.machine import Capabilities
-from cellos_nb.domain.settings import Name, Settings
+from cellos_nb.domain.settings import Name, PositiveFloat, Settings
 from cellos_nb.domain.step import StepKind
 from cellos_nb.domain.yaml_lines import read_yaml
 from cellos_nb.errors import ConfigError
@@ -24,8 +25,11 @@ from cellos_nb.hardware.opentrons.catalogue import (
     PipetteModel,
     RobotKind,
 )
+from cellos_nb.hardware.opentrons.requests import Address
 
 CelsiusOnModule = Annotated[float, Field(ge=4, le=95)]
+Millimetres = Annotated[float, Field(ge=-10, le=10)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class PipetteSettings(Settings):
@@ -51,6 +55,25 @@ def _expand_pipette(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class VolumeRange(Settings):
+    """Volumes of one transfer, narrower than what the pipettes could do."""
+
+    min_volume_ul: PositiveFloat | None = None
+    """What this robot is trusted with at least, from its calibration; the pipettes' own limit when left out."""
+    max_volume_ul: PositiveFloat | None = None
+
+
+class LabwareOffset(Settings):
+    """Where labware really stands, against where its definition has it: from the position check of Opentrons' app."""
+
+    labware: Name
+    """Load name; tip racks have offsets, too."""
+    slot: str
+    x_mm: Millimetres = 0.0
+    y_mm: Millimetres = 0.0
+    z_mm: Millimetres = 0.0
+
+
 PipetteChoice = Annotated[PipetteSettings, BeforeValidator(_expand_pipette)]
 
 
@@ -70,6 +93,22 @@ class OpentronsSettings(Settings):
     """Slots of temperature modules (gen2)."""
     chilled: dict[Name, CelsiusOnModule] = Field(default_factory=dict)
     """Tube racks that stand on a temperature module, by their name in the workflow: `stocks: 4`."""
+    address: str | None = None
+    """Where its server listens, for REAL: `192.168.1.20`, `ot2.local`; protocols are written and proved without."""
+    slots: dict[Name, str] = Field(default_factory=dict)
+    """Where labware always stands, by name in the workflow: `plate: "2"`; the others get the free slots."""
+    limits: VolumeRange = VolumeRange()
+    labware_offsets: tuple[LabwareOffset, ...] = ()
+    """Sent with each run, where that labware stands in that slot."""
+    deck_check: Literal["person", "none"] = "person"
+    """`person`: each protocol waits at its beginning until somebody has looked at the deck and resumes it at the
+    robot. `none`: it begins at once, for decks that are filled by an arm or for all steps at the same time."""
+    poll_s: Seconds = 2.0
+    """How often a run is looked at, and its commands copied."""
+    answer_s: Seconds = 30.0
+    """How long one answer of the robot may take."""
+    patience_s: Seconds = 300.0
+    """How long a robot that runs may be out of reach, before its plate is held for a person."""
     labware: dict[Name, Name] = Field(default_factory=dict)
     """Load names in place of the usual ones, by name in the workflow: `plate: greiner_96_wellplate_340ul_chimney`."""
 
@@ -83,6 +122,10 @@ class OpentronsSettings(Settings):
             if slot not in MODULE_SLOTS[self.robot] or slot in self.closed_slots or slot == self.used_trash:
                 possible = ", ".join(s for s in MODULE_SLOTS[self.robot] if s != self.used_trash)
                 raise ValueError(f"a temperature module does not fit into slot {slot}; possible: {possible}")
+        wrong = [slot for slot in self.slots.values() if slot not in slots or slot in self._taken]
+        if wrong or len(set(self.slots.values())) < len(self.slots):
+            slot = wrong[0] if wrong else Counter(self.slots.values()).most_common(1)[0][0]
+            raise ValueError(f"slot {slot!r} cannot be given away: it does not exist, or something stands there")
         if self.robot == "Flex" and (self.trash not in TRASH_SLOTS or self.trash in self.closed_slots):
             raise ValueError(f"a trash bin does not fit into slot {self.trash!r}; possible: {', '.join(TRASH_SLOTS)}")
         return self
@@ -96,6 +139,27 @@ class OpentronsSettings(Settings):
         if not any(pipette.n_channels == 1 for pipette in self.pipettes):
             raise ValueError("doses go into single wells, so at least one pipette must have a single channel")
         return self
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                Address.of(value)
+            except ConfigError as error:
+                raise ValueError(str(error).removeprefix("address: ")) from error
+        return value
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        low, high = volume_range_ul(self)
+        if low > high:
+            raise ValueError(f"limits: the pipettes deliver nothing between {low:g} and {high:g} µL")
+        return self
+
+    @property
+    def _taken(self) -> frozenset[str]:
+        return frozenset({*self.closed_slots, *self.temperature_modules, *filter(None, (self.used_trash,))})
 
     @property
     def used_trash(self) -> str | None:
@@ -136,9 +200,16 @@ def _pipette(mount: str, chosen: PipetteSettings) -> Pipette:
     )
 
 
+def volume_range_ul(robot: OpentronsSettings) -> tuple[float, float]:
+    """The least and the most that one transfer into one well may be, in µL."""
+    low = min(pipette.min_ul for pipette in robot.pipettes if pipette.n_channels == 1)
+    high = max(pipette.max_ul for pipette in robot.pipettes)
+    return max(low, robot.limits.min_volume_ul or low), min(high, robot.limits.max_volume_ul or high)
+
+
 def capabilities(robot: OpentronsSettings) -> Capabilities:
     """The robot as the compiler sees it: it moves liquids, and reads nothing."""
-    singles = [pipette for pipette in robot.pipettes if pipette.n_channels == 1]
+    low_ul, high_ul = volume_range_ul(robot)
     return Capabilities(
         machine=robot.name,
         is_simulated=False,
@@ -146,8 +217,8 @@ def capabilities(robot: OpentronsSettings) -> Capabilities:
         step_kinds=tuple(kind for kind in StepKind if kind.moves_liquid),
         plate_formats=tuple(PLATES),
         assays=("viability", "reporter", "imaging"),
-        min_volume_ul=min(pipette.min_ul for pipette in singles),
-        max_volume_ul=max(pipette.max_ul for pipette in robot.pipettes),
+        min_volume_ul=low_ul,
+        max_volume_ul=high_ul,
         seconds_per_transfer=12.0,
     )
 

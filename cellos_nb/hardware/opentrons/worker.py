@@ -104,6 +104,13 @@ class OpentronsWorker:
                 )
         return Answer(said.get("analysis", {}), said.get("run_log", ""), said.get("refusal"))
 
+    def analyse_alone(self, name: str, text: str) -> dict[str, Any]:
+        """The analysis of a protocol as a robot keeps it; one that is refused as a whole has that as its error."""
+        answer = self.analyse(name, text)
+        if answer.refusal is None:
+            return answer.analysis
+        return {"result": "not-ok", "errors": [{"detail": answer.refusal}], "commands": []}
+
     def stop(self) -> None:
         """Ends the process. May be called twice; the next job starts a new one."""
         with self._lock:

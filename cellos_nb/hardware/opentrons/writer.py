@@ -32,7 +32,14 @@ def write_protocol(step: Step, workflow_sha256: str, deck: Deck, moves: Sequence
     one to one.
     """
     robot = deck.robot
-    body = [*_labware(deck), *_tip_racks(deck), *_pipettes(deck), *_liquids(deck), *_actions(deck, moves)]
+    body = [
+        *_labware(deck),
+        *_tip_racks(deck),
+        *_pipettes(deck),
+        *_liquids(deck),
+        *_check(deck, step),
+        *_actions(deck, moves),
+    ]
     lines = [
         f"# Step {_plain(step.uid)} of plate {_plain(step.plate_id)} for {_plain(robot.name)}, written by cellos_nb.",
         f"# step: {_plain(step.uid)}",
@@ -101,6 +108,16 @@ def _liquids(deck: Deck) -> Iterator[str]:
         for fill in fills:
             placed = deck.labware_named(fill.labware)
             yield f"{_well(placed, fill.well)}.load_liquid({liquid}, volume={_number(fill.volume_ul)})"
+
+
+def _check(deck: Deck, step: Step) -> Iterator[str]:
+    if deck.robot.deck_check == "none":
+        return
+    stands = [f"{placed.name} ({placed.barcode}) in {placed.slot}" for placed in deck.labware]
+    stands += [f"fresh {rack.pipette.tips} in {rack.slot}" for rack in deck.tip_racks]
+    said = f"Step {step.uid}. Look at the deck: {', '.join(stands)}. Then resume."
+    yield ""
+    yield f"protocol.pause({_text(said)})"
 
 
 def _actions(deck: Deck, moves: Sequence[Move]) -> Iterator[str]:
