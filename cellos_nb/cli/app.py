@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, lab, outputs, proofs, queue, steering
+from cellos_nb.cli import (
+    campaigns,
+    cluster,
+    daemon,
+    demo,
+    doctor,
+    hardware,
+    lab,
+    outputs,
+    proofs,
+    queue,
+    record,
+    steering,
+    templates,
+)
 
 app = typer.Typer(
     name="cellos",
@@ -60,7 +74,8 @@ app.command()(queue.approve)
 app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
-app.command()(outputs.record)
+app.add_typer(record.app, name="record")
+app.add_typer(templates.app, name="templates")
 app.add_typer(hardware.app, name="hardware")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -116,6 +117,18 @@ def submit_action(
         max_attempts=max_attempts,
         resources=resources,
     )
+
+
+def perform_now(kind: str, payload: dict[str, Any], bench: Bench) -> str:
+    """Performs an action at once, without queue and daemon, in a thread of its own; returns what was done, in words.
+
+    Raises:
+        CellosError: it could not be done.
+    """
+    action = action_of(kind)
+    action.check(payload)
+    with ThreadPoolExecutor(1, thread_name_prefix=kind) as worker:
+        return worker.submit(action.perform, payload, bench).result()
 
 
 def action_work(job: Job, bench: Bench, on_done: Callable[[str], None]) -> Work:
