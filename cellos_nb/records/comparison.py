@@ -50,7 +50,7 @@ def comparison_table(records: Sequence[RecordedCampaign]) -> pd.DataFrame:
         summary, best = record.summary, record.summary.best
         rows.append({
             "campaign": record.run.campaign_id,
-            "planner": f"{record.config.planner.kind}, {record.config.planner.acquisition}",
+            "planner": record.config.planner.kind,
             "seed": str(record.run.seed),
             "experiments": str(summary.n_experiments),
             "passed QC": str(summary.n_learnable),

@@ -21,7 +21,9 @@ def show_table(frame: pd.DataFrame) -> None:
     has_labels = not isinstance(frame.index, pd.RangeIndex)
     with pd.option_context("display.max_colwidth", None):
         text = frame.to_html(escape=True, index=has_labels, header=not has_labels, border=0, justify="left")
-    display(HTML(text.replace("<td>", '<td style="text-align:left;white-space:normal">')))
+    for tag in ("td", "th"):
+        text = text.replace(f"<{tag}>", f'<{tag} style="text-align:left;white-space:normal">')
+    display(HTML(text))
 
 
 def show_rows(rows: Sequence[tuple[str, str]]) -> None:

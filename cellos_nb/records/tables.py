@@ -30,7 +30,9 @@ def asked(record: RecordedCampaign) -> pd.DataFrame:
         "cell lines": ", ".join(config.cell_lines),
         "compounds": ", ".join(config.compound_names),
         "doses": f"{config.n_doses} from {format_dose(low)} to {format_dose(high)}, evenly spaced in log dose",
-        "assay": config.assay.name,
+        "assay": f"{config.assay.name}, protocol {config.assay.protocol}"
+        if config.assay.protocol
+        else config.assay.name,
         "plate": f"{config.plate_format} wells, {config.replicates} for each experiment; {controls}",
         "batch": f"{config.batch_size} experiments in an iteration, at most {config.max_iterations} iterations",
         "planner": f"{config.planner.kind}, {config.planner.acquisition}",
