@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import nbformat
@@ -40,9 +41,12 @@ def test_a_template_is_stored_without_outputs_and_checks_every_parameter_it_decl
     (declared,) = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     names = re.findall(r"^(\w+): (?:str|int|float|bool|list) = .+  # \w", declared, re.MULTILINE)
     assert len(names) == len(declared.splitlines()), "every line has a type, a default and a comment"
-    sources = "\n".join(cell.source for cell in notebook.cells)
-    checked = re.search(r"^check_parameters\(globals\(\), (.*)\)$", sources, re.MULTILINE)
-    assert re.findall(r"(\w+)=", checked.group(1)) == names
+    code = [cell.source.replace("%matplotlib inline", "") for cell in notebook.cells if cell.cell_type == "code"]
+    (checks,) = [
+        node for node in ast.walk(ast.parse("\n".join(code)))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "check_parameters"
+    ]  # fmt: skip
+    assert [keyword.arg for keyword in checks.keywords] == names
 
 
 def test_the_list_describes_every_template_and_parameter():
