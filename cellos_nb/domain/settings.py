@@ -144,7 +144,7 @@ class AssaySettings(Settings):
 
 def _problem_of(steps: tuple[ProtocolStep, ...], reading: str) -> str:
     """Why steps in this order are no protocol, and what to do; empty when they are one."""
-    kinds = [step.kind for step in steps]
+    kinds: list[str] = [step.kind for step in steps]
     for number, step in enumerate(steps, start=1):
         if (step.duration_h is not None) != (step.kind == "incubate"):
             cure = "give its duration_h" if step.kind == "incubate" else "only incubations have a duration_h; remove it"
