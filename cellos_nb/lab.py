@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from cellos_nb.domain.fork import forked_config
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.errors import ApprovalError, InDoubtError, StoppedError
-from cellos_nb.execution.actions import submit_action
+from cellos_nb.execution.actions import Bench, perform_now, submit_action
 from cellos_nb.execution.batch import submit_batch
 from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
 from cellos_nb.execution.lease import dispatcher, lease_of
@@ -36,12 +37,16 @@ from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.compile import compile_plates
 
+log = logging.getLogger(__name__)
+
 __all__ = ["Campaign", "Lab", "check_config", "default_url", "rehearse_config"]
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
 _FOR_PEOPLE = {"in_doubt", "dead_letter", "paused"}
 """How a plate ends when a person has to see to it."""
+RECORDING = "record"
+"""The kind of action that writes a campaign's record."""
 MACHINES_VARIABLE = "CELLOS_MACHINES"
 DEFAULT_MACHINES = "cellos.machines"
 
@@ -213,11 +218,12 @@ class Lab:
             return prove_on(self.store, workflow, machine)
 
     def run(self, config: CampaignConfig, on_event: OnEvent | None = None) -> Campaign:
-        """Runs a new campaign to its end and returns it.
+        """Runs a new campaign to its end and returns it; with `record: true`, its record is written then.
 
         Raises:
             InputError: the campaign cannot be run as configured; nothing was stored.
             LeaseError: another process is running campaigns of this database.
+            CellosError: the record could not be written; what was measured is stored, and `cellos record` tries again.
         """
         self.check(config)
         with dispatcher(self.store):
@@ -254,6 +260,8 @@ class Lab:
             # A pause stands in the store already, and whoever made it may have taken it back.
             if ending.status is not CampaignStatus.PAUSED:
                 self._note_standing(campaign_id, ending.status, ending.reason)
+        if config.record and ending.status is not CampaignStatus.PAUSED:
+            log.info("%s", perform_now(RECORDING, {"campaign_id": campaign_id}, Bench(self.store, self, is_real=False)))
         return campaign
 
     def _note_standing(self, campaign_id: str, status: CampaignStatus, reason: str) -> None:
@@ -331,11 +339,20 @@ class Lab:
         following = next_batch(loop, campaign_id)
         if isinstance(following, Ending):
             if following.status is not CampaignStatus.PAUSED:
-                self.store.set_campaign_status(campaign_id, following.status, following.reason)
+                with self.store.write():
+                    self.store.set_campaign_status(campaign_id, following.status, following.reason)
+                    self._plan_record(campaign_id)
             return f"{campaign_id}: {following.status}: {following.reason}"
         executor = executor_for(self.store, machine, name=name)
         runs = submit_batch(self.store, executor, following, machine.describe())
         return f"{following.batch_id}: {len(runs)} plates"
+
+    def _plan_record(self, campaign_id: str) -> None:
+        """Queues the record of a campaign that has ended, if it asks for one; once for each of its ends."""
+        now = self.store.standing(campaign_id)
+        if now.config.record:
+            key = f"{campaign_id}: {RECORDING} before i{now.next_iteration:03d}, {now.status}"
+            submit_action(self.store, RECORDING, {"campaign_id": campaign_id}, idempotency_key=key)
 
     def machine_of(self, campaign_id: str | None) -> tuple[str, HardwareInterface]:
         """The machine of a campaign, open, with its name in the queue; that outside any campaign when None."""

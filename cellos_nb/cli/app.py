@@ -18,8 +18,10 @@ from cellos_nb.cli import (
     outputs,
     proofs,
     queue,
+    record,
     rehearse,
     steering,
+    templates,
 )
 
 app = typer.Typer(
@@ -75,7 +77,8 @@ app.command()(queue.approve)
 app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
-app.command()(outputs.record)
+app.add_typer(record.app, name="record")
+app.add_typer(templates.app, name="templates")
 app.add_typer(hardware.app, name="hardware")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)

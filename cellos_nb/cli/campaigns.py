@@ -62,7 +62,7 @@ def run(
             _print_summary(lab.submit(campaign).summary(), as_json=as_json)
         return
     with Lab.open(db) as lab, IterationBars(campaign.max_iterations) as bars:
-        _end(lab.run(campaign, on_event=bars).summary(), as_json=as_json)
+        _end(lab.run(campaign, on_event=bars), lab, as_json=as_json)
 
 
 def resume(campaign: CampaignId, db: Database = None, submit: Submit = False, as_json: AsJson = False) -> None:
@@ -78,7 +78,7 @@ def resume(campaign: CampaignId, db: Database = None, submit: Submit = False, as
             _print_summary(lab.hand_over(campaign).summary(), as_json=as_json)
         return
     with Lab.open(db) as lab, IterationBars() as bars:
-        _end(lab.resume(campaign, on_event=bars).summary(), as_json=as_json)
+        _end(lab.resume(campaign, on_event=bars), lab, as_json=as_json)
 
 
 def status(
@@ -147,9 +147,12 @@ def list_campaigns(db: Database = None, as_json: AsJson = False) -> None:
     print_table(rows, as_json=as_json, empty="There is no campaign yet. Start one with `cellos demo`.")
 
 
-def _end(summary: CampaignSummary, *, as_json: bool) -> None:
-    """Prints how a campaign ended; a failed one fails the command."""
+def _end(campaign: Campaign, lab: Lab, *, as_json: bool) -> None:
+    """Prints how a campaign ended, and where its record is; a failed one fails the command."""
+    summary = campaign.summary()
     _print_summary(summary, as_json=as_json)
+    if campaign.config.record and summary.status in _OVER:
+        typer.echo(f"wrote {lab.store.folder / 'records' / campaign.campaign_id}", err=True)
     if summary.status == "failed":
         raise CampaignFailedError(f"{summary.campaign_id}: {summary.stop_reason}")
 

@@ -1,4 +1,4 @@
-"""Commands that write what a person keeps."""
+"""The command that writes results for other programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli.options import CampaignId, Database, Records
+from cellos_nb.cli.options import CampaignId, Database
 
 
 def export(
@@ -34,16 +34,3 @@ def export(
     for write, path in asked:
         write(history, path)
         typer.echo(f"wrote {path}", err=True)
-
-
-def record(campaign: CampaignId, records: Records = Path("records"), db: Database = None) -> None:
-    """Write a campaign's record.
-
-    A folder with the executed notebook, page, history, figures, configuration and manifest.
-    """
-    from cellos_nb.lab import Lab
-    from cellos_nb.records.record import write_record
-
-    with Lab.open(db, must_exist=True) as lab:
-        folder = write_record(lab, campaign, records)
-    typer.echo(f"wrote {folder}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, StrictBool, ValidationError, model_validator
 
 from cellos_nb.domain.config_errors import describe_all, refusal
 from cellos_nb.domain.settings import (
@@ -70,6 +70,8 @@ class CampaignConfig(Settings):
     machine: Machine = MachineSettings()
     planner: PlannerChoice = PlannerSettings()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    record: StrictBool = False
+    """Whether its record is written into `records/` beside the database whenever it has ended."""
 
     _document: YamlDocument | None = PrivateAttr(default=None)
 

@@ -31,6 +31,7 @@ _CURES = {
     "int_from_float": "not possible; give a whole number",
     "float_type": "not possible; give a number",
     "float_parsing": "not possible; give a number",
+    "bool_type": "not possible; give true or false, without quotes",
     "model_type": "not possible; give 'key: value' lines or a name",
 }
 """What is wrong and what to do, by pydantic's name for the problem."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"\S")]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -30,8 +31,10 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_yes_and_no(cls, value: Any) -> Any:
+    def _refuse_yes_and_no(cls, value: Any, info: ValidationInfo) -> Any:
         """YAML reads `yes`, `on` and `true` as truth, which Python counts as the number 1."""
+        if info.field_name and cls.model_fields[info.field_name].annotation is bool:
+            return value
         items = value if isinstance(value, list | tuple) else (value,)
         if any(isinstance(item, bool) for item in items):
             raise ValueError("yes and no are no answers here; give a number, or put a name in quotes")
@@ -85,14 +88,80 @@ class ConvergenceSettings(Settings):
     """What counts as an improvement of the best score."""
 
 
+class ProtocolStep(Settings):
+    """One action of a protocol of a lab's own."""
+
+    kind: Literal["seed", "incubate", "dose", "stain", "read", "image"]
+    """What is done; dilutions are put before the dose where they are needed."""
+    duration_h: PositiveFloat | None = None
+    """Hours of an incubation; other steps take as long as the machine takes."""
+    name: Annotated[str, Field(max_length=40)] | None = None
+    """As a biologist says it: attach, treat, recover; the kind when left out."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_fit_for_a_file(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9 _-]*", name):
+            raise ValueError("begin with a letter and use letters, digits, blanks, - and _")
+        return name
+
+
 class AssaySettings(Settings):
-    """The assay and the times that a lab may want to change."""
+    """The assay and what a lab may want to change about it, down to a protocol of its own."""
 
     name: AssayName = "viability"
+    """What is read, and how it is concluded."""
     treatment_h: PositiveFloat | None = None
     """Hours from dosing to reading; the assay's default when left out."""
     cells_per_well: PositiveFloat | None = None
     """Seeding density; the assay's default, scaled by growth area, when left out."""
+    protocol: Name | None = None
+    """The name of a protocol of the lab's: the one that `steps` gives, or one that a plug-in brings."""
+    steps: tuple[ProtocolStep, ...] = ()
+    """What is done to a plate, in order; the assay's own steps when left out."""
+    stain: Name | None = None
+    """What the stain step of an imaging assay adds; its default when left out."""
+    n_sites: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Fields imaged in each well of an imaging assay; its default when left out."""
+
+    @model_validator(mode="after")
+    def _check_protocol(self) -> Self:
+        if self.name != "imaging":
+            for key in ("stain", "n_sites"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"assay.{key}|belongs to imaging alone; remove it or change the assay")
+        if not self.steps:
+            return self
+        if self.protocol is None:
+            raise ValueError("assay.protocol|steps of one's own need a name; add one, such as 'early death'")
+        if self.treatment_h is not None:
+            raise ValueError("assay.treatment_h|stands beside steps, which have durations of their own; remove it")
+        problem = _problem_of(self.steps, "image" if self.name == "imaging" else "read")
+        if problem:
+            raise ValueError(f"assay.steps|{problem}")
+        return self
+
+
+def _problem_of(steps: tuple[ProtocolStep, ...], reading: str) -> str:
+    """Why steps in this order are no protocol, and what to do; empty when they are one."""
+    kinds: list[str] = [step.kind for step in steps]
+    for number, step in enumerate(steps, start=1):
+        if (step.duration_h is not None) != (step.kind == "incubate"):
+            cure = "give its duration_h" if step.kind == "incubate" else "only incubations have a duration_h; remove it"
+            return f"step {number} ({step.name or step.kind}): {cure}"
+    for kind in ("seed", "dose", reading):
+        if kinds.count(kind) != 1:
+            return f"there are {kinds.count(kind)} steps of the kind {kind}; a protocol has exactly one"
+    if kinds[0] != "seed" or kinds[-1] != reading:
+        return f"begins with {kinds[0]} and ends with {kinds[-1]}; begin with seed and end with {reading}"
+    n_stains = 1 if reading == "image" else 0
+    other = "read" if reading == "image" else "image"
+    if kinds.count("stain") != n_stains or other in kinds:
+        wanted = "stain once, then image" if n_stains else "read without stain or image"
+        return f"this assay needs other steps: {wanted}"
+    if n_stains and kinds.index("stain") < kinds.index("dose"):
+        return "stains before the dose; stain after it, since the image is of treated cells"
+    return ""
 
 
 class MachineSettings(Settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Protocol, Unpack
@@ -100,6 +101,18 @@ def submit_action(
     """
     action_of(kind).check(payload)
     return JobQueue(store).submit(kind, payload, idempotency_key=idempotency_key, **options)
+
+
+def perform_now(kind: str, payload: dict[str, Any], bench: Bench) -> str:
+    """Performs an action at once, without queue and daemon, in a thread of its own; returns what was done, in words.
+
+    Raises:
+        CellosError: it could not be done.
+    """
+    action = action_of(kind)
+    action.check(payload)
+    with ThreadPoolExecutor(1, thread_name_prefix=kind) as worker:
+        return worker.submit(action.perform, payload, bench).result()
 
 
 def action_work(job: Job, bench: Bench, on_done: Callable[[str], None]) -> Work:

@@ -10,7 +10,9 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.yaml_lines import KeyPath
+from cellos_nb.errors import CompileError
 from cellos_nb.units import format_dose, format_duration
+from cellos_nb.workflow.assays import declaration_of
 from cellos_nb.workflow.compile import compile_plates
 from cellos_nb.workflow.estimate import estimate
 
@@ -58,6 +60,7 @@ def check_campaign(config: CampaignConfig, machine: Capabilities) -> Preflight:
             pipette it; the message has the key, the value, what is possible and the line of the YAML.
     """
     _check_names(config, machine)
+    _check_protocol(config)
     _check_doses(config, machine)
     # The lowest and the highest dose of every compound decide whether all of them can be pipetted.
     ends = [
@@ -111,6 +114,14 @@ def _check_names(config: CampaignConfig, machine: Capabilities) -> None:
             f"{config.plate_format} wells do not fit the machine {machine.machine}; "
             f"possible: {', '.join(map(str, machine.plate_formats))}",
         )
+
+
+def _check_protocol(config: CampaignConfig) -> None:
+    try:
+        declaration_of(config.assay.name, config.assay)
+    except CompileError as error:
+        key, _, problem = str(error).partition(": ")
+        raise config.refuse(tuple(key.split(".")), problem) from error
 
 
 def _check_doses(config: CampaignConfig, machine: Capabilities) -> None:

@@ -159,6 +159,13 @@ def newest_proof(store: Store, workflow_sha256: str, machine: str) -> Proof | No
     return None if digest is None else read_proof(store, digest)
 
 
+def proofs_of(store: Store, workflow_sha256: str) -> tuple[str, ...]:
+    """The manifests of every proof of a workflow, on whatever machine, oldest first; none is opened."""
+    query = select(proofs.c.manifest_sha256).where(proofs.c.workflow_sha256 == workflow_sha256)
+    with store.read() as tx:
+        return tuple(tx.execute(query.order_by(proofs.c.proved_at)).scalars())
+
+
 def read_proof(store: Store, manifest_sha256: str) -> Proof:
     """A proof by the hash of its manifest, with every artifact checked.
 

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from cellos_nb.domain import codec
+from cellos_nb.domain.reading import Reading
 from cellos_nb.execution.journal import StepStatus
 from cellos_nb.execution.queue import JobStatus
-from cellos_nb.store.schema import actions, iterations, runs, steps
+from cellos_nb.store.schema import actions, iterations, readings, runs, steps
 from cellos_nb.store.store import Store
 
 
@@ -81,3 +83,11 @@ def attempts(store: Store, run_id: int) -> tuple[Attempt, ...]:
     with store.read() as tx:
         rows = tx.execute(query.where(steps.c.run_id == run_id).order_by(steps.c.started_at, steps.c.attempt)).all()
     return tuple(Attempt(row.step_uid, row.attempt, StepStatus(row.status), *row[3:]) for row in rows)
+
+
+def readings_of(store: Store, run_id: int) -> tuple[Reading, ...]:
+    """Every reading of one run, in the order in which they were taken."""
+    query = select(readings.c.reading).join(steps, steps.c.token == readings.c.token)
+    query = query.where(steps.c.run_id == run_id).order_by(steps.c.finished_at)
+    with store.read() as tx:
+        return tuple(codec.from_json(Reading, text) for text in tx.execute(query).scalars())

@@ -27,12 +27,13 @@ def csv_text(history: History) -> str:
 
 
 def frame_csv(frame: pd.DataFrame) -> str:
-    """Rows of a history as CSV.
+    """Rows as CSV.
 
     A text cell that a spreadsheet would take for a formula is preceded by an apostrophe, as OWASP advises.
     """
     safe = frame.copy()
-    for column in text_columns():
+    texts: list[str] = list(safe.select_dtypes("string").columns)
+    for column in texts:
         is_formula = safe[column].str.match(r"[=+\-@\t\r]").fillna(value=False)
         safe[column] = safe[column].where(~is_formula, "'" + safe[column])
     # Without a float format, pandas writes the shortest digits that read back as the same number.

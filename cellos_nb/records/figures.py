@@ -39,7 +39,7 @@ def trajectory(config: CampaignConfig, history: History) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     conditions = score_conditions(config, history)
-    figure, axes = _figure(7.2, 3.6)
+    figure, axes = new_figure(7.2, 3.6)
     intents = {result.proposal.condition[:3]: _intent(result.proposal.reason) for result in history}
     for intent, colour in INTENTS.items():
         chosen = [c for c in conditions if intents[c.cell_line, c.compound, c.dose_um] == intent]
@@ -58,7 +58,7 @@ def trajectory(config: CampaignConfig, history: History) -> Figure:
     )
     axes.set(xlabel="iteration", ylabel=score_label(config), title="What each iteration found")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -66,7 +66,7 @@ def dose_response(config: CampaignConfig, history: History, compound: str) -> Fi
     """Every measured dose of one compound, coloured by cell line, with a fitted curve where the data allow it."""
     from cellos_nb.analysis.fit import fit_dose_response
 
-    figure, axes = _figure(7.2, 3.8)
+    figure, axes = new_figure(7.2, 3.8)
     for index, line in enumerate(config.cell_lines):
         results = [r for r in history.learnable if r.proposal.compound == compound and r.proposal.cell_line == line]
         if not results:
@@ -85,7 +85,7 @@ def dose_response(config: CampaignConfig, history: History, compound: str) -> Fi
         axes.plot(x, fit.lower + (fit.upper - fit.lower) / (1 + (x / fit.ec50) ** fit.hill), color=colour, lw=1.4)
     axes.axhline(1.0, color=GREY, lw=0.8, ls=":")
     axes.set(xscale="log", xlabel="dose (µM)", ylabel=value_label(config), title=f"{compound}: what was measured")
-    _legend(axes)
+    legend(axes)
     return figure
 
 
@@ -104,7 +104,7 @@ def overview(config: CampaignConfig, history: History) -> Figure:
     means = {name: {dose: float(np.mean(values)) for dose, values in at.items()} for name, at in measured.items()}
     names = sorted(means, key=lambda name: min(means[name].values()))
     grid = np.array([[means[name].get(dose, np.nan) for dose in doses] for name in names]).reshape(-1, len(doses))
-    figure, axes = _figure(7.2, 1.6 + 0.17 * len(names))
+    figure, axes = new_figure(7.2, 1.6 + 0.17 * len(names))
     axes.set_facecolor("#EEEEEE")
     image = axes.imshow(grid, aspect="auto", cmap="cividis", vmin=0, vmax=max(1.2, np.nanmax(grid, initial=0.0)))
     not_asked = len(config.compounds) - len(names)
@@ -125,7 +125,8 @@ def _intent(reason: Any) -> str:
     return reason.intent if reason else "initial"
 
 
-def _figure(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+def new_figure(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+    """A figure of this size in inches with one pair of axes, in the style of a record."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(width_in, height_in), layout="constrained")
@@ -153,6 +154,7 @@ def _spread(iterations: list[int]) -> np.ndarray:
     return x
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
+    """Names what is drawn, to the right of the axes, if anything has a name."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,22 @@ from cellos_nb.records.exports import csv_text, text_columns
 # What `exports.csv_text` does to cells that a spreadsheet would run.
 _ESCAPED_FORMULA = r"^'([=+\-@\t\r])"
 CONFIG, HISTORY, RUN, MANIFEST = "campaign.yaml", "history.csv", "run.json", "manifest.json"
+RESULTS = "results.json"
+"""Every result whole, wall-clock times and superseded iterations as well."""
+INPUTS = "inputs"
+"""Folder of the files that a simulated machine answered from."""
+
+
+@dataclass(frozen=True)
+class Lap:
+    """One own iteration of a recorded campaign, whether it counts or not."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    iteration: int
+    is_concluded: bool
+    superseded_since: int | None = None
+    """The first iteration that no longer saw it; None when it counts."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +61,13 @@ class RunFacts:
     inherited_until: int = 0
     """The last iteration that is the parent's."""
     superseded: tuple[str, ...] = ()
-    """The iterations that no longer count and so stand in no file: number, who, when, why."""
+    """The iterations that no longer count: number, who, when, why."""
     overruled: tuple[str, ...] = ()
     """Quarantined plates that a person let count: who, when, why; and who took it back."""
+    is_simulated: bool | None = None
+    """Whether the machine touched nothing real; None in records of the first form."""
+    laps: tuple[Lap, ...] = ()
+    """The campaign's own iterations in order, superseded ones among them; empty in records of the first form."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +115,23 @@ def read_csv(path: Path) -> History:
 
 
 def write_sources(campaign: RecordedCampaign, folder: Path) -> None:
-    """Writes the three files that everything else in a record is made from."""
-    (folder / CONFIG).write_text(campaign.config.to_yaml(), encoding="utf-8")
+    """Writes the three files that everything else in a record is made from, and what the configuration refers to."""
+    config = _with_inputs(campaign.config, folder)
+    (folder / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
     (folder / HISTORY).write_text(csv_text(campaign.history), encoding="utf-8", newline="")
     write_json(asdict(campaign.run), folder / RUN)
+
+
+def _with_inputs(config: CampaignConfig, folder: Path) -> CampaignConfig:
+    """Copies the files that a simulated machine answered from into a record, and names the copies."""
+    copied = {}
+    for key in ("screen", "parameters"):
+        named = getattr(config.machine, key)
+        if named is not None:
+            (folder / INPUTS).mkdir(exist_ok=True)
+            copied[key] = f"{INPUTS}/{key}{Path(named).suffix}"
+            shutil.copyfile(named, folder / copied[key])
+    return config.model_copy(update={"machine": config.machine.model_copy(update=copied)}) if copied else config
 
 
 def read_record(folder: str | Path) -> RecordedCampaign:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import shutil
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from cellos_nb.execution.process import person
+from cellos_nb.execution.runs import write_log
 from cellos_nb.lab import Lab
 from cellos_nb.records.atomic import new_folder
-from cellos_nb.records.folder import MANIFEST, RecordedCampaign, RunFacts, write_json, write_sources
+from cellos_nb.records.crate import write_crate
+from cellos_nb.records.evidence import write_evidence
+from cellos_nb.records.folder import Lap, RecordedCampaign, RunFacts, write_sources
+from cellos_nb.records.manifest import write_manifest
 from cellos_nb.records.templates import TemplateError, export_html, python_version, run_template
 
 NOTEBOOK, PAGE = "record.ipynb", "record.html"
@@ -21,8 +24,9 @@ PACKAGES = ("cellos-nb", "numpy", "scipy", "pandas", "emukit", "matplotlib", "pa
 def write_record(lab: Lab, campaign_id: str, records: Path) -> Path:
     """Writes `records/<campaign>/`, in place of an earlier record of the same campaign, and returns the folder.
 
-    It holds the executed notebook, its HTML page, `history.csv`, `campaign.yaml`, `run.json`, the figures, and
-    `manifest.json` with the SHA-256 of each. The folder appears whole or not at all.
+    It holds the executed notebook and its page, configuration, results, readings, workflows, proofs, approvals, audit
+    and model states, an RO-Crate's description of them, and `manifest.json` with the SHA-256 of each. The folder
+    appears whole or not at all; the hash of its manifest is kept in the database's log.
 
     Raises:
         CampaignError: there is no such campaign.
@@ -33,6 +37,7 @@ def write_record(lab: Lab, campaign_id: str, records: Path) -> Path:
     target = records / campaign_id
     with new_folder(target) as folder:
         write_sources(recorded, folder)
+        write_evidence(lab, campaign_id, folder)
         notebook = folder / NOTEBOOK
         try:
             run_template("campaign_record", notebook, {"folder": "."})
@@ -40,7 +45,18 @@ def write_record(lab: Lab, campaign_id: str, records: Path) -> Path:
             shutil.copy(notebook, target.with_name(f"{target.name}.failed.ipynb"))
             raise
         export_html(notebook, folder / PAGE)
-        write_json(_manifest(recorded, folder), folder / MANIFEST)
+        standing = lab.store.campaign(campaign_id)
+        write_crate(
+            folder,
+            recorded.run,
+            recorded.summary,
+            began=standing.created_at,
+            ended=standing.changed_at,
+            person=person(),
+        )
+        digest = write_manifest(folder, recorded.run)
+    with lab.store.write() as tx:
+        write_log(tx, logging.INFO, f"{campaign_id}: recorded by {person()}, SHA-256 of its manifest {digest}")
     return target
 
 
@@ -49,6 +65,10 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
     campaign = lab.campaign(campaign_id)
     summary = campaign.summary()
     machine = lab.describe_machine(campaign.config)
+    laps = (
+        Lap(lap.iteration, lap.is_concluded, lap.superseded.since_iteration if lap.superseded else None)
+        for lap in campaign.iterations()
+    )
     return RecordedCampaign(
         config=campaign.config,
         history=campaign.results,
@@ -60,34 +80,18 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
             machine=machine.machine,
             data_source=machine.data_source,
             seed=campaign.config.seed,
-            versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
+            versions=versions(),
             spent_usd=summary.cost_usd,
             parent=summary.parent,
             inherited_until=lab.store.standing(campaign_id).parent_iteration,
             superseded=summary.superseded,
             overruled=summary.overruled,
+            is_simulated=machine.is_simulated,
+            laps=tuple(laps),
         ),
     )
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _manifest(recorded: RecordedCampaign, folder: Path) -> dict[str, Any]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    run = recorded.run
-    return {
-        "campaign": run.campaign_id,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": run.seed,
-        "machine": run.machine,
-        "data_source": run.data_source,
-        "versions": run.versions,
-        "files": [
-            {"path": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": sha256_of(path)}
-            for path in files
-        ],
-    }
+def versions() -> dict[str, str]:
+    """The Python and the packages here that shape the numbers of a record."""
+    return {"python": python_version(), **{name: version(name) for name in PACKAGES}}

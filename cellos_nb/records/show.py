@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,7 +21,19 @@ def show_table(frame: pd.DataFrame) -> None:
     has_labels = not isinstance(frame.index, pd.RangeIndex)
     with pd.option_context("display.max_colwidth", None):
         text = frame.to_html(escape=True, index=has_labels, header=not has_labels, border=0, justify="left")
-    display(HTML(text.replace("<td>", '<td style="text-align:left;white-space:normal">')))
+    for tag in ("td", "th"):
+        text = text.replace(f"<{tag}>", f'<{tag} style="text-align:left;white-space:normal">')
+    display(HTML(text))
+
+
+def show_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Displays label and value of each line."""
+    show_table(pd.DataFrame({"": [value for _, value in rows]}, index=[label for label, _ in rows]))
+
+
+def show_heading(text: str) -> None:
+    """Displays a heading of the third level; the text is escaped."""
+    display(HTML(f"<h3>{escape(text)}</h3>"))
 
 
 def show_workflow(workflow: Workflow) -> None:

@@ -30,22 +30,30 @@ class TemplateError(CellosError):
     """A template notebook failed; the executed notebook shows where."""
 
 
+def template_paths() -> tuple[Path, ...]:
+    """The files of all templates, by name."""
+    found = {path.stem: path for folder in reversed(_FOLDERS) for path in folder.glob("*.ipynb")}
+    return tuple(found[name] for name in sorted(found))
+
+
 def template_path(name: str) -> Path:
     """The file of a template.
 
     Raises:
         InputError: no template by that name; the message lists those there are.
     """
-    for folder in _FOLDERS:
-        path = folder / f"{name}.ipynb"
-        if path.is_file():
-            return path
-    known = sorted({path.stem for folder in _FOLDERS for path in folder.glob("*.ipynb")})
-    raise InputError(f"{name}: there is no such template; possible: {', '.join(known)}.")
+    known = {path.stem: path for path in template_paths()}
+    if name not in known:
+        raise InputError(f"{name}: there is no such template; possible: {', '.join(known)}.")
+    return known[name]
 
 
-def run_template(name: str, output: Path, parameters: dict[str, Any], *, timeout_s: int = 600) -> None:
-    """Executes a template into `output`, in the folder of `output`; a failed run leaves the notebook that shows it.
+def run_template(
+    name: str, output: Path, parameters: dict[str, Any], *, cwd: Path | None = None, timeout_s: int = 600
+) -> None:
+    """Executes a template into `output`; a failed run leaves the notebook that shows it.
+
+    It runs in `cwd`, to which file names in its parameters are relative; in the folder of `output` when left out.
 
     Raises:
         InputError: a parameter that the template does not have.
@@ -61,11 +69,12 @@ def run_template(name: str, output: Path, parameters: dict[str, Any], *, timeout
         raise InputError(f"{name}: unknown parameter {', '.join(unknown)}; possible: {', '.join(known)}.")
     log.info("running template %s into %s", name, output)
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
             str(source),
             str(output),
             parameters=parameters,
-            cwd=str(output.parent),
+            cwd=str(cwd or output.parent),
             kernel_name="python3",
             progress_bar=False,
             execution_timeout=timeout_s,

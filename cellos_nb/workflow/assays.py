@@ -1,14 +1,21 @@
-"""The assays as declarations: which steps, for how long, with how many cells, and what is read."""
+"""The assays as declarations: which steps, for how long, with how many cells, and what is read.
+
+A lab's own protocol is an `AssaySettings` with `steps`: written into a campaign, or brought by a plug-in under a name.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 
 from cellos_nb.domain.plate import plate_format
 from cellos_nb.domain.settings import AssaySettings
 from cellos_nb.domain.step import StepKind
 from cellos_nb.errors import CompileError
 
+ENTRY_POINTS = "cellos_nb.assays"
+"""An entry point in this group names an `AssaySettings` with `steps`; its own name is the protocol's. Its
+`cells_per_well` is that of a 96-well plate."""
 TREAT = "treat"
 """The step whose duration `AssaySettings.treatment_h` replaces: from dosing to reading."""
 
@@ -115,3 +122,53 @@ def assay_named(name: str) -> AssayDeclaration:
     if name not in ASSAYS:
         raise CompileError(f"assay: there is no assay '{name}'; possible: {', '.join(ASSAYS)}.")
     return ASSAYS[name]
+
+
+def declaration_of(name: str, settings: AssaySettings) -> AssayDeclaration:
+    """The declaration of an assay as a campaign's settings change it, down to a protocol of the lab's own.
+
+    Raises:
+        CompileError: there is no such assay or protocol, or it is one of another assay, or has no step to change.
+    """
+    assay = assay_named(name)
+    if settings.name != name:
+        return assay
+    if settings.protocol is not None:
+        own = settings if settings.steps else _plugged_in(settings)
+        steps = tuple(AssayStep(step.name or step.kind, StepKind(step.kind), step.duration_h) for step in own.steps)
+        density = own.cells_per_well if own is not settings and own.cells_per_well else assay.cells_per_96_well
+        assay = _changed(replace(assay, steps=steps, cells_per_96_well=density), own)
+    return _changed(assay, settings)
+
+
+def protocols() -> tuple[str, ...]:
+    """The protocols that plug-ins bring, by name."""
+    return tuple(sorted({entry.name for entry in entry_points(group=ENTRY_POINTS)}))
+
+
+def _changed(assay: AssayDeclaration, settings: AssaySettings) -> AssayDeclaration:
+    return replace(assay, stain=settings.stain or assay.stain, n_sites=settings.n_sites or assay.n_sites)
+
+
+def _plugged_in(settings: AssaySettings) -> AssaySettings:
+    name = settings.protocol
+    for entry in entry_points(group=ENTRY_POINTS, name=name or ""):
+        try:
+            brought = entry.load()
+        except Exception as error:
+            raise CompileError(f"assay.protocol: the plug-in {entry.value} cannot be loaded ({error}).") from error
+        if not isinstance(brought, AssaySettings) or not brought.steps:
+            raise CompileError(f"assay.protocol: the plug-in {entry.value} is no AssaySettings with steps. Mend it.")
+        if brought.name != settings.name:
+            raise CompileError(
+                f"assay.protocol: '{name}' is a protocol of the assay '{brought.name}', not of '{settings.name}'. "
+                f"Write `assay: {{name: {brought.name}, protocol: {name}}}`."
+            )
+        if settings.treatment_h is not None and all(step.name != TREAT for step in brought.steps):
+            raise CompileError(
+                f"assay.treatment_h: the protocol '{name}' has no step called '{TREAT}' whose duration it could be. "
+                "Remove it."
+            )
+        return brought
+    known = ", ".join(protocols()) or "none is installed"
+    raise CompileError(f"assay.protocol: there is no protocol '{name}'; possible: {known}. Or give its steps.")

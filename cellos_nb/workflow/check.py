@@ -11,7 +11,7 @@ from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.settings import PlatePlan
 from cellos_nb.errors import CompileError, ProposalError
 from cellos_nb.units import format_dose, is_positive
-from cellos_nb.workflow.assays import assay_named
+from cellos_nb.workflow.assays import declaration_of
 
 _SHOWN = 12
 
@@ -38,7 +38,7 @@ def check_batch(proposals: Sequence[ExperimentProposal], plan: PlatePlan, machin
             "is no range. Correct its description."
         )
     for name in dict.fromkeys(proposal.assay for proposal in proposals):
-        _check_assay(name, machine)
+        _check_assay(name, plan, machine)
     _check_conditions(proposals, plan, machine)
 
 
@@ -55,8 +55,8 @@ def _check_ids(proposals: Sequence[ExperimentProposal]) -> None:
         raise ProposalError(f"proposal_id: {_listed(twice)} stands more than once in the batch. Give each its own.")
 
 
-def _check_assay(name: str, machine: Capabilities) -> None:
-    assay = assay_named(name)
+def _check_assay(name: str, plan: PlatePlan, machine: Capabilities) -> None:
+    assay = declaration_of(name, plan.assay)
     if name not in machine.assays:
         raise CompileError(f"assay: {machine.machine} cannot run '{name}'; possible: {_listed(machine.assays)}.")
     missing = [step.kind for step in assay.steps if step.kind not in machine.step_kinds]

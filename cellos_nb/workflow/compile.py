@@ -13,7 +13,7 @@ from cellos_nb.domain.settings import PlatePlan
 from cellos_nb.domain.step import Fill, Labware, Readout, Step, StepKind, TipPolicy, TransferList
 from cellos_nb.errors import StockError
 from cellos_nb.units import format_volume
-from cellos_nb.workflow.assays import AssayDeclaration, AssayStep, assay_named
+from cellos_nb.workflow.assays import AssayDeclaration, AssayStep, declaration_of
 from cellos_nb.workflow.check import check_batch
 from cellos_nb.workflow.deck import Deck, Source, collect
 from cellos_nb.workflow.layout import assign_plates, lay_out, plate_seed
@@ -55,7 +55,7 @@ def compile_plates(
     at_hand = {stock.name: stock.stock_volume_ul for stock in plan.stocks if stock.stock_volume_ul is not None}
     workflows: list[Workflow] = []
     for name in dict.fromkeys(proposal.assay for proposal in proposals):
-        assay = assay_named(name)
+        assay = declaration_of(name, plan.assay)
         for content in assign_plates([p for p in proposals if p.assay == name], plan):
             number = len(workflows) + 1
             plate_id, own_seed = f"{batch_id}-p{number}", plate_seed(seed, number)

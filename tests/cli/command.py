@@ -41,7 +41,7 @@ class Ended:
 def cellos(*args: str | Path, cwd: Path) -> Ended:
     """Runs `cellos ARGS` in a process of its own."""
     done = subprocess.run(
-        [*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [*COMMAND, *map(str, args)], cwd=cwd, capture_output=True, text=True, timeout=400, check=False
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 

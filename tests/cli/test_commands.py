@@ -87,9 +87,11 @@ def test_doctor_finds_this_installation_well(ran):
     assert {row["ok"] for row in json.loads(done.out)} == {"yes"}
 
 
-@pytest.mark.parametrize("command", ["demo", "plan", "run", "resume", "status", "list", "export", "record", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["demo", "plan", "run", "resume", "status", "list", "export", "record write", "doctor"]
+)
 def test_every_command_has_help(command, tmp_path):
-    done = cellos_here(command, "--help", cwd=tmp_path)
+    done = cellos_here(*command.split(), "--help", cwd=tmp_path)
     assert done.code == 0
     assert "Usage: " in done.out
     if command != "plan":

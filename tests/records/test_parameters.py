@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cellos_nb.errors import ConfigError
-from cellos_nb.records.parameters import check_choice, check_parameters
+from cellos_nb.records.parameters import Choice, check_parameters
 
 
 def test_right_parameters_pass_beside_what_a_notebook_holds():
@@ -23,7 +23,11 @@ def test_all_problems_are_named_together():
     ]
 
 
-def test_a_choice_names_what_is_possible():
-    check_choice("figure_format", "png", ("png", "svg"))
-    with pytest.raises(ConfigError, match="figure_format: 'gif' is not possible; choose 'png', 'svg'"):
-        check_choice("figure_format", "gif", ("png", "svg"))
+def test_a_choice_names_what_is_possible_beside_all_other_problems():
+    check_parameters({"figure_format": "png"}, figure_format=Choice("png", "svg"))
+    with pytest.raises(ConfigError) as caught:
+        check_parameters({"figure_format": "gif", "n": "2"}, figure_format=Choice("png", "svg"), n=int)
+    assert str(caught.value).splitlines() == [
+        "figure_format: 'gif' is not possible; choose 'png', 'svg'.",
+        "n: '2' is str; give int.",
+    ]

@@ -6,16 +6,23 @@ import json
 import re
 
 import nbformat
+import pandas as pd
 import pytest
 
 from cellos_nb import Lab
+from cellos_nb.domain import codec
 from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
 from cellos_nb.errors import InputError
+from cellos_nb.execution.logbook import log_entries
+from cellos_nb.execution.process import person
 from cellos_nb.records import templates
 from cellos_nb.records.examples import example_config
 from cellos_nb.records.exports import csv_text
 from cellos_nb.records.folder import read_record
-from cellos_nb.records.record import sha256_of, write_record
+from cellos_nb.records.manifest import sha256_of
+from cellos_nb.records.plates import read_plates
+from cellos_nb.records.record import write_record
 from cellos_nb.records.templates import TemplateError, run_template, template_path
 
 HOSTILE = "<script>alert('x')</script> & <b>bold</b>"
@@ -34,9 +41,52 @@ def test_a_record_holds_notebook_page_data_figures_configuration_and_manifest(re
     _, _, folder = recorded
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{name}.png" for name in ("trajectory", "dose_response", "overview")}
-    assert names == figures | {
-        "record.ipynb", "record.html", "history.csv", "campaign.yaml", "run.json", "manifest.json",
+    workflows = {f"workflows/i00{n}-p1.json" for n in (1, 2)}
+    assert names == figures | workflows | {
+        "record.ipynb", "record.html", "history.csv", "history.parquet", "campaign.yaml", "run.json", "manifest.json",
+        "results.json", "readings.csv", "readings.parquet", "readings.json", "plates.csv", "audit.csv",
+        "approvals.json", "model_states.json", "ro-crate-metadata.json",
     }  # fmt: skip
+
+
+def test_the_hash_of_a_workflows_file_is_the_one_that_people_approve(recorded):
+    _, campaign, folder = recorded
+    plates = pd.read_csv(folder / "plates.csv")
+    there = [sha256_of(folder / path) for path in plates["workflow"]]
+    assert there == list(plates["workflow_sha256"]) == [workflow.sha256 for workflow in campaign.workflows()]
+
+
+def test_every_signal_that_was_read_stands_in_the_readings_controls_among_them(recorded):
+    _, campaign, folder = recorded
+    readings = pd.read_csv(folder / "readings.csv")
+    used = sum(len(workflow.layout.with_cells) for workflow in campaign.workflows())
+    assert len(readings) == used
+    assert set(readings["role"]) == {"sample", "vehicle", "positive"}
+    own = readings[readings["role"] == "sample"].set_index(["plate", "well"])["signal"]
+    history = pd.read_csv(folder / "history.csv").set_index(["plate", "well"])["signal"]
+    assert own.sort_index().to_dict() == history.sort_index().to_dict()
+    assert len(read_plates(folder)) == 2
+
+
+def test_the_whole_results_keep_the_times_that_the_history_leaves_out(recorded):
+    _, campaign, folder = recorded
+    whole = codec.from_json(History, (folder / "results.json").read_bytes())
+    assert whole == campaign.results
+    assert all(result.finished_at is not None for result in whole)
+
+
+def test_the_audit_tells_of_every_step(recorded):
+    _, campaign, folder = recorded
+    audit = pd.read_csv(folder / "audit.csv")
+    n_steps = sum(len(workflow.steps) for workflow in campaign.workflows())
+    assert (audit["source"] == "step").sum() == n_steps
+    assert list(audit["at"]) == sorted(audit["at"])
+
+
+def test_the_hash_of_the_manifest_is_kept_with_the_database(recorded):
+    lab, campaign, folder = recorded
+    said = f"{campaign.campaign_id}: recorded by {person()}, SHA-256 of its manifest"
+    assert log_entries(lab.store)[0].message == f"{said} {sha256_of(folder / 'manifest.json')}"
 
 
 def test_the_manifest_has_the_hash_of_every_other_file_and_what_the_run_stood_on(recorded):
@@ -89,7 +139,7 @@ def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path):
 
 
 def test_an_unknown_template_is_answered_with_those_there_are():
-    with pytest.raises(InputError, match=r"campaign_recrod: .* possible: campaign_record"):
+    with pytest.raises(InputError, match=r"campaign_recrod: .* possible: campaign_headless, campaign_record"):
         template_path("campaign_recrod")
 
 

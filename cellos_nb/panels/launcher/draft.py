@@ -146,6 +146,8 @@ def _raw(field: Field, content: Mapping[str, Any]) -> Raw:
         value = field.default
     if field.kind == "group":
         return value is not None
+    if field.kind == "flag":
+        return bool(value)
     if field.kind in {"names", "table"}:
         rows = value or ()
         return "\n".join(_row_text(field, row) for row in rows)

@@ -11,7 +11,7 @@ from cellos_nb.domain.campaign import CampaignConfig
 
 Path = tuple[str, ...]
 """Keys from the outermost to the field's own."""
-Kind = Literal["text", "choice", "integer", "number", "names", "range", "table", "group"]
+Kind = Literal["text", "choice", "integer", "number", "names", "range", "table", "group", "flag"]
 
 _NAMES: dict[Path, str] = {
     ("assay", "name"): "assay",
@@ -27,7 +27,7 @@ _NAMES: dict[Path, str] = {
 }
 """Where the keys themselves read badly."""
 _UNITS = {"um": "µM", "mm": "mM", "ul": "µL", "h": "h", "usd": "USD", "percent": "%"}
-_SCALARS: dict[str, Kind] = {"integer": "integer", "number": "number", "string": "text"}
+_SCALARS: dict[str, Kind] = {"integer": "integer", "number": "number", "string": "text", "boolean": "flag"}
 _LARGEST_WITH_STEPPER = 100_000
 """A whole number above this is typed, not stepped to; a browser cannot hold the largest seeds as numbers at all."""
 

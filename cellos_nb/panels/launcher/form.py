@@ -148,7 +148,7 @@ def _controls(field: Field) -> tuple[Widget, ...]:
     if field.kind in {"names", "table"}:
         columns = f" {COLUMN_MARK} ".join(column.short_label for column in field.columns)
         control = Textarea(placeholder=f"one in each line{': ' if columns else ''}{columns}", rows=4, **named)
-    elif field.kind == "group":
+    elif field.kind in {"group", "flag"}:
         control = Checkbox(indent=False, **named)
     elif field.kind == "choice":
         control = Dropdown(options=field.choices, **named)
