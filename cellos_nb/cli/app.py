@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, lab, outputs, proofs, queue, steering
+from cellos_nb.cli import (
+    bench,
+    campaigns,
+    cluster,
+    daemon,
+    demo,
+    doctor,
+    hardware,
+    lab,
+    outputs,
+    proofs,
+    queue,
+    steering,
+)
 
 app = typer.Typer(
     name="cellos",
@@ -61,6 +74,7 @@ app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.command()(outputs.record)
+app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)

@@ -30,6 +30,7 @@ from cellos_nb.execution.runs import (
     write_log,
 )
 from cellos_nb.execution.station import Station
+from cellos_nb.execution.waiting import wait_for_person
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -310,7 +311,7 @@ class WorkflowExecutor:
     def _tell_end(self, run: InHand, halt: Halt | None, record: RunRecord) -> None:
         if record.status is JobStatus.QUEUED:
             self._at_hand[run.job.job_id] = run.workflow
-            if halt is not None and halt.error:
+            if halt is not None and halt.error and not halt.is_waiting:
                 until = self._queue.job(run.job.job_id).not_before
                 self.on_event(RunPostponed(record.plate_id, halt.error, until, now_utc()))
             return
@@ -367,6 +368,9 @@ class WorkflowExecutor:
         if halt.is_attempt:
             after = self._queue.fail(job.job_id, halt.error)
             level = logging.WARNING if after.status is JobStatus.QUEUED else level
+        elif halt.is_waiting:
+            wait_for_person(tx, self._queue, job.job_id, halt)
+            level = logging.INFO
         elif halt.retry_in is not None:
             self._queue.postpone(job.job_id, halt.retry_in, halt.error or None)
             level = logging.WARNING
