@@ -195,6 +195,19 @@ def _bench_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInterface
     return open_bench(asked, ledger)
 
 
+def _pylabrobot_model() -> type[MachineFile]:
+    from cellos_nb.hardware.pylabrobot.settings import PyLabRobotFile
+
+    return PyLabRobotFile
+
+
+def _pylabrobot_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInterface:
+    from cellos_nb.hardware.pylabrobot.machine import open_line
+
+    del seed  # its stand-ins have no noise
+    return open_line(asked, ledger)
+
+
 @dataclass(frozen=True, slots=True)
 class _FileKind:
     """A kind of machine file: its form, and how its machine is opened."""
@@ -209,6 +222,7 @@ _FILES: Mapping[str, _FileKind] = {
     "replay": _FileKind(lambda: ReplayFile, _replay_file),
     "cluster": _FileKind(lambda: ClusterFile, _cluster_file),
     "bench": _FileKind(_bench_model, _bench_file),
+    "pylabrobot": _FileKind(_pylabrobot_model, _pylabrobot_file),
 }
 
 

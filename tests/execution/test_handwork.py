@@ -93,7 +93,7 @@ def test_a_campaign_runs_to_its_end_with_a_person_in_the_loop(lab):
     assert len(run.results) == 8
     first = next(iter(run.results)).wells[0]
     rows = numbers("by-hand/i001-p1").content.decode().splitlines()[1:]
-    assert first.raw == float(dict(row.split(",") for row in rows)[first.well])
+    assert first.signal == float(dict(row.split(",") for row in rows)[first.well])
     assert all(tick.status is TickStatus.SUCCEEDED for tick in ticks(lab.store))
 
 
