@@ -29,6 +29,9 @@ def handler(**changes):
     return yaml.safe_load(template_of("pylabrobot"))["liquid_handler"] | changes
 
 
+CARRIER = {"rails": 1, "type": "PLT_CAR_L5AC_A00", "holds": []}
+
+
 @pytest.fixture
 def ledger(tmp_path):
     return tmp_path / "line.ledger"
@@ -115,6 +118,12 @@ def test_every_command_is_noted_before_it_is_told(line, monkeypatch):
             r"cells: needs labware of 6 wells, but the machine file names none at all",
             id="no labware",
         ),
+        pytest.param(
+            seed_step(),
+            {"liquid_handler": handler(carriers=[CARRIER, CARRIER | {"rails": 3}])},
+            r"carriers.1.rails: a PLT_CAR_L5AC_A00 does not fit on rails 3",
+            id="two carriers in one place",
+        ),
         pytest.param(dose_step(0.2), {}, r"0.2 µL", id="too small"),
         pytest.param(dose_step(60.0), {}, r"stocks A1: 120 µL is drawn from it, but it holds 100 µL", id="empty stock"),
         pytest.param(read_step(channels=("glow",)), {}, r"has no signal 'glow'; possible: luminescence", id="signal"),
@@ -123,7 +132,7 @@ def test_every_command_is_noted_before_it_is_told(line, monkeypatch):
 )
 def test_what_the_deck_cannot_do_is_refused_before_anything_moves(step, changes, problem, ledger):
     line = InstrumentLine(line_file(**changes), ledger)
-    with pytest.raises(MachineRefusedError, match=problem):
+    with pytest.raises((MachineRefusedError, ConfigError), match=problem):
         line.execute(step, step.uid)
     assert line.reconcile(step.uid).state is OutcomeState.NEVER_STARTED
     line.stop()

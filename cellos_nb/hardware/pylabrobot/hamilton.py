@@ -144,7 +144,13 @@ class Hamilton:
                         self._settings.labware.get(name, ()), item.n_wells, f"Step {self._step.uid}, {name}"
                     )
                     self._labware[name] = made[site] = make(definition, name)
-            self.deck.assign_child_resource(made, rails=carrier.rails)
+            try:
+                self.deck.assign_child_resource(made, rails=carrier.rails)
+            except ValueError as error:
+                raise ConfigError(
+                    f"liquid_handler.carriers.{number}.rails: a {carrier.type} does not fit on rails {carrier.rails} "
+                    f"({error}). Move it."
+                ) from error
         if wanted:
             raise MachineRefusedError(
                 f"Step {self._step.uid}: {', '.join(wanted)} has no place on the deck. Name it under `holds` of a "

@@ -40,8 +40,13 @@ class InstrumentLine:
         """
         self._settings = settings
         can = self.describe()
-        limits = {"min_volume_ul": can.min_volume_ul, "max_volume_ul": can.max_volume_ul}
-        self._account = VirtualMachine(ledger, name=settings.name, plate_formats=can.plate_formats, **limits)
+        self._account = VirtualMachine(
+            ledger,
+            name=settings.name,
+            min_volume_ul=can.min_volume_ul,
+            max_volume_ul=can.max_volume_ul,
+            plate_formats=can.plate_formats,
+        )
         self._log = CommandLog(StepLog(ledger.with_suffix(".steps"))) if ledger is not None else None
         self._loops: dict[str, DeviceLoop] = {}
         self._reader: Reader | None = None
@@ -101,10 +106,10 @@ class InstrumentLine:
 
     def stop(self) -> None:
         """Closes connections, threads and logs. May be called twice."""
-        for name, front in (("reader", self._reader and self._reader.front), ("incubator", self._incubator)):
-            device = getattr(front, "front", front)
-            if device is not None and name in self._loops:
-                self._quietly(name, device.stop)
+        if self._reader is not None:
+            self._quietly("reader", self._reader.front.stop)
+        if self._incubator is not None:
+            self._quietly("incubator", self._incubator.front.stop)
         self._reader = self._incubator = None
         for loop in self._loops.values():
             loop.close()

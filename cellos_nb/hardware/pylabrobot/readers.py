@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from cellos_nb.domain.plate import well_position
@@ -41,8 +42,7 @@ class Reader:
         wells = [plate.get_item(well) for well in readout.wells]
         yield Command("take the plate in", self.front.close)
         for signal in readout.channels:
-            asked = self._settings.signals[signal]
-            yield Command(f"read {signal}", lambda asked=asked, signal=signal: self._read(signal, asked, wells))
+            yield Command(f"read {signal}", partial(self._read, signal, self._settings.signals[signal], wells))
         yield Command("give the plate out", self.front.open)
 
     def reading(self, step: Step) -> Reading:
