@@ -72,6 +72,10 @@ class ChannelNotConfiguredError(InputError):
     """Messages were to go to a channel for which the environment names no address."""
 
 
+class ReaderFileError(InputError):
+    """A plate reader's file is not of this plate, not whole, or not readable; it is kept, and nothing was taken."""
+
+
 class ChannelUrlError(InputError):
     """An address in the environment cannot be used, or an address was given in place of a channel's name."""
 
@@ -126,6 +130,10 @@ class MachineRefusedError(MachineError):
 
 class StepFailedError(MachineError):
     """The device reports that a step ended in failure after it may have begun."""
+
+
+class StepUnderWayError(MachineError):
+    """A step was handed to a person and will end later; asking what became of it tells how far it is."""
 
 
 class RobotAwayError(MachineError):

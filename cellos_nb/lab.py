@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections.abc import Iterator
@@ -20,13 +19,14 @@ from cellos_nb.errors import ApprovalError, InDoubtError, StoppedError
 from cellos_nb.execution.actions import Bench, perform_now, submit_action
 from cellos_nb.execution.batch import submit_batch
 from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
+from cellos_nb.execution.handwork import Handwork
 from cellos_nb.execution.lease import dispatcher, lease_of
 from cellos_nb.execution.pool import executor_for
 from cellos_nb.execution.preflight import Preflight, check_campaign
 from cellos_nb.execution.proof import Proof, prove_on
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
 from cellos_nb.hardware.interface import HardwareInterface
-from cellos_nb.hardware.registry import SEEDLESS, open_machine
+from cellos_nb.hardware.registry import identity_of, open_machine
 from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
 from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
@@ -164,11 +164,16 @@ class Lab:
         """
         if self._own_machine is not None:
             return self._own_machine
-        key = self._key(settings, seed)
+        key = identity_of(settings, seed)
         if key not in self._machines:
             ledger = _machines_folder(self.store) / f"{key}.ledger"
             self._machines[key] = open_machine(settings, ledger=ledger, seed=seed)
         return self._machines[key]
+
+    @property
+    def handwork(self) -> Handwork:
+        """The steps that people carry out at this lab's benches, and where they answer."""
+        return Handwork(self.store, _machines_folder(self.store))
 
     def describe_machine(self, config: CampaignConfig) -> Capabilities:
         """What a campaign's machine says of itself; another process may be using it meanwhile."""
@@ -360,7 +365,7 @@ class Lab:
         if campaign_id is not None:
             config = self.store.campaign(campaign_id).config
             settings, seed = config.machine, config.seed
-        return self._key(settings, seed), self.machine_for(settings, seed)
+        return identity_of(settings, seed), self.machine_for(settings, seed)
 
     def close_machine(self, name: str) -> None:
         """Stops a machine that `machine_of` opened, so that another process may open it."""
@@ -379,20 +384,13 @@ class Lab:
     @contextmanager
     def _machine_of(self, config: CampaignConfig) -> Iterator[HardwareInterface]:
         """A campaign's machine, given back at the end unless it was open before, so that other processes may use it."""
-        key = self._key(config.machine, config.seed)
+        key = identity_of(config.machine, config.seed)
         was_open = key in self._machines
         try:
             yield self.machine_for(config.machine, config.seed)
         finally:
             if not was_open and key in self._machines:
                 self._machines.pop(key).stop()
-
-    @staticmethod
-    def _key(settings: MachineSettings, seed: int) -> str:
-        # Ledgers were named without these before, and must be found again.
-        text = settings.model_dump_json(exclude=None if settings.address else {"address", "robots"})
-        seed = 0 if settings.kind in SEEDLESS else seed
-        return f"{settings.kind}-{hashlib.sha256(f'{text}/{seed}'.encode()).hexdigest()[:8]}"
 
     def campaign(self, campaign_id: str) -> Campaign:
         """A campaign by its id.

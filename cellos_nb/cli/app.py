@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cellos_nb.cli import (
+    bench,
     campaigns,
     cluster,
     daemon,
@@ -79,6 +80,7 @@ app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.add_typer(record.app, name="record")
 app.add_typer(templates.app, name="templates")
+app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)

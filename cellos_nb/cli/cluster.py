@@ -30,9 +30,7 @@ def scheduler(
 def worker(  # noqa: PLR0917 — options, which are given by name
     scheduler: Annotated[str, typer.Option("--scheduler", help="As in tcp://127.0.0.1:8786.", metavar="ADDRESS")],
     robot: Annotated[str, typer.Option("--robot", help="Name of the robot in the cluster and in the journal.")],
-    machine: Annotated[
-        str, typer.Option("--machine", help="Kind of the robot, or a YAML file as under `machine:` in a campaign.")
-    ],
+    machine: Annotated[str, typer.Option("--machine", help="Kind of the robot, or its machine file.")],
     ledger: Annotated[
         Path | None, typer.Option("--ledger", help="File that a simulated machine remembers its steps in.")
     ] = None,
@@ -55,10 +53,10 @@ def worker(  # noqa: PLR0917 — options, which are given by name
     from cellos_nb.hardware.cluster.host import run_robot
     from cellos_nb.hardware.cluster.robot import Robot
     from cellos_nb.hardware.cluster.step_log import StepLog
-    from cellos_nb.hardware.registry import open_machine, read_settings
+    from cellos_nb.hardware.registry import open_machine, settings_of
 
     _quieten()
-    settings = read_settings(machine)
+    settings = settings_of(machine)
     steps = StepLog(log or DEFAULT_LOGS / f"{robot}.steps")
     owned = Robot(robot, open_machine(settings, ledger, seed), steps)
     run_robot(owned, scheduler, host=host, on_ready=lambda address: typer.echo(f"{robot} is served at {address}"))

@@ -8,11 +8,17 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import hardware_robot
+from cellos_nb.cli import hardware_robot, machines
 from cellos_nb.cli.options import AsJson
 from cellos_nb.cli.tables import print_facts, print_table
 
-app = typer.Typer(help="Install what machines need, and prove protocols for them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Describe and check machines, install what they need, and prove protocols.", no_args_is_help=True
+)
+app.command("list")(machines.list_machines)
+app.command()(machines.check)
+app.command()(machines.describe)
+app.command()(machines.new)
 app.add_typer(hardware_robot.app, name="robot")
 app.command("simulate-robot")(hardware_robot.simulate_robot)
 

@@ -109,9 +109,12 @@ class CampaignConfig(Settings):
     def _from_document(cls, document: YamlDocument) -> Self:
         content = {str(key): value for key, value in document.content.items()}
         machine = content.get("machine")
-        if isinstance(machine, dict):
-            beside = {key: _beside(document.path, machine[key]) for key in ("screen", "parameters") if key in machine}
-            content["machine"] = {**machine, **beside}
+        if isinstance(machine, str):
+            machine = machine_named(document.path.parent, machine) or machine
+            content["machine"] = machine
+        elif isinstance(machine, dict):
+            files = [key for key in ("screen", "parameters", "file") if key in machine]
+            content["machine"] = {**machine, **{key: _beside(document.path, machine[key]) for key in files}}
         try:
             config = cls.__pydantic_validator__.validate_python(content, self_instance=cls.__new__(cls))
         except ValidationError as error:
@@ -248,6 +251,15 @@ class CampaignConfig(Settings):
                 f"give at least {len(self.cell_lines)}"
             )
         return self
+
+
+def machine_named(folder: Path, name: str) -> dict[str, str] | None:
+    """The machine file that a name stands for beside a campaign, by its path or in the folder `machines`; or None."""
+    is_path = name.endswith((".yaml", ".yml"))
+    path = folder / (name if is_path else f"machines/{name}.yaml")
+    if not is_path and not path.is_file():
+        return None
+    return {"kind": path.stem, "file": str(path.resolve())}
 
 
 def _beside(document: Path, named: Any) -> Any:

@@ -61,6 +61,8 @@ class Capabilities:
     """Seconds on the clock that an hour of incubation takes; when left out 3600, and 0 where time is simulated."""
     time_limit_s: float | None = None
     """After so long a step counts as stuck; when left out, three times what it should take and 10 minutes."""
+    is_by_person: bool = False
+    """Whether a person carries out each step after reading it: the decision that an approval would anticipate."""
 
     @property
     def incubation_hour_s(self) -> float:
@@ -68,6 +70,11 @@ class Capabilities:
         if self.hour_s is not None:
             return self.hour_s
         return 0.0 if self.is_simulated else 3600.0
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a person must have approved a workflow before the machine moves; it does so in REAL alone."""
+        return not (self.is_simulated or self.is_by_person)
 
     @property
     def is_instant(self) -> bool:

@@ -168,7 +168,7 @@ class MachineSettings(Settings):
     """Which machine runs the campaign."""
 
     kind: Name = "biology"
-    """`biology`, `replay`, `virtual`, `cluster`, `opentrons`, or a kind that a plug-in brings."""
+    """`biology`, `replay`, `virtual`, `cluster`, `opentrons`, a plug-in's kind, or the name of a machine file."""
     screen: str | None = None
     """For `replay`: a CSV of measured responses; the shipped sarcoma screen when left out."""
     parameters: str | None = None
@@ -178,6 +178,8 @@ class MachineSettings(Settings):
     """For `cluster`: of the Dask scheduler, as in `tcp://127.0.0.1:8786`."""
     robots: tuple[RobotName, ...] = ()
     """For `cluster`: equal robots that share the campaign, each owned by a `cellos worker`."""
+    file: str | None = None
+    """A machine file, as `machines/bench.yaml`; when left out, the one of that name in the folder `machines`."""
 
 
 class PlannerSettings(Settings):

@@ -75,14 +75,14 @@ def allowed_machines(store: Store, run_id: int) -> frozenset[str]:
 
 
 def require_approval(store: Store, workflow: Workflow, capabilities: Capabilities) -> Approval | None:
-    """Returns when the machine may execute the workflow: it is simulated, or a person approved exactly this.
+    """Returns when the machine may execute the workflow: it needs no approval, or a person approved exactly this.
 
     Of several approvals the last is returned; none for a simulated machine.
 
     Raises:
         ApprovalError: nobody did, or it has expired; says how to approve.
     """
-    if capabilities.is_simulated:
+    if not capabilities.needs_approval:
         return None
     digest, machine = workflow.sha256, capabilities.machine
     given = [approval for approval in approvals_of(store, digest) if approval.machine == machine]

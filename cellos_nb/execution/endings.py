@@ -15,6 +15,7 @@ from cellos_nb.execution.orders import Halt
 from cellos_nb.execution.plate_run import PlateRun
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import RunRecord, note_runs, run_record, run_records, write_log
+from cellos_nb.execution.waiting import wait_for_person
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.workflow import Workflow
@@ -108,6 +109,9 @@ class Endings:
         if halt.is_attempt:
             after = self._queue.fail(job.job_id, halt.error)
             level = logging.WARNING if after.status is JobStatus.QUEUED else level
+        elif halt.is_waiting:
+            wait_for_person(tx, self._queue, job.job_id, halt)
+            level = logging.INFO
         elif halt.retry_in is not None:
             self._queue.postpone(job.job_id, halt.retry_in, halt.error or None)
             level = logging.WARNING

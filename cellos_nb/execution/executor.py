@@ -219,7 +219,7 @@ class WorkflowExecutor:
 
     def _tell_end(self, run: InHand, halt: Halt | None, record: RunRecord) -> None:
         if record.status is JobStatus.QUEUED:
-            if halt is not None and halt.error:
+            if halt is not None and halt.error and not halt.is_waiting:
                 until = self._queue.job(run.job.job_id).not_before
                 self.on_event(RunPostponed(record.plate_id, halt.error, until, now_utc()))
             return

@@ -53,6 +53,8 @@ class Halt:
     """Whether it counts as one of the job's attempts."""
     is_held: bool = False
     """Whether it waits for a device that only a person can release."""
+    is_waiting: bool = False
+    """Whether nothing went wrong: a person is at it."""
 
 
 class NotSentError(Exception):

@@ -11,7 +11,7 @@ from typing import Any
 from cellos_nb.domain.machine import Outcome, OutcomeState
 from cellos_nb.domain.reading import Reading
 from cellos_nb.domain.step import Step
-from cellos_nb.errors import ApprovalError, MachineError, MachineRefusedError, StepFailedError
+from cellos_nb.errors import ApprovalError, MachineError, MachineRefusedError, StepFailedError, StepUnderWayError
 from cellos_nb.execution.approvals import require_approval
 from cellos_nb.execution.capable import check_step
 from cellos_nb.execution.control import GLANCE_S, JUST_NOW_S, flags_of
@@ -30,6 +30,8 @@ from cellos_nb.workflow.workflow import Workflow
 MAX_ATTEMPTS = 3
 STILL_RUNNING_S = 5.0
 """When to ask again about a step that a machine is still busy with."""
+PERSON_S = 300.0
+"""When to look again whether a person has answered; the answer itself makes the run due at once."""
 HELD_S = 5.0
 """When to ask again for a device that another plate holds until a person decides."""
 
@@ -150,7 +152,7 @@ class PlateRun:
             except MachineRefusedError as error:
                 return Halt(JobStatus.DEAD_LETTER, f"{step.plate_id}, step {step.uid}: {error}")
         try:
-            if not (can.is_simulated or self._may_be_real):
+            if can.needs_approval and not self._may_be_real:
                 raise ApprovalError(f"{self._workflow.plate_id}: PROOF. Run it with `cellos daemon --real`.")
             approval = require_approval(self._store, self._workflow, can)
             if approval is not None:
@@ -239,6 +241,8 @@ class PlateRun:
             return self._failed(attempt, StepStatus.REFUSED, str(error))
         except StepFailedError as error:
             return self._failed(attempt, StepStatus.FAILED, str(error))
+        except StepUnderWayError as error:
+            return self._waits(attempt.uid, str(error))
         except MachineError as error:
             # Nothing is known: not reached, or reached and not heard of again.
             if step.kind.is_repeatable:
@@ -261,10 +265,15 @@ class PlateRun:
             case OutcomeState.FAILED:
                 return self._failed(attempt, StepStatus.FAILED, detail)
             case OutcomeState.RUNNING:
-                why = f"{attempt.uid} is still running on the machine"
-                return Halt(JobStatus.QUEUED, why, timedelta(seconds=STILL_RUNNING_S))
+                return self._waits(attempt.uid, detail)
             case _:
                 return (yield from self._doubt(attempt, detail))
+
+    def _waits(self, uid: str, detail: str) -> Halt:
+        """The step is under way; in a person's hands for days perhaps, and no process keeps the run meanwhile."""
+        if self._station.capabilities.is_by_person:
+            return Halt(JobStatus.QUEUED, detail, timedelta(seconds=PERSON_S), is_waiting=True)
+        return Halt(JobStatus.QUEUED, f"{uid} is still running on the machine", timedelta(seconds=STILL_RUNNING_S))
 
     def _doubt(self, attempt: Attempt, detail: str) -> Part:
         """Nobody can tell what became of a step: a harmless one is repeated, any other waits for a person."""

@@ -9,7 +9,7 @@ import pytest
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.errors import ConfigError, ScreenError
 from cellos_nb.hardware.biology import BiologicalVirtualMachine
-from cellos_nb.hardware.registry import kinds, open_machine, read_settings
+from cellos_nb.hardware.registry import kinds, open_machine, settings_of
 from cellos_nb.hardware.replay import ReplayMachine
 from cellos_nb.hardware.robots import EqualRobots
 from cellos_nb.hardware.virtual import VirtualMachine
@@ -108,10 +108,11 @@ def test_a_cluster_that_is_not_named_whole_is_refused(values, problem):
         open_machine(MachineSettings(**values))
 
 
-def test_a_machine_file_is_read_as_a_campaign_would(tmp_path):
+def test_the_screen_in_a_machine_file_lies_beside_it(tmp_path):
     (tmp_path / "arm.yaml").write_text("kind: replay\nscreen: own.csv\n")
-    assert read_settings(str(tmp_path / "arm.yaml")) == MachineSettings(kind="replay", screen=str(tmp_path / "own.csv"))
-    assert read_settings("virtual") == MachineSettings(kind="virtual")
+    with pytest.raises(ScreenError, match=rf"{tmp_path}/own.csv: there is no such screen"):
+        open_machine(settings_of(str(tmp_path / "arm.yaml")))
+    assert settings_of("virtual") == MachineSettings(kind="virtual")
     (tmp_path / "bad.yaml").write_text("kind: replay\nscreen_: own.csv\n")
     with pytest.raises(ConfigError, match=r"bad.yaml, line 2: screen_: unknown key; did you mean 'screen'"):
-        read_settings(str(tmp_path / "bad.yaml"))
+        settings_of(str(tmp_path / "bad.yaml"))

@@ -34,7 +34,7 @@ class Proved:
     config: CampaignConfig
     plates: tuple[Proof, ...]
     is_simulated: bool
-    """Whether the machine touches nothing real, so that nobody needs to approve."""
+    """Whether the machine moves nothing real by itself, so that nobody needs to approve."""
     folder: Path
     """Where the artifacts lie."""
 
@@ -52,7 +52,7 @@ def prove_campaign(lab: Lab, config: CampaignConfig) -> Proved:
         OutputError: the artifacts cannot be written.
     """
     plates = lab.prove(config)
-    return Proved(config, plates, lab.describe_machine(config).is_simulated, lab.store.folder)
+    return Proved(config, plates, not lab.describe_machine(config).needs_approval, lab.store.folder)
 
 
 def approve_plates(lab: Lab, proved: Proved, *, person: str, hours: float) -> tuple[Approval, ...]:

@@ -1,0 +1,1 @@
+"""Instruments of many makers through PyLabRobot: Hamilton robots, plate readers, incubators (extra `instruments`)."""

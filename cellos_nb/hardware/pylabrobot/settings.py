@@ -1,0 +1,147 @@
+"""The configuration of a line of instruments that PyLabRobot drives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from cellos_nb.domain.machine import STANDARD_DEVICES, Capabilities
+from cellos_nb.domain.settings import Name, PositiveFloat, Settings
+from cellos_nb.domain.step import StepKind
+from cellos_nb.hardware.configuration import LimitSettings, MachineFile
+
+ASSAYS = {"viability": ("luminescence",), "reporter": ("reporter", "viability")}
+"""The signals that each assay is read for."""
+
+
+class CarrierSettings(Settings):
+    """One carrier on the deck."""
+
+    rails: Annotated[int, Field(ge=1, le=54)]
+    type: Name
+    """As PyLabRobot calls it: `PLT_CAR_L5AC_A00`."""
+    holds: tuple[Name | None, ...]
+    """From the first site on: a tip rack of PyLabRobot's, the workflow's name of a labware, or null."""
+
+
+class LiquidHandlerSettings(Settings):
+    """A Hamilton STAR."""
+
+    model: Literal["STAR", "chatterbox"]
+    """`chatterbox` moves nothing: PyLabRobot's own stand-in, with its deck, tips and volumes."""
+    deck: Literal["STAR", "STARLet"] = "STARLet"
+    carriers: Annotated[tuple[CarrierSettings, ...], Field(min_length=1)]
+    labware: dict[Name, tuple[Name, ...]]
+    """For each labware of the workflow PyLabRobot's definitions; that with the right number of wells is taken."""
+    limits: LimitSettings = LimitSettings(min_volume_ul=0.5, max_volume_ul=1000.0)
+    seconds_per_transfer: PositiveFloat = 12.0
+
+
+class SignalSettings(Settings):
+    """How one signal is read."""
+
+    mode: Literal["luminescence", "fluorescence", "absorbance"] = "luminescence"
+    focal_height_mm: PositiveFloat = 13.0
+    excitation_nm: Annotated[int, Field(ge=200, le=1000)] | None = None
+    emission_nm: Annotated[int, Field(ge=200, le=1000)] | None = None
+    wavelength_nm: Annotated[int, Field(ge=200, le=1000)] | None = None
+    """For absorbance."""
+
+    @model_validator(mode="after")
+    def _check_mode(self) -> Self:
+        wanted = {
+            "luminescence": (),
+            "fluorescence": ("excitation_nm", "emission_nm"),
+            "absorbance": ("wavelength_nm",),
+        }[self.mode]
+        for key in ("excitation_nm", "emission_nm", "wavelength_nm"):
+            if (key in wanted) != (getattr(self, key) is not None):
+                needed = " and ".join(wanted) or "no wavelength"
+                raise ValueError(f"{key}: {self.mode} needs {needed}")
+        return self
+
+
+class ReaderSettings(Settings):
+    """A plate reader."""
+
+    model: Literal[
+        "chatterbox", "CLARIOstar", "Cytation", "SynergyH1", "SpectraMax384Plus", "SpectraMaxM5", "SpectraMaxGeminiEM"
+    ]
+    port: Name | None = None
+    """Serial port or device number, where the model needs one."""
+    unit: Name = "RLU"
+    plate: tuple[Name, ...] = ("cor_96_wellplate_360uL_Fb",)
+    """PyLabRobot's definitions of the assay plates."""
+    signals: dict[Name, SignalSettings] = Field(default_factory=lambda: {"luminescence": SignalSettings()})
+
+
+class IncubatorSettings(Settings):
+    """An incubator whose temperature is set and checked; the plate is put in and taken out by hand or by an arm."""
+
+    model: Literal["chatterbox", "Cytomat"]
+    port: Name | None = None
+    cytomat_type: Name = "C6000"
+    tolerance_c: PositiveFloat = 1.0
+
+
+class PyLabRobotFile(MachineFile):
+    """A line of instruments; what it can do follows from what is there."""
+
+    liquid_handler: LiquidHandlerSettings | None = None
+    reader: ReaderSettings | None = None
+    incubator: IncubatorSettings | None = None
+    timeout_s: PositiveFloat = 300.0
+    """After so long a command counts as lost."""
+    hour_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3600.0
+    """Seconds on the clock that an hour of incubation takes; none where every instrument is a stand-in."""
+    usd_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    @model_validator(mode="after")
+    def _check_something_is_there(self) -> Self:
+        if self.liquid_handler is None and self.reader is None and self.incubator is None:
+            raise ValueError("kind|has no instrument; give liquid_handler, reader or incubator")
+        return self
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether every instrument is a stand-in that moves nothing."""
+        there = (self.liquid_handler, self.reader, self.incubator)
+        return all(one.model == "chatterbox" for one in there if one is not None)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What these instruments can do."""
+        handler, reader = self.liquid_handler, self.reader
+        kinds = [kind for kind in StepKind if kind.moves_liquid] if handler else []
+        kinds += [StepKind.INCUBATE] if self.incubator else []
+        kinds += [StepKind.READ] if reader else []
+        limits = handler.limits if handler else LimitSettings()
+        signals = set(reader.signals) if reader else set()
+        assays = tuple(name for name, wanted in ASSAYS.items() if not reader or signals.issuperset(wanted))
+        return Capabilities(
+            machine=self.name,
+            is_simulated=self.is_rehearsal,
+            can_reconcile=False,
+            step_kinds=tuple(kinds),
+            plate_formats=self._formats(),
+            assays=assays,
+            min_volume_ul=limits.min_volume_ul,
+            max_volume_ul=limits.max_volume_ul,
+            seconds_per_transfer=handler.seconds_per_transfer if handler else 1.0,
+            usd_per_hour=self.usd_per_hour,
+            devices=tuple(device for device in STANDARD_DEVICES if set(device.step_kinds) & set(kinds)),
+            hour_s=0.0 if self.is_rehearsal else self.hour_s,
+        )
+
+    def _formats(self) -> tuple[int, ...]:
+        from cellos_nb.hardware.pylabrobot.labware import n_wells_of
+
+        handled = (
+            {n_wells_of(name) for name in self.liquid_handler.labware.get("plate", ())} if self.liquid_handler else None
+        )
+        read = {n_wells_of(name) for name in self.reader.plate} if self.reader else None
+        if self.reader is not None and self.reader.model == "chatterbox":
+            read = (read or set()) & {96}  # it answers with 8 rows of 12, whatever plate there is
+        known = [formats for formats in (handled, read) if formats is not None] or [{96}]
+        return tuple(sorted(set.intersection(*known)))

@@ -1,0 +1,1 @@
+"""What a person at the bench is asked to do next, and their answer."""
