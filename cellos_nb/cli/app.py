@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, lab, outputs, proofs, queue, steering
+from cellos_nb.cli import (
+    assistant,
+    campaigns,
+    cluster,
+    daemon,
+    demo,
+    doctor,
+    hardware,
+    lab,
+    outputs,
+    proofs,
+    queue,
+    scoreboard,
+    steering,
+)
 
 app = typer.Typer(
     name="cellos",
@@ -61,6 +75,8 @@ app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.command()(outputs.record)
+app.command()(scoreboard.scoreboard)
+app.add_typer(assistant.app, name="assistant")
 app.add_typer(hardware.app, name="hardware")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
