@@ -106,7 +106,7 @@ class PreferenceGP:
         from scipy.special import log_ndtr
 
         covariance = self._kernel(self._items, self._items, length) + 1e-8 * np.eye(len(self._items))
-        worth: Array = np.zeros(len(self._items))
+        worth: Array = np.zeros(len(self._items), dtype=np.float64)
         for _ in range(_MAX_NEWTON):
             gradient, curvature = _slopes(design, worth)
             # Rasmussen & Williams 2006, equation 3.18.
@@ -114,7 +114,7 @@ class PreferenceGP:
                 np.eye(len(worth)) + covariance @ curvature, covariance @ (curvature @ worth + gradient)
             )
             moved = float(np.abs(step - worth).max())
-            worth = step
+            worth = np.asarray(step, dtype=float)
             if moved < 1e-9:
                 break
         _, curvature = _slopes(design, worth)
