@@ -152,6 +152,9 @@ def ask(repeats: int) -> list[Row]:
     for kind, acquisition in (
         ("mechanistic", "nei"),
         ("mechanistic", "ei"),
+        ("mechanistic", "log_ei"),
+        ("mechanistic", "thompson"),
+        ("mechanistic", "entropy"),
         ("random", "nei"),
         ("space_filling", "nei"),
     ):

@@ -170,3 +170,11 @@ class WorkerError(MachineError):
 
 class ProtocolRefusedError(MachineRefusedError):
     """The vendor's own software refuses a protocol, or reads other volumes out of it than were compiled."""
+
+
+class AssistantNotConfiguredError(InputError):
+    """The assistant was asked, but the environment names no service, or one that a key must not be sent to."""
+
+
+class AssistantError(CellosError):
+    """The assistant's service cannot be reached, refused, or gave no usable answer; nothing depends on it."""

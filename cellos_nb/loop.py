@@ -25,6 +25,7 @@ from cellos_nb.execution.events import OnEvent
 from cellos_nb.execution.runs import write_log
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.planner.interface import Planner, TellingPlanner
+from cellos_nb.planner.stopping import reason_known_enough
 from cellos_nb.store.records import CampaignStatus, Standing
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -219,7 +220,11 @@ def reason_to_stop(config: CampaignConfig, history: History) -> str | None:
     done = history.iterations
     if len(done) >= config.max_iterations:
         return f"all {config.max_iterations} iterations are done"
-    rule = config.convergence
+    return _reason_converged(config, history) or reason_known_enough(config, history)
+
+
+def _reason_converged(config: CampaignConfig, history: History) -> str | None:
+    rule, done = config.convergence, history.iterations
     if rule is None or len(done) <= rule.patience:
         return None
     last_before = done[-rule.patience - 1]

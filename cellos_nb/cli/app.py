@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cellos_nb.cli import (
+    assistant,
     bench,
     campaigns,
     cluster,
@@ -21,6 +22,7 @@ from cellos_nb.cli import (
     queue,
     record,
     rehearse,
+    scoreboard,
     steering,
     templates,
 )
@@ -80,6 +82,8 @@ app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.add_typer(record.app, name="record")
 app.add_typer(templates.app, name="templates")
+app.command()(scoreboard.scoreboard)
+app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
 app.command()(cluster.scheduler)

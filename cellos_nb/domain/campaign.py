@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, PrivateAttr, StrictBool, ValidationError, model_validator
 
 from cellos_nb.domain.config_errors import describe_all, refusal
+from cellos_nb.domain.constraints import n_permitted, refusals
 from cellos_nb.domain.settings import (
     Assay,
     AssaySettings,
@@ -227,11 +228,14 @@ class CampaignConfig(Settings):
 
     @model_validator(mode="after")
     def _check_question(self) -> Self:
-        n_candidates = len(self.cell_lines) * sum(len(self.doses_um(name)) for name in self.compound_names)
+        problem = next(refusals(self), None)
+        if problem:
+            raise ValueError(problem)
+        n_candidates = n_permitted(self)
         if self.batch_size > n_candidates:
             raise ValueError(
                 f"batch_size|{self.batch_size} is more than the {n_candidates} experiments there are "
-                "(cell lines × compounds × doses); lower it or widen the question"
+                "(cell lines × compounds × doses that are not excluded); lower it or widen the question"
             )
         if self.objective.goal != "selectivity":
             if self.objective.target is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cellos_nb.domain.codec import to_json
-from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
+from cellos_nb.domain.proposal import Condition, ExperimentProposal, ProposalReason
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
 from cellos_nb.errors import InputError
 
@@ -50,6 +50,10 @@ class History:
     """Results in the order in which they were asked for."""
 
     results: tuple[ExperimentResult, ...] = ()
+    pending: tuple[ExperimentProposal, ...] = ()
+    """Experiments under way, for planners: never asked for again, and what they will tell is taken into account."""
+    withheld: frozenset[Condition] = frozenset()
+    """Conditions that cannot be measured now and are not to be asked for, such as those a replay has no data of."""
 
     def __len__(self) -> int:
         return len(self.results)
@@ -72,7 +76,11 @@ class History:
 
         Wall-clock times, costs and the campaign's name are left out, so that equal campaigns have equal digests.
         """
-        text = to_json([list(_learnt(result)) for result in self.results])
+        learnt: list[Any] = [list(_learnt(result)) for result in self.results]
+        if self.pending or self.withheld:
+            under_way = [list(proposal.condition) for proposal in self.pending]
+            learnt += [{"pending": under_way, "withheld": sorted(map(list, self.withheld))}]
+        text = to_json(learnt)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def frame(self) -> pd.DataFrame:

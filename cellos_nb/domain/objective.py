@@ -67,12 +67,14 @@ def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCo
     """Every condition that the history answers, in the order in which it was completed.
 
     Repeated measurements of a condition are pooled by the number of their wells. A selectivity counts once the target
-    and all other cell lines were measured at that compound and dose.
+    and all other cell lines were measured at that compound and dose. Where the planner's constraints ask for a
+    viability, conditions that were measured to leave less are no answers.
     """
     measured: dict[tuple[str, str, float], list[ExperimentResult]] = defaultdict(list)
     for result in history.learnable:
         proposal = result.proposal
         measured[proposal.cell_line, proposal.compound, proposal.dose_um].append(result)
+    measured = {condition: results for condition, results in measured.items() if _is_viable(config, results)}
     pooled = {condition: _pool(results) for condition, results in measured.items()}
     done_in = {condition: min(result.iteration for result in results) for condition, results in measured.items()}
     if config.objective.goal != "selectivity":
@@ -100,6 +102,14 @@ def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCo
 def best_condition(conditions: Iterable[ScoredCondition]) -> ScoredCondition | None:
     """The one with the highest score; the earliest of equals; None when there is none."""
     return max(conditions, key=lambda condition: condition.score.value, default=None)
+
+
+def _is_viable(config: CampaignConfig, results: list[ExperimentResult]) -> bool:
+    constraints = config.planner.constraints
+    told = [result.viability for result in results if result.viability is not None]
+    if constraints is None or constraints.min_viability is None or not told:
+        return True
+    return sum(told) / len(told) >= constraints.min_viability
 
 
 def _pool(results: list[ExperimentResult]) -> Estimate:

@@ -10,6 +10,8 @@ from cellos_nb.errors import ProposalError
 from cellos_nb.units import is_positive
 
 Intent = Literal["explore", "exploit", "initial"]
+Condition = tuple[str, str, float, str]
+"""Cell line, compound, dose in µM, assay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,6 @@ class ExperimentProposal:
             )
 
     @property
-    def condition(self) -> tuple[str, str, float, str]:
+    def condition(self) -> Condition:
         """What makes two proposals the same experiment: cell line, compound, dose in µM, assay."""
         return (self.cell_line, self.compound, float(self.dose_um), self.assay)

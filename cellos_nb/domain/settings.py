@@ -6,10 +6,34 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"\S")]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+from cellos_nb.domain.planning import PlannerSettings
+from cellos_nb.domain.setting import Name, PositiveFloat, Settings
+
+__all__ = [
+    "Assay",
+    "AssayName",
+    "AssaySettings",
+    "Compound",
+    "CompoundStock",
+    "ControlSettings",
+    "ConvergenceSettings",
+    "Machine",
+    "MachineSettings",
+    "Name",
+    "Objective",
+    "ObjectiveSettings",
+    "PlannerChoice",
+    "PlannerSettings",
+    "PlatePlan",
+    "PositiveControl",
+    "PositiveFloat",
+    "ProtocolStep",
+    "RobotName",
+    "Settings",
+]
+
 RobotName = Annotated[str, Field(max_length=120, pattern=r"^[^\s,/]+$")]
 AssayName = Literal["viability", "reporter", "imaging"]
 
@@ -22,23 +46,6 @@ def _short_form(key: str) -> BeforeValidator:
 def _british(goal: Any) -> Any:
     """Accepts the American spelling of a goal as well."""
     return goal.replace("mize", "mise") if isinstance(goal, str) else goal
-
-
-class Settings(BaseModel):
-    """Base of all configuration models: frozen, and unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_yes_and_no(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML reads `yes`, `on` and `true` as truth, which Python counts as the number 1."""
-        if info.field_name and cls.model_fields[info.field_name].annotation is bool:
-            return value
-        items = value if isinstance(value, list | tuple) else (value,)
-        if any(isinstance(item, bool) for item in items):
-            raise ValueError("yes and no are no answers here; give a number, or put a name in quotes")
-        return value
 
 
 class CompoundStock(Settings):
@@ -180,17 +187,6 @@ class MachineSettings(Settings):
     """For `cluster`: equal robots that share the campaign, each owned by a `cellos worker`."""
     file: str | None = None
     """A machine file, as `machines/bench.yaml`; when left out, the one of that name in the folder `machines`."""
-
-
-class PlannerSettings(Settings):
-    """Which planner proposes, and how."""
-
-    kind: Name = "mechanistic"
-    """`mechanistic`, `plate_design` (narrows EC50 intervals), `random`, `space_filling`, or a plug-in's kind."""
-    acquisition: Literal["nei", "ei", "ucb", "pi"] = "nei"
-    """Noisy expected improvement, expected improvement, upper confidence bound, probability of improvement."""
-    n_initial: Annotated[int, Field(ge=1)] | None = None
-    """Experiments before the model is asked; one batch when left out."""
 
 
 def _expand_compound(value: Any) -> Any:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cellos_nb.planner.explanation import Explanation as Explanation
     from cellos_nb.planner.explanation import explain as explain
+    from cellos_nb.planner.fidelity import FidelityCosts as FidelityCosts
+    from cellos_nb.planner.fidelity import TwoFidelityPlanner as TwoFidelityPlanner
     from cellos_nb.planner.interface import Planner as Planner
     from cellos_nb.planner.mechanistic import MechanisticPlanner as MechanisticPlanner
     from cellos_nb.planner.model import DoseResponseGP as DoseResponseGP
     from cellos_nb.planner.plate_design import PlateDesignPlanner as PlateDesignPlanner
     from cellos_nb.planner.pool import pool_planner as pool_planner
     from cellos_nb.planner.prediction import CampaignModel as CampaignModel
+    from cellos_nb.planner.preferences import PreferenceGP as PreferenceGP
     from cellos_nb.planner.registry import make_planner as make_planner
     from cellos_nb.planner.uninformed import RandomPlanner as RandomPlanner
     from cellos_nb.planner.uninformed import SpaceFillingPlanner as SpaceFillingPlanner
@@ -22,11 +25,14 @@ _HOMES = {
     "CampaignModel": "prediction",
     "DoseResponseGP": "model",
     "Explanation": "explanation",
+    "FidelityCosts": "fidelity",
     "MechanisticPlanner": "mechanistic",
     "PlateDesignPlanner": "plate_design",
     "Planner": "interface",
+    "PreferenceGP": "preferences",
     "RandomPlanner": "uninformed",
     "SpaceFillingPlanner": "uninformed",
+    "TwoFidelityPlanner": "fidelity",
     "explain": "explanation",
     "make_planner": "registry",
     "pool_planner": "pool",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,9 @@ def choose_by_sampling(
     n: int,
     allowed: NDArray[np.bool_],
     costs: NDArray[np.int64] | None = None,
+    *,
+    weight: Array | None = None,
+    still_open: Callable[[list[int]], NDArray[np.bool_]] | None = None,
 ) -> tuple[list[int], list[float]]:
     """The batch that is expected to improve most on the best so far, greedily: noisy expected improvement.
 
@@ -39,6 +44,9 @@ def choose_by_sampling(
         n: what the batch may cost; the last candidate may exceed it.
         allowed: shape (n_candidates,).
         costs: shape (n_candidates,), above 0; improvement is counted per cost. 1 each when left out.
+        weight: shape (n_candidates,), above 0; an improvement counts times this, in place of per cost.
+        still_open: tells from the choices so far, pending ones left out, which candidates may follow; all when left
+            out.
 
     Returns:
         Numbers of the candidates and the improvement that each adds; fewer when fewer are allowed.
@@ -47,8 +55,9 @@ def choose_by_sampling(
     """
     by_candidate = np.ascontiguousarray(scores.T)
     cost = np.ones(len(by_candidate), dtype=np.int64) if costs is None else costs
+    share = 1 / cost if weight is None else weight
     best = incumbent.copy()
-    bound = np.where(allowed, np.maximum(by_candidate - best, 0.0).mean(axis=1) / cost, -np.inf)
+    bound = np.where(allowed, np.maximum(by_candidate - best, 0.0).mean(axis=1) * share, -np.inf)
     optimism = np.where(allowed, by_candidate.mean(axis=1) + by_candidate.std(axis=1), -np.inf)
     chosen: list[int] = []
     gains: list[float] = []
@@ -56,8 +65,8 @@ def choose_by_sampling(
     while spent < n and np.isfinite(bound).any():
         pick = int(np.argmax(bound))
         gain = float(np.maximum(by_candidate[pick] - best, 0.0).mean())
-        if gain / cost[pick] < bound[pick] - _NOTHING:
-            bound[pick] = gain / cost[pick]
+        if gain * share[pick] < bound[pick] - _NOTHING:
+            bound[pick] = gain * share[pick]
             continue
         if gain <= _NOTHING:
             pick = int(np.argmax(optimism))
@@ -67,6 +76,9 @@ def choose_by_sampling(
         spent += int(cost[pick])
         bound[pick] = optimism[pick] = -np.inf
         best = np.maximum(best, by_candidate[pick])
+        if still_open is not None:
+            closed = ~still_open(chosen)
+            bound[closed] = optimism[closed] = -np.inf
     return chosen, gains
 
 
@@ -88,3 +100,31 @@ def choose_by_improvement(beliefs: Beliefs, n: int, allowed: NDArray[np.bool_]) 
         open_[pick] = False
         beliefs.believe(pick)
     return chosen
+
+
+def log_expected_improvement(mean: Array, sd: Array, incumbent: float) -> Array:
+    """Logarithm of the expected improvement on `incumbent`, finite where the improvement itself underflows.
+
+    Source: Ament et al. 2023, arXiv:2310.20708, equation 9.
+    """
+    from scipy.special import erfcx, ndtr
+
+    z = (mean - incumbent) / sd
+    near = np.maximum(z, -1.0)
+    log_near = np.log(np.exp(-0.5 * near**2) / np.sqrt(2 * np.pi) + near * ndtr(near))
+    far = np.minimum(z, -1.0)
+    # 1 - |z| Φ(z)/φ(z), by the scaled complementary error function; beyond 1e4 it is 1/z² to double precision.
+    ratio = np.sqrt(np.pi / 2) * erfcx(-far / np.sqrt(2)) * -far
+    rest = np.where(far < -1e4, 1 / far**2, np.maximum(1 - ratio, 1e-300))
+    log_far = -0.5 * far**2 - 0.5 * np.log(2 * np.pi) + np.log(rest)
+    result: Array = np.log(sd) + np.where(z > -1.0, log_near, log_far)
+    return result
+
+
+def sampled_improvement(scores: Array, best: Array) -> Array:
+    """Expected improvement on the best score, both in the same joint samples; shape (n_candidates,).
+
+    Source: Letham et al. 2019, doi:10.1214/18-BA1110, equation 3.
+    """
+    gain: Array = np.maximum(scores - best[:, None], 0.0).mean(axis=0)
+    return gain

@@ -37,7 +37,7 @@ class Beliefs:
         """
         self.mean, self.incumbent = mean, incumbent
         self.variance = np.maximum(sd**2, _LEAST_VARIANCE)
-        self._block, self._covariance, self._noise_variance = block, covariance, noise_variance
+        self._block, self._covariance, self.noise_variance = block, covariance, noise_variance
         self._known: dict[int, tuple[Index, Array]] = {}
 
     def believe(self, candidate: int) -> None:
@@ -52,7 +52,7 @@ class Beliefs:
         members, joint = self._known[number]
         place = int(np.searchsorted(members, candidate))
         column = joint[:, place]
-        joint = joint - np.outer(column, column) / (column[place] + self._noise_variance + _LEAST_VARIANCE)
+        joint = joint - np.outer(column, column) / (column[place] + self.noise_variance + _LEAST_VARIANCE)
         self._known[number] = (members, joint)
         self.variance[members] = np.maximum(np.diag(joint), _LEAST_VARIANCE)
         self.incumbent = max(self.incumbent, float(self.mean[candidate]))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.constraints import is_permitted, rooms
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal, Intent, ProposalReason
 from cellos_nb.domain.result import ExperimentResult
@@ -39,6 +40,10 @@ class CandidatePool:
     assay: str
     results: tuple[ExperimentResult, ...]
     """What may be learnt from, in the campaign's assay."""
+    pending: tuple[int, ...] = ()
+    """Numbers of the conditions under way."""
+    rooms: Mapping[str, int] = field(default_factory=dict)
+    """How many further experiments each compound allows; one that is not in it has no limit."""
 
     @classmethod
     def of(cls, config: CampaignConfig, history: History) -> CandidatePool:
@@ -58,16 +63,18 @@ class CandidatePool:
             if row is not None and line is not None and asked.assay == config.assay.name:
                 attempts[row, line] += 1
                 measured[row, line] |= result.is_learnable
-        return cls(
+        pool = cls(
             cell_lines=lines,
             compounds=tuple(compound for compound, _ in treatments),
             doses_um=np.array([dose for _, dose in treatments]),
             is_measured=measured,
-            is_open=~measured & (attempts < _MAX_ATTEMPTS),
+            is_open=~measured & (attempts < _MAX_ATTEMPTS) & _is_offered(config, history, treatments, lines),
             is_comparison=is_comparison,
             assay=config.assay.name,
             results=tuple(result for result in history.learnable if result.proposal.assay == config.assay.name),
+            rooms=rooms(config, history.results, history.pending),
         )
+        return pool.with_pending(history)
 
     @property
     def n_lines(self) -> int:
@@ -104,18 +111,30 @@ class CandidatePool:
 
     def without(self, rows: Iterable[int]) -> CandidatePool:
         """The pool after some conditions were chosen."""
+        is_open, left, chosen = self.is_open.copy(), dict(self.rooms), list(rows)
+        is_open.reshape(-1)[chosen] = False
+        for row in chosen:
+            compound = self.compounds[row // self.n_lines]
+            if compound in left:
+                left[compound] -= 1
+        return replace(self, is_open=is_open, rooms=left)
+
+    def with_pending(self, history: History) -> CandidatePool:
+        """The pool with what is under way; it is not asked for again."""
+        under_way = {p.condition[:3] for p in history.pending if p.assay == self.assay}
+        if not under_way:
+            return self
+        lines, compounds, doses = self.conditions()
+        every = zip(lines, compounds, doses.tolist(), strict=True)
+        rows = tuple(i for i, condition in enumerate(every) if condition in under_way)
         is_open = self.is_open.copy()
         is_open.reshape(-1)[list(rows)] = False
-        return CandidatePool(
-            self.cell_lines,
-            self.compounds,
-            self.doses_um,
-            self.is_measured,
-            is_open,
-            self.is_comparison,
-            self.assay,
-            self.results,
-        )
+        return replace(self, is_open=is_open, pending=rows)
+
+    @property
+    def room(self) -> NDArray[np.float64]:
+        """Shape (n_treatments,): how many further experiments the treatment's compound allows; inf without a limit."""
+        return np.array([self.rooms.get(compound, np.inf) for compound in self.compounds])
 
     def proposal(
         self,
@@ -134,3 +153,17 @@ class CandidatePool:
             assay=self.assay,
             reason=ProposalReason(planner, mean, sd, value, intent),
         )
+
+
+def _is_offered(
+    config: CampaignConfig, history: History, treatments: list[tuple[str, float]], lines: tuple[str, ...]
+) -> NDArray[np.bool_]:
+    """Shape (n_treatments, n_cell_lines): permitted by the constraints and not withheld by the history."""
+    constraints, assay = config.planner.constraints, config.assay.name
+    offered = np.ones((len(treatments), len(lines)), dtype=bool)
+    if history.withheld:
+        away = history.withheld
+        offered &= [[(line, c, dose, assay) not in away for line in lines] for c, dose in treatments]
+    if constraints is not None and constraints.exclude:
+        offered &= [[is_permitted(constraints, line, c, dose) for line in lines] for c, dose in treatments]
+    return offered

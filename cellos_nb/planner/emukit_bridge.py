@@ -112,42 +112,22 @@ def make_acquisition(name: AcquisitionName, model: IModel) -> Acquisition:
     raise ConfigError(f"planner.acquisition: there is no {name!r} in emukit's form; possible: ei, ucb, pi.")
 
 
-def choose_by_acquisition(
-    beliefs: Beliefs,
-    name: AcquisitionName,
-    n: int,
-    allowed: NDArray[np.bool_],
-    costs: NDArray[np.int64] | None = None,
-) -> tuple[list[int], list[float]]:
-    """The best `n` candidates one after another, each believed before the next is chosen.
-
-    Args:
-        beliefs: about the scores; changed by the choice.
-        name: the acquisition.
-        n: what the batch may cost; the last candidate may exceed it.
-        allowed: shape (n_candidates,).
-        costs: shape (n_candidates,), above 0; an improvement is counted per cost, a confidence bound is not.
-
-    Returns:
-        Numbers of the candidates, and the acquisition of each when it was chosen.
-    """
-    acquisition = make_acquisition(name, BeliefModel(beliefs))
+def promises(beliefs: Beliefs, name: AcquisitionName) -> Array:
+    """Shape (n_candidates,): emukit's acquisition of every candidate of a pool."""
     numbers = np.arange(len(beliefs.mean), dtype=float)[:, None]
-    open_ = allowed.copy()
-    chosen: list[int] = []
-    values: list[float] = []
-    cost = np.ones(len(numbers), dtype=np.int64) if costs is None else costs
-    spent = 0
-    while spent < n and open_.any():
-        value = acquisition.evaluate(numbers)[:, 0]
-        ranked = value if name == "ucb" else value / cost
-        pick = int(np.argmax(np.where(open_, ranked, -np.inf)))
+    values: Array = make_acquisition(name, BeliefModel(beliefs)).evaluate(numbers)[:, 0]
+    return values
+
+
+def _choose(beliefs: Beliefs, name: AcquisitionName, n: int, allowed: NDArray[np.bool_]) -> list[int]:
+    """The best `n` candidates one after another, each believed before the next is chosen."""
+    open_, chosen = allowed.copy(), []
+    for _ in range(min(n, int(allowed.sum()))):
+        pick = int(np.argmax(np.where(open_, promises(beliefs, name), -np.inf)))
         chosen.append(pick)
-        values.append(float(value[pick]))
         open_[pick] = False
-        spent += int(cost[pick])
         beliefs.believe(pick)
-    return chosen, values
+    return chosen
 
 
 class PoolPointCalculator(CandidatePointCalculator):  # type: ignore[misc]
@@ -182,8 +162,7 @@ class PoolPointCalculator(CandidatePointCalculator):  # type: ignore[misc]
             noise_variance=self.model.model.noise_sd**2,
             incumbent=incumbent,
         )
-        chosen, _ = choose_by_acquisition(beliefs, self.acquisition, self.batch_size, allowed)
-        points: Array = self.candidates[chosen]
+        points: Array = self.candidates[_choose(beliefs, self.acquisition, self.batch_size, allowed)]
         return points
 
 

@@ -13,9 +13,10 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.errors import ProposalError
+from cellos_nb.planner.batches import promises_after
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import Array
-from cellos_nb.planner.mechanistic import MechanisticPlanner, ModelAsked, beliefs_about, fit_results
+from cellos_nb.planner.mechanistic import MechanisticPlanner, ModelAsked, fit_results
 
 Basis = Literal["model", "spread", "other planner", "not repeated"]
 
@@ -38,7 +39,7 @@ class Choice:
     """One choice of the batch, seen over all doses of its compound on its cell line."""
 
     name: str
-    """The acquisition: nei, ei, ucb or pi."""
+    """The acquisition, as the configuration names it."""
     doses_um: Array
     """Shape (n,), ascending: every dose that the campaign offers."""
     here: int
@@ -116,7 +117,7 @@ def explain(
     doses = np.unique(np.append(np.geomspace(low, high, _N_CURVE), proposal.dose_um))
     mean, sd = model.predict([proposal.cell_line] * len(doses), [proposal.compound] * len(doses), doses)
     here = int(np.searchsorted(doses, proposal.dose_um))
-    choice = _choice(config, pool, asked, row) if asked is not None and basis == "model" else None
+    choice = _choice(pool, asked, row) if asked is not None and basis == "model" else None
     return Explanation(
         proposal=proposal,
         iteration=iteration,
@@ -145,48 +146,29 @@ def _asked_again(
     return thought.model_asked, "not repeated"
 
 
-def _choice(config: CampaignConfig, pool: CandidatePool, asked: ModelAsked, row: int) -> Choice:
+def _choice(pool: CandidatePool, asked: ModelAsked, row: int) -> Choice:
     width, scores = asked.lines_per_option, asked.scores
     option = row // width
     chosen = list(asked.values)
     place = chosen.index(option)
-    values = _acquisition_after(config, pool, asked, chosen[:place])
-    is_open = scores.allowed.copy()
-    is_open[chosen[:place]] = False
+    promised = promises_after(asked.question, chosen[:place])
+    values, ranks, is_open = promised.values, promised.ranks, promised.is_open
     treatment, line = divmod(row, pool.n_lines)
     same = [i for i, name in enumerate(pool.compounds) if name == pool.compounds[treatment]]
     options = np.array([i if width > 1 else i * pool.n_lines + line for i in same])
-    ranked = values / scores.costs if config.planner.acquisition != "ucb" else values
     return Choice(
-        name=config.planner.acquisition,
+        name=asked.question.acquisition,
         doses_um=pool.doses_um[same],
         here=same.index(treatment),
         acquisition=values[options],
         is_open=is_open[options],
         place=place + 1,
         n_open=int(is_open.sum()),
-        rank=1 + int((ranked[is_open] > ranked[option]).sum()),
+        rank=1 + int((ranks[is_open] > ranks[option]).sum()),
         score_mean=float(scores.mean[option]),
         score_sd=float(scores.sd[option]),
         incumbent=scores.incumbent,
     )
-
-
-def _acquisition_after(config: CampaignConfig, pool: CandidatePool, asked: ModelAsked, chosen: list[int]) -> Array:
-    """Shape (n_options,): what every option promises once the first choices of the batch are taken for granted."""
-    scores, name = asked.scores, config.planner.acquisition
-    if name == "nei":
-        best = np.maximum(scores.incumbent_samples, scores.samples[:, chosen].max(axis=1, initial=-np.inf))
-        gains: Array = np.maximum(scores.samples - best[:, None], 0.0).mean(axis=0)
-        return gains
-    from cellos_nb.planner.emukit_bridge import BeliefModel, make_acquisition
-
-    beliefs = beliefs_about(pool, asked.model, scores)
-    for option in chosen:
-        beliefs.believe(option)
-    numbers = np.arange(len(scores.mean), dtype=float)[:, None]
-    values: Array = make_acquisition(name, BeliefModel(beliefs)).evaluate(numbers)[:, 0]
-    return values
 
 
 def _neighbours(pool: CandidatePool, proposal: ExperimentProposal) -> tuple[Neighbour, ...]:

@@ -92,6 +92,8 @@ class DoseResponseGP:
         doses_um: ArrayLike,
         responses: ArrayLike,
         standard_errors: Sequence[float | None] | ArrayLike | None = None,
+        *,
+        extra_variances: ArrayLike | None = None,
     ) -> Self:
         """Learns from measured wells or experiments; what was learnt before is forgotten.
 
@@ -101,6 +103,7 @@ class DoseResponseGP:
             doses_um: shape (n,), in µM.
             responses: shape (n,), in the unit of the prior's baseline; NaN is left out.
             standard_errors: shape (n,), of the responses; None or NaN where unknown.
+            extra_variances: shape (n,), added to those of single responses, as for outliers; 0 when left out.
 
         Raises:
             AnalysisError: the arguments differ in length, a dose is not above zero, or nothing at all is known.
@@ -123,7 +126,10 @@ class DoseResponseGP:
         group = np.array([number[compounds[i], cell_lines[i]] for i in used.tolist()], dtype=np.int64)
         order = np.argsort(group, kind="stable")
         used = used[order]
-        observed = Observations(group[order], np.log10(doses[used]), values[used], _variances(errors[used]))
+        variances = _variances(errors[used])
+        if extra_variances is not None:
+            variances = variances + np.asarray(extra_variances, dtype=float)[used]
+        observed = Observations(group[order], np.log10(doses[used]), values[used], variances)
         priors = self._priors or candidate_priors(observed.response)
         fits = [learn(prior_only(prior, log10_range, self._library), observed, pairs) for prior in priors]
         self._posterior = max(fits, key=lambda fit: fit.log_evidence)

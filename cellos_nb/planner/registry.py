@@ -14,13 +14,13 @@ from cellos_nb.planner.uninformed import RandomPlanner, SpaceFillingPlanner
 ENTRY_POINT_GROUP = "cellos_nb.planners"
 """An entry of this group is a callable that takes `PlannerSettings` and returns a `Planner`."""
 
-_BUILT_IN = ("mechanistic", "plate_design", "random", "space_filling")
+BUILT_IN = ("mechanistic", "plate_design", "random", "space_filling")
 
 
 def kinds() -> tuple[str, ...]:
     """All kinds that `make_planner` knows: the built-in ones, then those of plug-ins."""
     plugins = sorted(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
-    return tuple(dict.fromkeys((*_BUILT_IN, *plugins)))
+    return tuple(dict.fromkeys((*BUILT_IN, *plugins)))
 
 
 def make_planner(settings: PlannerSettings) -> Planner:

@@ -48,9 +48,23 @@ def choose_at_random(pool: CandidatePool, n: int, rng: np.random.Generator) -> l
     """`n` open conditions; comparisons that were begun are completed first."""
     if not pool.is_comparison:
         rows: list[int] = rng.permutation(np.flatnonzero(pool.is_open)).tolist()
-        return rows[:n]
+        return within_room(pool, rows)[:n]
     begun, untouched = _split(pool)
-    return pool.expand([*begun.tolist(), *rng.permutation(untouched).tolist()], n)
+    return pool.expand([*begun.tolist(), *within_room(pool, rng.permutation(untouched).tolist())], n)
+
+
+def within_room(pool: CandidatePool, options: list[int]) -> list[int]:
+    """The options (conditions, or treatments where lines are compared) that each compound still allows, in order."""
+    if not pool.rooms:
+        return options
+    size, left, kept = pool.n_lines if pool.is_comparison else 1, dict(pool.rooms), []
+    for option in options:
+        compound = pool.compounds[option if pool.is_comparison else option // pool.n_lines]
+        if compound in left:
+            left[compound] -= size
+        if left.get(compound, 0) >= 0:
+            kept.append(option)
+    return kept
 
 
 def choose_evenly(pool: CandidatePool, n: int, rng: np.random.Generator) -> list[int]:
@@ -65,14 +79,16 @@ def choose_evenly(pool: CandidatePool, n: int, rng: np.random.Generator) -> list
     if not pool.is_comparison:
         line = np.tile(np.arange(pool.n_lines), len(compound))
         compound, position = np.repeat(compound, pool.n_lines), np.repeat(position, pool.n_lines)
-        measured, allowed = np.flatnonzero(pool.is_measured), np.flatnonzero(pool.is_open)
-        return _least_repelled((line, compound, position), measured, allowed, n=n, rng=rng)
+        known, allowed = np.flatnonzero(pool.is_measured), np.flatnonzero(pool.is_open)
+        known, room = np.union1d(known, pool.pending).astype(np.int64), np.repeat(pool.room, pool.n_lines)
+        return _least_repelled((line, compound, position), known, allowed, room=room, n=n, rng=rng)
     begun, untouched = _split(pool)
     n_units = max(n - int(pool.is_open[begun].sum()), 0)
     n_units = -(-n_units // pool.n_lines)
     line = np.zeros(len(compound), dtype=np.int64)
     known = np.union1d(np.flatnonzero(pool.is_measured.any(axis=1)), begun)
-    treatments = _least_repelled((line, compound, position), known, untouched, n=n_units, rng=rng)
+    room = np.floor(pool.room / pool.n_lines)
+    treatments = _least_repelled((line, compound, position), known, untouched, room=room, n=n_units, rng=rng)
     return pool.expand([*begun.tolist(), *treatments], n)
 
 
@@ -88,9 +104,11 @@ def _least_repelled(
     known: NDArray[np.int64],
     allowed: NDArray[np.int64],
     *,
+    room: NDArray[np.float64],
     n: int,
     rng: np.random.Generator,
 ) -> list[int]:
+    """The options chosen; `room` says of each option how many of its compound may be."""
     line, compound, position = features
     energy = 1e-6 * rng.random(len(line))
     blocked = np.ones(len(line), dtype=bool)
@@ -103,11 +121,14 @@ def _least_repelled(
 
     for i in known.tolist():
         energy += repulsion(i)
-    energy[blocked] = np.inf
+    energy[blocked | (room < 1)] = np.inf
     chosen: list[int] = []
-    for _ in range(min(n, len(allowed))):
+    while len(chosen) < n and np.isfinite(energy).any():
         pick = int(np.argmin(energy))
         chosen.append(pick)
         energy += repulsion(pick)
+        same = compound == compound[pick]
         energy[pick] = np.inf
+        if same[chosen].sum() >= room[pick]:
+            energy[same] = np.inf
     return chosen

@@ -13,7 +13,7 @@ from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.errors import ProposalError
 from cellos_nb.planner import explain, make_planner
 
-ACQUISITIONS = ["nei", "ei", "ucb", "pi"]
+ACQUISITIONS = ["nei", "ei", "ucb", "pi", "log_ei", "entropy"]
 GOALS = ["minimise", "maximise", "selectivity"]
 
 
@@ -54,6 +54,26 @@ def test_no_open_dose_promised_more_than_the_chosen_one(acquisition):
         assert choice.place == place
         assert choice.acquisition[choice.is_open].max() <= choice.acquisition[here] + 1e-9
         assert choice.rank == 1
+
+
+@pytest.mark.parametrize(
+    "planner",
+    [
+        {"acquisition": "nei", "batch": "penalise"},
+        {"acquisition": "ucb", "batch": "penalise", "cost": {"plate_usd": 9}},
+        {"acquisition": "nei", "constraints": {"max_wells_per_compound": 9, "min_viability": 0.3}},
+    ],
+    ids=["penalised", "priced", "constrained"],
+)
+def test_what_was_chosen_ranked_first_also_with_penalties_prices_and_constraints(planner):
+    config = campaign(planner)
+    asked, history = laps(config, 2)
+    for proposal in asked[1]:
+        choice = explain(config, history, 2, proposal).choice
+        here = choice.doses_um.tolist().index(proposal.dose_um)
+        assert choice.rank == 1
+        assert choice.is_open[here]
+        assert choice.acquisition[here] == pytest.approx(proposal.reason.acquisition, rel=1e-6, abs=1e-9)
 
 
 def test_doses_that_were_measured_or_chosen_before_are_not_open():

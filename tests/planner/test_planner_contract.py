@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner import make_planner
+from cellos_nb.planner.registry import BUILT_IN, kinds
 
 KINDS = [
     pytest.param({"kind": "random"}, id="random"),
@@ -24,7 +26,21 @@ KINDS = [
     pytest.param({"kind": "mechanistic", "acquisition": "ei"}, id="ei"),
     pytest.param({"kind": "mechanistic", "acquisition": "ucb"}, id="ucb"),
     pytest.param({"kind": "mechanistic", "acquisition": "pi"}, id="pi"),
+    pytest.param({"kind": "mechanistic", "acquisition": "thompson"}, id="thompson"),
+    pytest.param({"kind": "mechanistic", "acquisition": "entropy"}, id="entropy"),
 ]
+OTHERS = [
+    pytest.param(
+        {"kind": "botorch"},
+        id="botorch",
+        marks=[
+            pytest.mark.skipif(find_spec("botorch") is None, reason="the extra botorch is not installed"),
+            pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore:`torch.jit:DeprecationWarning"),
+        ],
+    ),
+    *(pytest.param({"kind": kind}, id=kind) for kind in kinds() if kind not in {*BUILT_IN, "botorch"}),
+]
+"""Planners of extras, and of every plug-in that is installed beside this package."""
 GOALS = ["maximise", "minimise", "selectivity"]
 
 
@@ -78,7 +94,7 @@ def conditions(proposals) -> list[tuple[str, str, float, str]]:
 
 
 @pytest.mark.parametrize("goal", GOALS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + OTHERS)
 class TestEveryPlanner:
     def test_a_batch_has_distinct_conditions_on_the_grid_with_reasons(self, kind, goal):
         config = campaign(kind, goal)
@@ -129,7 +145,7 @@ class TestEveryPlanner:
         assert len(make_planner(config.planner).propose(config, run(config, 1), 2, 1)) == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + OTHERS)
 class TestEverySelectivityCampaign:
     def test_comparisons_are_whole_with_the_target_first(self, kind):
         config = campaign(kind, {"goal": "selectivity", "target": "A673"})

@@ -19,6 +19,10 @@ ACQUISITIONS = {
     "ei": "expected improvement",
     "ucb": "upper confidence bound",
     "pi": "probability of improvement",
+    "log_ei": "logarithm of the expected improvement",
+    "thompson": "posterior sample",
+    "entropy": "information on the best value (nats)",
+    "hypervolume": "expected gain of hypervolume",
 }
 MAX_NEIGHBOURS = 8
 """Nearest measurements that the table shows."""
