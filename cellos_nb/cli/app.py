@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli import campaigns, cluster, daemon, demo, doctor, hardware, lab, outputs, proofs, queue, steering
+from cellos_nb.cli import (
+    campaigns,
+    cluster,
+    daemon,
+    demo,
+    doctor,
+    hardware,
+    lab,
+    outputs,
+    planning,
+    proofs,
+    queue,
+    steering,
+)
 
 app = typer.Typer(
     name="cellos",
@@ -43,6 +56,8 @@ def common(
 
 app.command()(demo.demo)
 app.command()(campaigns.plan)
+app.command()(planning.plan_table)
+app.command()(planning.learn_prior)
 app.command()(campaigns.run)
 app.command()(campaigns.resume)
 app.command()(steering.stop)

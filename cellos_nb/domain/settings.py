@@ -119,6 +119,8 @@ class PlannerSettings(Settings):
     """Noisy expected improvement, expected improvement, upper confidence bound, probability of improvement."""
     n_initial: Annotated[int, Field(ge=1)] | None = None
     """Experiments before the model is asked; one batch when left out."""
+    prior: Name = "default"
+    """What is known of viability curves before: `default`, `vague`, or a file that `cellos learn-prior` wrote."""
 
 
 def _expand_compound(value: Any) -> Any:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cellos_nb.planner.candidate_table import CandidateTable as CandidateTable
     from cellos_nb.planner.explanation import Explanation as Explanation
     from cellos_nb.planner.explanation import explain as explain
     from cellos_nb.planner.interface import Planner as Planner
@@ -13,16 +14,19 @@ if TYPE_CHECKING:
     from cellos_nb.planner.model import DoseResponseGP as DoseResponseGP
     from cellos_nb.planner.pool import pool_planner as pool_planner
     from cellos_nb.planner.prediction import CampaignModel as CampaignModel
+    from cellos_nb.planner.prior import Prior as Prior
     from cellos_nb.planner.registry import make_planner as make_planner
     from cellos_nb.planner.uninformed import RandomPlanner as RandomPlanner
     from cellos_nb.planner.uninformed import SpaceFillingPlanner as SpaceFillingPlanner
 
 _HOMES = {
     "CampaignModel": "prediction",
+    "CandidateTable": "candidate_table",
     "DoseResponseGP": "model",
     "Explanation": "explanation",
     "MechanisticPlanner": "mechanistic",
     "Planner": "interface",
+    "Prior": "prior",
     "RandomPlanner": "uninformed",
     "SpaceFillingPlanner": "uninformed",
     "explain": "explanation",
