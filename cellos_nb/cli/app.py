@@ -18,6 +18,7 @@ from cellos_nb.cli import (
     hardware,
     lab,
     outputs,
+    planning,
     proofs,
     queue,
     record,
@@ -62,6 +63,8 @@ def common(
 app.command()(demo.demo)
 app.command()(campaigns.plan)
 app.command()(rehearse.rehearse)
+app.command()(planning.plan_table)
+app.command()(planning.learn_prior)
 app.command()(campaigns.run)
 app.command()(campaigns.resume)
 app.command()(steering.stop)

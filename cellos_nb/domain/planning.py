@@ -106,7 +106,7 @@ class PlannerSettings(Settings):
     """Which planner proposes, and how."""
 
     kind: Name = "mechanistic"
-    """`mechanistic`, `plate_design` (narrows EC50 intervals), `random`, `space_filling`, `botorch`, or a plug-in's kind."""
+    """`mechanistic`, `plate_design` (narrows EC50 intervals), `random`, `space_filling`, `botorch`, or a plug-in's."""
     acquisition: Acquisition = "nei"
     """Noisy expected improvement, expected improvement and its logarithm, upper confidence bound, probability of
     improvement, Thompson sampling, max-value entropy, or hypervolume of killing the target and sparing the others."""
@@ -115,6 +115,8 @@ class PlannerSettings(Settings):
     by a penalty around them; `auto`: as goes with the acquisition."""
     n_initial: Annotated[int, Field(ge=1)] | None = None
     """Experiments before the model is asked; one batch when left out."""
+    prior: Name = "default"
+    """What is known of viability curves before: `default`, `vague`, or a file that `cellos learn-prior` wrote."""
     noise: Literal["normal", "heavy_tailed"] = "normal"
     """Noise of measurements beyond their standard errors; `heavy_tailed` gives single outliers little weight."""
     constraints: ConstraintSettings | None = None

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cellos_nb.planner.candidate_table import CandidateTable as CandidateTable
     from cellos_nb.planner.explanation import Explanation as Explanation
     from cellos_nb.planner.explanation import explain as explain
     from cellos_nb.planner.fidelity import FidelityCosts as FidelityCosts
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from cellos_nb.planner.pool import pool_planner as pool_planner
     from cellos_nb.planner.prediction import CampaignModel as CampaignModel
     from cellos_nb.planner.preferences import PreferenceGP as PreferenceGP
+    from cellos_nb.planner.prior import Prior as Prior
     from cellos_nb.planner.registry import make_planner as make_planner
     from cellos_nb.planner.uninformed import RandomPlanner as RandomPlanner
     from cellos_nb.planner.uninformed import SpaceFillingPlanner as SpaceFillingPlanner
 
 _HOMES = {
     "CampaignModel": "prediction",
+    "CandidateTable": "candidate_table",
     "DoseResponseGP": "model",
     "Explanation": "explanation",
     "FidelityCosts": "fidelity",
@@ -30,6 +33,7 @@ _HOMES = {
     "PlateDesignPlanner": "plate_design",
     "Planner": "interface",
     "PreferenceGP": "preferences",
+    "Prior": "prior",
     "RandomPlanner": "uninformed",
     "SpaceFillingPlanner": "uninformed",
     "TwoFidelityPlanner": "fidelity",

@@ -38,7 +38,8 @@ class Beliefs:
         self.mean, self.incumbent = mean, incumbent
         self.variance = np.maximum(sd**2, _LEAST_VARIANCE)
         self._block, self._covariance, self.noise_variance = block, covariance, noise_variance
-        self._known: dict[int, tuple[Index, Array]] = {}
+        self._known: dict[int, tuple[Index, Array, Array]] = {}
+        # Of a block: its candidates, their covariance before the batch, and what each belief took from it.
 
     def believe(self, candidate: int) -> None:
         """Takes the candidate's mean for its measurement: the others become surer, and it may be the new incumbent.
@@ -48,11 +49,11 @@ class Beliefs:
         number = int(self._block[candidate])
         if number not in self._known:
             members = np.flatnonzero(self._block == number)
-            self._known[number] = (members, self._covariance(members))
-        members, joint = self._known[number]
+            self._known[number] = (members, self._covariance(members), np.zeros((0, len(members))))
+        members, joint, taken = self._known[number]
         place = int(np.searchsorted(members, candidate))
-        column = joint[:, place]
-        joint = joint - np.outer(column, column) / (column[place] + self.noise_variance + _LEAST_VARIANCE)
-        self._known[number] = (members, joint)
-        self.variance[members] = np.maximum(np.diag(joint), _LEAST_VARIANCE)
+        column = joint[:, place] - taken[:, place] @ taken
+        taken = np.vstack([taken, column / np.sqrt(column[place] + self.noise_variance + _LEAST_VARIANCE)])
+        self._known[number] = (members, joint, taken)
+        self.variance[members] = np.maximum(self.variance[members] - taken[-1] ** 2, _LEAST_VARIANCE)
         self.incumbent = max(self.incumbent, float(self.mean[candidate]))

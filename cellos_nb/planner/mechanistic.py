@@ -14,9 +14,10 @@ from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import n_samples_for
 from cellos_nb.planner.batches import choose_batch
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import Array, CurvePrior
+from cellos_nb.planner.curves import Array
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.outliers import fit_with_outliers
+from cellos_nb.planner.prior import prior_named
 from cellos_nb.planner.question import Question, question_about
 from cellos_nb.planner.scores import Scores, scores_of
 from cellos_nb.planner.uninformed import choose_evenly
@@ -70,6 +71,7 @@ class MechanisticPlanner:
 
     def __init__(self, settings: PlannerSettings | None = None) -> None:
         self._settings = settings or PlannerSettings()
+        prior_named(self._settings.prior)  # a prior that is none is refused before anything is asked for
 
     def propose(
         self, config: CampaignConfig, history: History, iteration: int, n: int
@@ -121,7 +123,7 @@ def fit_results(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
     """The model of a campaign after its results; viability falls from 1, other assays may rise as well."""
     asked = [result.proposal for result in pool.results]
     values = np.array([result.measurement for result in pool.results], dtype=float)
-    prior = CurvePrior() if pool.assay == "viability" else candidate_priors(values)
+    prior = prior_named(config.planner.prior) if pool.assay == "viability" else candidate_priors(values)
     model = DoseResponseGP(prior, config.dose_range_um)
     conditions = (
         [proposal.cell_line for proposal in asked],

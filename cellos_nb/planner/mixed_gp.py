@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cellos_nb.planner.curves import Array
 
@@ -14,6 +15,14 @@ _NOISE = 0.15, 1.0
 """Median noise as a share of the standard deviation of the data, and the sd of its logarithm."""
 _MAX_FOR_HYPERPARAMETERS = 300
 """Observations that length scales are learnt from; more change little and cost much."""
+_FIRST_LOOK = 150
+"""Of these, observations that both starts of the search see; the better one goes on with all."""
+MAX_EXACT = 2000
+"""Observations up to which the posterior is exact."""
+_N_INDUCING, _N_CANDIDATE_INDUCING = 400, 1500
+"""Points that stand for the observations beyond that, and observations that they are chosen from."""
+_CHUNK = 4_000_000
+"""Numbers held at once while a pool is compared with observations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +36,14 @@ class _Problem:
         """Negative log posterior and its gradient; theta holds log length scales, then log amplitude, log noise."""
         n = len(self.y)
         inverse_squares = np.exp(-2 * theta[:-2])
-        covariance, radial = _matern(np.tensordot(inverse_squares, self.squares, axes=1))
+        distance = np.tensordot(inverse_squares, self.squares, axes=1)
+        covariance, radial = _matern(distance), _matern_slope(distance)
         amplitude, noise = np.exp(2 * theta[-2]), np.exp(2 * theta[-1])
         root = np.linalg.cholesky(amplitude * covariance + (noise + 1e-8) * np.eye(n))
         inverse_root = np.linalg.inv(root)
         inverse = inverse_root.T @ inverse_root
         alpha = inverse @ self.y
-        centre, spread = self._prior(len(theta))
+        centre, spread = self.prior(len(theta))
         z = (theta - centre) / spread
         loss = 0.5 * self.y @ alpha + np.log(np.diag(root)).sum() + 0.5 * n * np.log(2 * np.pi) + 0.5 * z @ z
         outer = inverse - np.outer(alpha, alpha)
@@ -45,7 +55,8 @@ class _Problem:
         return float(loss), gradient + z / spread
 
     @staticmethod
-    def _prior(n_theta: int) -> tuple[Array, Array]:
+    def prior(n_theta: int) -> tuple[Array, Array]:
+        """Mean and standard deviation of theta before any data."""
         n_columns = n_theta - 2
         centre = np.full(n_theta, np.log(_LENGTH[0]) + 0.5 * np.log(n_columns))
         centre[-2:] = 0.0, np.log(_NOISE[0])
@@ -54,63 +65,183 @@ class _Problem:
         return centre, spread
 
 
+@dataclass(frozen=True, slots=True)
+class _Exact:
+    """What the observations say, all of them."""
+
+    inverse_root: Array
+    alpha: Array
+    """Shape (n,): the mean is the covariance with the observations times this."""
+    log_evidence: float
+
+    @classmethod
+    def of(cls, covariance: Array, noise: float, y: Array) -> _Exact:
+        root = np.linalg.cholesky(covariance + noise * np.eye(len(y)))
+        inverse_root = np.linalg.inv(root)
+        white = inverse_root @ y
+        evidence = -0.5 * white @ white - np.log(np.diag(root)).sum() - 0.5 * len(y) * np.log(2 * np.pi)
+        return cls(inverse_root, inverse_root.T @ white, float(evidence))
+
+    def explained(self, to_data: Array, others: Array | None = None) -> Array:
+        """The covariance that the data take away: of every point's own, or between two sets of points."""
+        white = to_data @ self.inverse_root.T
+        if others is None:
+            result: Array = (white**2).sum(axis=1)
+            return result
+        between: Array = white @ (others @ self.inverse_root.T).T
+        return between
+
+
+@dataclass(frozen=True, slots=True)
+class _Sparse:
+    """What the observations say through fewer points, with the variance that these leave as extra noise.
+
+    Source: Snelson & Ghahramani 2005, "Sparse Gaussian processes using pseudo-inputs", equations 7 and 8.
+    """
+
+    inverse_root: Array
+    """Of the covariance of the inducing points."""
+    posterior_root: Array
+    """Inverse root of the precision of their whitened values."""
+    alpha: Array
+    log_evidence: float
+
+    @classmethod
+    def of(cls, inducing: Array, to_data: Array, amplitude: float, noise: float, y: Array) -> _Sparse:
+        """From the covariance of the inducing points, and theirs with the data, shape (n, n_inducing)."""
+        inverse_root = np.linalg.inv(np.linalg.cholesky(inducing + 1e-6 * amplitude * np.eye(len(inducing))))
+        white = to_data @ inverse_root.T
+        own_noise = noise + np.maximum(amplitude - (white**2).sum(axis=1), 0.0)
+        precision = np.eye(len(inducing)) + (white / own_noise[:, None]).T @ white
+        root = np.linalg.cholesky(precision)
+        posterior_root = np.linalg.inv(root)
+        towards = white.T @ (y / own_noise)
+        half = posterior_root @ towards
+        evidence = -0.5 * ((y**2 / own_noise).sum() - half @ half + np.log(2 * np.pi * own_noise).sum())
+        alpha = inverse_root.T @ (posterior_root.T @ half)
+        return cls(inverse_root, posterior_root, alpha, float(evidence - np.log(np.diag(root)).sum()))
+
+    def explained(self, to_data: Array, others: Array | None = None) -> Array:
+        """As `_Exact.explained`."""
+        white = to_data @ self.inverse_root.T
+        left = white @ self.posterior_root.T
+        if others is None:
+            result: Array = (white**2).sum(axis=1) - (left**2).sum(axis=1)
+            return result
+        other = others @ self.inverse_root.T
+        between: Array = white @ other.T - left @ (other @ self.posterior_root.T).T
+        return between
+
+
 class MixedGP:
     """Matérn-5/2 process with one length scale per column; a change of category is a step of one.
+
+    Exact up to 2,000 observations; beyond, 400 of them stand for all, chosen where they leave least unexplained.
 
     Source: Rasmussen & Williams 2006, ISBN 026218253X, equations 2.25, 4.17 and 5.9.
     """
 
     def __init__(self, is_category: list[bool]) -> None:
         self._is_category = np.array(is_category)
-        self._theta: Array | None = None
+        self._theta: Array = np.zeros(0)
 
     def fit(self, x: Array, y: Array) -> MixedGP:
         """Learns from n observations; `x` has shape (n, n_columns), numbers scaled to [0, 1], categories as codes."""
-        from scipy.optimize import minimize
-
-        self._x = x
         self._mean, self._sd = float(y.mean()), float(max(y.std(), 1e-9))
         standard = (y - self._mean) / self._sd
-        part = np.linspace(0, len(y) - 1, min(len(y), _MAX_FOR_HYPERPARAMETERS)).astype(int)
-        problem = _Problem(self._squares(x[part], x[part]), standard[part])
-        centre = problem._prior(x.shape[1] + 2)[0]  # noqa: SLF001 - same module
-        starts = [centre, centre - np.r_[np.full(x.shape[1], 0.7), 0, 0]]
-        found = [
-            minimize(problem.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 40}) for start in starts
-        ]
-        best = min(found, key=lambda result: float(result.fun))
-        self._theta = np.asarray(best.x, dtype=float)
-        self.log_evidence = -float(best.fun) - len(y) * np.log(self._sd) - 0.5 * len(centre) * np.log(len(y))
-        covariance = self._kernel(x, x) + (np.exp(2 * self._theta[-1]) + 1e-8) * np.eye(len(y))
-        self._inverse_root = np.linalg.inv(np.linalg.cholesky(covariance))
-        self._alpha = self._inverse_root.T @ (self._inverse_root @ standard)
+        self._theta = self._fitted_theta(x, standard)
+        noise = float(np.exp(2 * self._theta[-1])) + 1e-8
+        self._known: _Exact | _Sparse
+        if len(y) <= MAX_EXACT:
+            self._points = x
+            self._known = _Exact.of(self._kernel(x, x), noise, standard)
+        else:
+            self._points = x[self._inducing(x)]
+            to_data, inducing = self._kernel(x, self._points), self._kernel(self._points, self._points)
+            self._known = _Sparse.of(inducing, to_data, self._amplitude, noise, standard)
+        centre, spread = _Problem.prior(len(self._theta))
+        penalty = 0.5 * (((self._theta - centre) / spread) ** 2).sum() + 0.5 * len(centre) * np.log(len(y))
+        self.log_evidence = self._known.log_evidence - float(penalty) - len(y) * np.log(self._sd)
         return self
 
     @property
     def noise_sd(self) -> float:
         """Of one observation."""
-        assert self._theta is not None  # noqa: S101 - fitted
         return float(np.exp(self._theta[-1])) * self._sd
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Posterior mean and standard deviation without noise, both of shape (n,)."""
-        assert self._theta is not None  # noqa: S101 - fitted
-        to_data = self._kernel(x, self._x)
-        white = to_data @ self._inverse_root.T
-        variance = np.exp(2 * self._theta[-2]) - (white**2).sum(axis=1)
-        return self._mean + self._sd * (to_data @ self._alpha), self._sd * np.sqrt(np.maximum(variance, 1e-12))
+        mean, variance = np.empty(len(x)), np.empty(len(x))
+        step = max(_CHUNK // len(self._points), 1)
+        for first in range(0, len(x), step):
+            part = slice(first, first + step)
+            to_data = self._kernel(x[part], self._points)
+            mean[part] = to_data @ self._known.alpha
+            variance[part] = self._amplitude - self._known.explained(to_data)
+        return self._mean + self._sd * mean, self._sd * np.sqrt(np.maximum(variance, 1e-12))
+
+    def optimism(self, x: Array) -> Array:
+        """Shape (n,): no less than the posterior mean and two standard deviations, and much cheaper to compute.
+
+        The deviation is that after one observation alone, the most telling one; the others can only lower it.
+        """
+        result = np.empty(len(x))
+        step = max(_CHUNK // len(self._points), 1)
+        one = self._amplitude + np.exp(2 * self._theta[-1])
+        for first in range(0, len(x), step):
+            part = slice(first, first + step)
+            to_data = self._kernel(x[part], self._points)
+            most = self._amplitude - to_data.max(axis=1) ** 2 / one
+            result[part] = to_data @ self._known.alpha + 2 * np.sqrt(np.maximum(most, 0.0))
+        return self._mean + self._sd * result
 
     def covariance(self, x: Array, others: Array) -> Array:
         """Posterior covariance between two sets of points, shape (n, n_others)."""
-        white, white_others = (self._kernel(points, self._x) @ self._inverse_root.T for points in (x, others))
-        result: Array = self._sd**2 * (self._kernel(x, others) - white @ white_others.T)
+        to_data, other_to_data = self._kernel(x, self._points), self._kernel(others, self._points)
+        result: Array = self._sd**2 * (self._kernel(x, others) - self._known.explained(to_data, other_to_data))
         return result
 
+    @property
+    def _amplitude(self) -> float:
+        return float(np.exp(2 * self._theta[-2]))
+
+    def _fitted_theta(self, x: Array, standard: Array) -> Array:
+        """Of highest posterior density, searched from two starts."""
+        from scipy.optimize import minimize
+
+        def search(n: int, start: Array, n_steps: int) -> tuple[float, Array]:
+            part = np.linspace(0, len(x) - 1, min(len(x), n)).astype(int)
+            problem = _Problem(self._squares(x[part], x[part]), standard[part])
+            found = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": n_steps})
+            return float(found.fun), np.asarray(found.x, dtype=float)
+
+        centre = _Problem.prior(x.shape[1] + 2)[0]
+        starts = centre, centre - np.r_[np.full(x.shape[1], 0.7), 0, 0]
+        best = min((search(_FIRST_LOOK, start, 40) for start in starts), key=lambda found: found[0])[1]
+        return best if len(x) <= _FIRST_LOOK else search(_MAX_FOR_HYPERPARAMETERS, best, 10)[1]
+
+    def _inducing(self, x: Array) -> NDArray[np.int64]:
+        """Rows whose values leave least variance of the others, greedily: a pivoted Cholesky factorisation."""
+        among = np.linspace(0, len(x) - 1, _N_CANDIDATE_INDUCING).astype(np.int64)
+        covariance, left = self._kernel(x[among], x[among]), np.full(len(among), self._amplitude)
+        factors, picks = np.zeros((_N_INDUCING, len(among))), np.zeros(_N_INDUCING, dtype=np.int64)
+        for i in range(_N_INDUCING):
+            pick = int(np.argmax(left))
+            if left[pick] < 1e-6 * self._amplitude:
+                return among[picks[:i]]
+            picks[i] = pick
+            factors[i] = (covariance[pick] - factors[:i, pick] @ factors[:i]) / np.sqrt(left[pick])
+            left = np.maximum(left - factors[i] ** 2, 0.0)
+        return among[picks]
+
     def _kernel(self, a: Array, b: Array) -> Array:
-        assert self._theta is not None  # noqa: S101 - fitted
-        inverse_squares = np.exp(-2 * self._theta[:-2])
-        distance = np.tensordot(inverse_squares, self._squares(a, b), axes=1)
-        result: Array = np.exp(2 * self._theta[-2]) * _matern(distance)[0]
+        inverse = np.exp(-self._theta[:-2])
+        numbers = ~self._is_category
+        first, second = a[:, numbers] * inverse[numbers], b[:, numbers] * inverse[numbers]
+        distance = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None] - 2 * first @ second.T
+        for column in np.flatnonzero(self._is_category).tolist():
+            distance += inverse[column] ** 2 * (a[:, column, None] != b[None, :, column])
+        result: Array = self._amplitude * _matern(np.maximum(distance, 0.0, out=distance))
         return result
 
     def _squares(self, a: Array, b: Array) -> Array:
@@ -118,8 +249,16 @@ class MixedGP:
         return np.where(self._is_category[:, None, None], (difference != 0).astype(float), difference**2)
 
 
-def _matern(squared_distance: Array) -> tuple[Array, Array]:
-    """The Matérn-5/2 correlation, and its derivative by the squared distance."""
+def _matern(squared_distance: Array) -> Array:
+    """The Matérn-5/2 correlation."""
     scaled = np.sqrt(5 * squared_distance)
-    decay = np.exp(-scaled)
-    return (1 + scaled + 5 / 3 * squared_distance) * decay, -5 / 6 * (1 + scaled) * decay
+    result: Array = np.exp(-scaled)
+    result *= 1 + scaled + 5 / 3 * squared_distance
+    return result
+
+
+def _matern_slope(squared_distance: Array) -> Array:
+    """Its derivative by the squared distance."""
+    scaled = np.sqrt(5 * squared_distance)
+    slope: Array = -5 / 6 * (1 + scaled) * np.exp(-scaled)
+    return slope

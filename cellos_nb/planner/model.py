@@ -198,15 +198,26 @@ class DoseResponseGP:
             ec50[:, block.rows] = log10_ec50[which][:, None]
         return result, ec50
 
-    def log10_ec50_um(self, cell_line: str, compound: str) -> tuple[float, float]:
-        """Posterior mean and standard deviation of log10 EC50 (µM), given that the compound acts at all."""
+    def log10_ec50_um(
+        self, cell_line: str, compound: str, within_um: tuple[float, float] | None = None
+    ) -> tuple[float, float]:
+        """Posterior mean and standard deviation of log10 EC50 (µM), given that the compound acts.
+
+        Args:
+            cell_line: its name.
+            compound: its name.
+            within_um: doses; given as well that the EC50 lies between them. Anywhere when left out.
+        """
         parameters = self._known.library.parameters
-        weights = self._known.curve_weights(compound, cell_line) * (parameters[:, 2] != 0)
-        # Where all data speak for inactivity, the prior's EC50 is what remains.
-        weights = weights + 1e-12 * (parameters[:, 2] != 0)
+        log10_ec50, acts = parameters[:, 0], parameters[:, 2] != 0
+        if within_um is not None:
+            low, high = np.log10(within_um)
+            acts &= (log10_ec50 >= low) & (log10_ec50 <= high)
+        # Where all data speak against it, the prior's EC50 is what remains.
+        weights = (self._known.curve_weights(compound, cell_line) + 1e-12) * acts
         weights /= weights.sum()
-        mean = float(weights @ parameters[:, 0])
-        return mean, float(np.sqrt(weights @ (parameters[:, 0] - mean) ** 2))
+        mean = float(weights @ log10_ec50)
+        return mean, float(np.sqrt(weights @ (log10_ec50 - mean) ** 2))
 
     def curves(self, cell_line: str, compound: str) -> tuple[Array, Array]:
         """The parameters of all curves in question, as `CurveLibrary.parameters`, and how probable each is now."""

@@ -11,7 +11,7 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal, Intent
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import Array, CurveLibrary
+from cellos_nb.planner.curves import Array, share_of_plateau
 from cellos_nb.planner.likelihood import Index
 from cellos_nb.planner.mechanistic import fit_results
 from cellos_nb.planner.model import DoseResponseGP
@@ -137,8 +137,7 @@ def response_gradient(parameters: Array, log10_doses: Array) -> Array:
     """
     ec50, slope, plateau = (column[:, None] for column in parameters.T[:3])
     away = log10_doses[None] - ec50
-    unit = CurveLibrary(parameters * [1, 1, 0, 1, 1] + [0, 0, 1, 0, 0], np.zeros((0, 0)), np.zeros(0, bool), 0.0, 0.0)
-    share = unit.responses(log10_doses)
+    share = share_of_plateau(parameters, log10_doses)
     rising = 1.0 / (1.0 + np.exp(np.clip(-np.log(10.0) * slope * away, -500.0, 500.0)))
     steep = plateau * share * (1.0 - rising) * np.log(10.0)
     return np.stack([-steep * slope, steep * slope * away, share, np.ones_like(share)], axis=2)

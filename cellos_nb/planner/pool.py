@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +13,29 @@ from numpy.typing import NDArray
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
-from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior, draw_difference_library
+from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.information import choose_by_information
+from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
+from cellos_nb.planner.prior import Prior, prior_named
+from cellos_nb.planner.well_table import WellTable
 
-_COMPOUND = re.compile(r"compound|drug|treatment|agent|molecule|inhibitor", re.IGNORECASE)
 _LOG10_UM_PER_M = 6.0
+_LINE_SHIFTS, _LINE_SHIFT_SD = (-0.5, -0.25, 0.0, 0.25, 0.5), 0.3
+"""Decades by which one cell line may be the less sensitive on the whole; the spread is that of sarcoma cell lines.
+
+Source: Lee et al. 2023, doi:10.1038/s44320-023-00004-7.
+"""
+_LEAST_WEIGHT = 0.02
+"""A model of less posterior probability is left out of the average."""
+_LOOKED_AT, _COMPARED = 2000, 500
+"""Candidates of a plain process whose variance is computed, and whose covariance, at least."""
 
 
-def pool_planner(space: Mapping[str, Any], seed: int, prior: str | CurvePrior = "default") -> PoolPlanner:
+def pool_planner(
+    space: Mapping[str, Any], seed: int, prior: str | Path | Prior | CurvePrior = "default"
+) -> PoolPlanner:
     """A planner over a finite table of wells.
 
     Args:
@@ -30,66 +43,21 @@ def pool_planner(space: Mapping[str, Any], seed: int, prior: str | CurvePrior = 
             (`kind`, one of `inhibition_minus_dose_cost`, `difference`, `response`, `learn_ic50`; `per_decade` and
             `log10_dose_ref` of a known dose cost), and `wells`, the rows that exist; all combinations when left out.
         seed: equal seeds and equal data give equal answers.
-        prior: `default`, or beliefs about curves of one's own.
+        prior: `default` (learnt from a public screen), `vague`, a `Prior` of one's own, or a file of one. EC50s are
+            learnt without a screen's classes, which would pull them.
 
     Raises:
         ConfigError: the space has no parameters, an unknown type or objective, or there is no such prior.
     """
-    if isinstance(prior, str):
-        if prior != "default":
-            raise ConfigError(f"prior: there is no prior {prior!r}; possible: default, or a CurvePrior.")
-        prior = CurvePrior()
-    return PoolPlanner(_Table.of(space), dict(space.get("objective") or {"kind": "response"}), seed, prior)
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    names: tuple[str, ...]
-    wells: tuple[tuple[Any, ...], ...]
-    is_category: tuple[bool, ...]
-    encoded: Array
-    """Shape (n_wells, n_columns): numbers scaled to [0, 1], categories as codes."""
-    lines: list[str] | None
-    """Cell line of each well, or all that is neither compound nor dose; None without a dose-response structure."""
-    compounds: list[str]
-    log10_dose: Array
-    """As given, in log10 M."""
-
-    @classmethod
-    def of(cls, space: Mapping[str, Any]) -> _Table:
-        parameters: Mapping[str, Mapping[str, Any]] = space.get("parameters") or {}
-        if not parameters:
-            raise ConfigError("space.parameters: there are none; give name, type and levels of at least one.")
-        kinds = {name: parameter.get("type") for name, parameter in parameters.items()}
-        for name, kind in kinds.items():
-            if kind not in {"categorical", "log10", "float"}:
-                raise ConfigError(f"space.parameters.{name}: type {kind!r}; possible: categorical, log10, float.")
-        wells = space.get("wells")
-        if wells is None:
-            grids = np.meshgrid(*(np.arange(len(p["levels"])) for p in parameters.values()), indexing="ij")
-            levels = [list(parameter["levels"]) for parameter in parameters.values()]
-            places = np.stack([grid.ravel() for grid in grids], axis=1).tolist()
-            wells = [tuple(levels[j][i] for j, i in enumerate(place)) for place in places]
-        if not wells:
-            raise ConfigError("space.wells: the table is empty; give at least one row.")
-        columns = list(zip(*wells, strict=True))
-        is_category = tuple(kind == "categorical" for kind in kinds.values())
-        encoded = np.column_stack([_encode(column, is_c) for column, is_c in zip(columns, is_category, strict=True)])
-        names = tuple(parameters)
-        dose, compound = _roles(kinds, columns)
-        lines, compounds, log10_dose = None, [""] * len(wells), np.zeros(len(wells))
-        if dose is not None and compound is not None:
-            rest = [column for i, column in enumerate(columns) if i not in {dose, compound}]
-            lines = ["|".join(map(str, row)) for row in zip(*rest, strict=True)] if rest else [""] * len(wells)
-            compounds = [str(value) for value in columns[compound]]
-            log10_dose = np.array(columns[dose], dtype=float)
-        return cls(names, tuple(map(tuple, wells)), is_category, encoded, lines, compounds, log10_dose)
+    return PoolPlanner(
+        WellTable.of(space), dict(space.get("objective") or {"kind": "response"}), seed, prior_named(prior)
+    )
 
 
 class PoolPlanner:
     """Proposes rows of a table so that the best one is found, or every EC50 is learnt, in few wells."""
 
-    def __init__(self, table: _Table, objective: dict[str, Any], seed: int, prior: CurvePrior) -> None:
+    def __init__(self, table: WellTable, objective: dict[str, Any], seed: int, prior: CurvePrior) -> None:
         kinds = ("inhibition_minus_dose_cost", "difference", "response", "learn_ic50")
         if objective.get("kind") not in kinds:
             raise ConfigError(f"space.objective.kind: {objective.get('kind')!r}; possible: {', '.join(kinds)}.")
@@ -132,13 +100,17 @@ class PoolPlanner:
             self._values.append(float(value))
 
     def estimate(self) -> dict[tuple[str, str], float]:
-        """Log10 EC50 in M of every compound on every cell line, given that it acts; empty without doses."""
+        """Log10 EC50 in M of every compound on every cell line, given that it acts within the table's doses.
+
+        Empty without doses, and for differences.
+        """
         table = self._table
         if table.lines is None or self._kind == "difference":
             return {}
         model = self._curves_model(self._curve_priors()[0])
         pairs = sorted(set(zip(table.lines, table.compounds, strict=True)))
-        return {(line, c): model.log10_ec50_um(line, c)[0] - _LOG10_UM_PER_M for line, c in pairs}
+        doses = self._dose_range()
+        return {(line, c): model.log10_ec50_um(line, c, doses)[0] - _LOG10_UM_PER_M for line, c in pairs}
 
     def _used(self) -> list[int]:
         return [i for i, value in enumerate(self._values) if np.isfinite(value)]
@@ -150,21 +122,35 @@ class PoolPlanner:
             plain = self._plain_model()
         if table.lines is not None:
             models = [self._curves_model(prior) for prior in self._curve_priors()]
-            model = max(models, key=lambda fitted: fitted.log_evidence)
-            if plain is None or model.log_evidence > plain.log_evidence:
-                return self._by_curves(model, n, allowed, rng)
+            evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
+            if plain is None or evidence.max() > plain.log_evidence:
+                weights = np.exp(evidence - evidence.max())
+                return self._by_curves(models, weights / weights.sum(), n, allowed, rng)
         assert plain is not None  # noqa: S101 - fitted whenever there are no curves
         return self._by_plain_model(plain, n, allowed)
 
     def _by_curves(
-        self, model: DoseResponseGP, n: int, allowed: NDArray[np.bool_], rng: np.random.Generator
+        self,
+        models: list[DoseResponseGP],
+        weights: Array,
+        n: int,
+        allowed: NDArray[np.bool_],
+        rng: np.random.Generator,
     ) -> list[int]:
+        """The best batch on samples of all models, each in proportion to its posterior probability."""
         lines, compounds, doses = self._conditions(range(len(self._table.wells)))
         n_samples = n_samples_for(len(doses))
+        likeliest = models[int(np.argmax(weights))]
         if self._kind == "learn_ic50":
-            samples, ec50 = model.sample_with_ec50(lines, compounds, doses, n_samples, rng)
-            return choose_by_information(samples, ec50, lines, compounds, noise_sd=model.noise_sd, n=n, allowed=allowed)
-        samples = model.sample(lines, compounds, doses, n_samples, rng)
+            samples, ec50 = likeliest.sample_with_ec50(lines, compounds, doses, n_samples, rng)
+            # An EC50 beyond the doses cannot be measured with them, so how far beyond is not worth a well.
+            ec50 = np.clip(ec50, *np.log10(self._dose_range()))
+            noise_sd = likeliest.noise_sd
+            return choose_by_information(samples, ec50, lines, compounds, noise_sd=noise_sd, n=n, allowed=allowed)
+        weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)
+        shares = np.round(n_samples * weights / weights.sum()).astype(int).tolist()
+        drawn = zip(models, shares, strict=True)
+        samples = np.vstack([model.sample(lines, compounds, doses, share, rng) for model, share in drawn if share])
         scores = self._offset + self._sign * samples
         measured = np.unique([self._rows[i] for i in self._used()])
         return choose_by_sampling(scores, scores[:, measured].max(axis=1), n, allowed)[0]
@@ -175,18 +161,21 @@ class PoolPlanner:
 
     def _by_plain_model(self, model: MixedGP, n: int, allowed: NDArray[np.bool_]) -> list[int]:
         encoded = self._table.encoded
-        mean, sd = model.predict(encoded)
         measured = np.unique([self._rows[i] for i in self._used()])
-        # Only the most promising candidates can be chosen, so only their joint covariance is computed.
+        # Only the most promising candidates can be chosen, so only their variances and covariances are computed.
         hopeful = np.flatnonzero(allowed)
-        hopeful = hopeful[np.argsort(-(mean + 2 * sd)[hopeful], kind="stable")[:1000]]
+        if len(hopeful) > _LOOKED_AT:
+            hopeful = hopeful[np.argsort(-model.optimism(encoded[hopeful]), kind="stable")[:_LOOKED_AT]]
+        mean, sd = model.predict(encoded[hopeful])
+        best = np.argsort(-(mean + 2 * sd), kind="stable")[: max(_COMPARED, 4 * n)]
+        hopeful, mean, sd = hopeful[best], mean[best], sd[best]
         beliefs = Beliefs(
-            mean=mean[hopeful],
-            sd=sd[hopeful],
+            mean=mean,
+            sd=sd,
             block=np.zeros(len(hopeful), dtype=np.int64),
             covariance=lambda rows: model.covariance(encoded[hopeful[rows]], encoded[hopeful[rows]]),
             noise_variance=model.noise_sd**2,
-            incumbent=float(mean[measured].max()),
+            incumbent=float(model.predict(encoded[measured])[0].max()),
         )
         chosen = choose_by_improvement(beliefs, n, np.ones(len(hopeful), dtype=bool))
         rows: list[int] = hopeful[chosen].tolist()
@@ -210,7 +199,10 @@ class PoolPlanner:
     def _curve_priors(self) -> list[CurvePrior]:
         """What the told responses may look like, in the model's own unit."""
         if self._kind == "difference":
-            return [replace(self._prior, baseline=0.0)]
+            return [replace(self._prior, baseline=0.0, line_shift=shift) for shift in _LINE_SHIFTS]
+        if self._kind == "learn_ic50":
+            # Where a screen expects plateaus would pull EC50s that few wells show; decision 22.
+            return [replace(self._prior, learnt_share=0.0, classes=())]
         if self._kind != "response":
             return [self._prior]
         values = np.array([self._values[i] for i in self._used()])
@@ -235,21 +227,6 @@ class PoolPlanner:
         return [lines[i] for i in rows], [table.compounds[i] for i in rows], doses
 
 
-def _encode(column: Sequence[Any], is_category: bool) -> Array:  # noqa: FBT001 - a property of the column
-    if is_category:
-        return np.unique(np.array([str(value) for value in column]), return_inverse=True)[1].astype(float)
-    numbers = np.array(column, dtype=float)
-    scaled: Array = (numbers - numbers.min()) / max(float(np.ptp(numbers)), 1e-12)
-    return scaled
-
-
-def _roles(kinds: Mapping[str, Any], columns: Sequence[Sequence[Any]]) -> tuple[int, int] | tuple[None, None]:
-    """Places of the dose and the compound; none when the table is not one dose of one compound per row."""
-    doses = [i for i, kind in enumerate(kinds.values()) if kind == "log10"]
-    categories = [i for i, kind in enumerate(kinds.values()) if kind == "categorical"]
-    if len(doses) != 1 or not categories or len(doses) + len(categories) < len(kinds):
-        return None, None
-    named = [i for i, name in enumerate(kinds) if i in categories and _COMPOUND.search(name)]
-    if len(named) == 1:
-        return doses[0], named[0]
-    return doses[0], max(categories, key=lambda i: len(set(columns[i])))
+def _log_odds(prior: CurvePrior) -> float:
+    """Of one of several priors, before the data."""
+    return -0.5 * (prior.line_shift / _LINE_SHIFT_SD) ** 2

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior, draw_columns, draw_library, stack_rows
+from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.library import draw_columns, draw_library, stack_rows
 from cellos_nb.planner.likelihood import GroupPosterior, Index, Likelihood, Observations, Residual
 
 _NOISE_GRID = (0.015, 0.03, 0.05, 0.08, 0.13, 0.2, 0.32)
 """Noise tried, as shares of the prior's amplitude, between a good plate reader and a bad day."""
 _NOISE_EXPECTED = 0.08, 0.9
 """Median of the noise and the standard deviation of its natural logarithm, before any is seen."""
-_INACTIVE_WEIGHT = 8.0
-"""Compounds that the prior's share of inactive ones counts for."""
+_CLASS_WEIGHT = 8.0
+"""Compounds that the prior's shares of the classes count for."""
 _TINY = 1e-300
 """Keeps logarithms and quotients of vanishing probabilities finite."""
 
@@ -97,7 +98,7 @@ def prior_only(prior: CurvePrior, log10_range: tuple[float, float], library: Cur
     """Before any data; the library is drawn from the prior unless given."""
     library = library or draw_library(prior, log10_range)
     residual = Residual.over(log10_range, prior.residual_sd * abs(prior.amplitude), prior.residual_length)
-    kinds = _kind_weights(library, library.inactive_share)
+    kinds = _kind_weights(library, library.class_shares)
     return Posterior(prior, library, residual, stack_rows(library.conditional), kinds, {})
 
 
@@ -116,7 +117,7 @@ def learn(before: Posterior, observed: Observations, pairs: list[tuple[str, str]
         score = _total(by_kind, before.kind_prior) - 0.5 * (np.log(share / centre) / spread) ** 2
         fits.append((score, share * scale, by_kind))
     log_evidence, noise_sd, by_kind = max(fits, key=lambda fit: fit[0])
-    kind_prior = _learn_inactive_share(library, by_kind)
+    kind_prior = _learn_class_shares(library, by_kind)
     kinds = _normalised(by_kind + np.log(kind_prior))
     groups = likelihood.posteriors(noise_sd)
     compounds = {}
@@ -128,20 +129,20 @@ def learn(before: Posterior, observed: Observations, pairs: list[tuple[str, str]
     )
 
 
-def _kind_weights(library: CurveLibrary, inactive_share: float) -> Array:
-    active = library.is_active
-    weights: Array = np.where(active, (1 - inactive_share) / active.sum(), inactive_share / (~active).sum())
+def _kind_weights(library: CurveLibrary, shares: Array) -> Array:
+    members = np.bincount(library.kind_class, minlength=len(shares))
+    weights: Array = (shares / members)[library.kind_class]
     return weights
 
 
-def _learn_inactive_share(library: CurveLibrary, by_kind: Array) -> Array:
-    """The share of inactive compounds as all compounds together show it, by expectation and maximisation."""
-    weights = _kind_weights(library, library.inactive_share)
+def _learn_class_shares(library: CurveLibrary, by_kind: Array) -> Array:
+    """Kinds weighted by the classes' shares as all compounds together show them, by expectation and maximisation."""
+    shares = library.class_shares
     for _ in range(5):
-        inactive = float(_normalised(by_kind + np.log(weights))[:, ~library.is_active].sum())
-        share = (_INACTIVE_WEIGHT * library.inactive_share + inactive) / (_INACTIVE_WEIGHT + len(by_kind))
-        weights = _kind_weights(library, share)
-    return weights
+        kinds = _normalised(by_kind + np.log(_kind_weights(library, shares))).sum(axis=0)
+        counts = np.bincount(library.kind_class, weights=kinds, minlength=len(shares))
+        shares = (_CLASS_WEIGHT * library.class_shares + counts) / (_CLASS_WEIGHT + len(by_kind))
+    return _kind_weights(library, shares)
 
 
 def _by_kind(library: CurveLibrary, log_likelihoods: Array) -> Array:

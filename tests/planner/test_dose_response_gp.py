@@ -7,7 +7,8 @@ import pytest
 
 from cellos_nb.errors import AnalysisError
 from cellos_nb.planner import DoseResponseGP
-from cellos_nb.planner.curves import CurvePrior, draw_difference_library, draw_library
+from cellos_nb.planner.curves import CurvePrior
+from cellos_nb.planner.library import draw_difference_library, draw_library
 from cellos_nb.planner.mixed_gp import MixedGP
 
 DOSES = np.logspace(-3, 1, 9)

@@ -1,0 +1,225 @@
+"""What is known of compounds before a campaign: the shipped screen's lesson, or that of a lab's own history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cellos_nb.domain.history import History
+from cellos_nb.errors import AnalysisError, ConfigError
+from cellos_nb.planner.curves import CompoundClass, CurvePrior
+from cellos_nb.planner.learning import expected_counts, learn_classes
+from cellos_nb.planner.measured import MeasuredCurves
+
+SHIPPED = "sarcoma_lee2023"
+N_CLASSES = 3
+"""A round number that 72 compounds can fill."""
+_LEAST_WEIGHT, _MOST_WEIGHT = 4.0, 30.0
+"""Compounds that an expectation counts for: before any screen, and at most, so that what is new still tells."""
+_LEARNT_SHARE = 0.8
+"""Share of active compounds that are expected in the learnt classes; the data of a campaign decide against it soon."""
+_COLUMNS = "cell_line", "compound", "dose_um", "viability"
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Classes of compounds, learnt from viabilities as fractions of vehicle.
+
+    Knows no compound or cell line by name, so it carries over to those that it never saw. A planner that uses it keeps
+    a class for compounds of no learnt class, and lets the data of the campaign weigh them against each other.
+
+    >>> Prior.shipped().n_compounds
+    72
+    """
+
+    inactive_share: float
+    """Of compounds."""
+    classes: tuple[CompoundClass, ...]
+    n_compounds: int
+    """That it was learnt from."""
+    n_curves: int
+    """Compounds on cell lines that it was learnt from."""
+    source: str
+    """Citation, or what the learner said."""
+
+    @classmethod
+    def shipped(cls) -> Prior:
+        """Learnt from 72 drugs on 9 sarcoma cell lines.
+
+        Source: Lee et al. 2023, doi:10.1038/s44320-023-00004-7.
+        """
+        return _shipped()
+
+    @classmethod
+    def learn(cls, curves: Any, source: str = "", seed: int = 0) -> Prior:
+        """From measured wells.
+
+        Args:
+            curves: a table with columns `cell_line`, `compound`, `dose_um` and `viability` (1.0 = untreated): a
+                DataFrame or a mapping of columns; or the `History` of a campaign, or several of them.
+            source: where the wells come from.
+            seed: equal data and seed give an equal prior.
+
+        Raises:
+            AnalysisError: a column is missing, or there are fewer than five compounds.
+        """
+        measured = MeasuredCurves.of(_wells(curves))
+        inactive_share, classes = expected_counts(measured.log10_range, N_CLASSES)
+        found = learn_classes(measured, inactive_share, classes, _LEAST_WEIGHT, seed)
+        return cls(*found, measured.n_compounds, measured.n_pairs, source)
+
+    def updated(self, history: Any, source: str = "", seed: int = 0) -> Prior:
+        """Sharpened by wells that came after; what is known counts for 30 compounds at most.
+
+        Args:
+            history: as for `learn`.
+            source: where the wells come from; added to what stands there.
+            seed: equal data and seed give an equal prior.
+
+        Raises:
+            AnalysisError: a column is missing, or there are fewer than five compounds.
+        """
+        measured = MeasuredCurves.of(_wells(history))
+        weight = min(float(self.n_compounds), _MOST_WEIGHT)
+        found = learn_classes(measured, self.inactive_share, self.classes, weight, seed)
+        sources = "; ".join(filter(None, (self.source, source)))
+        return Prior(*found, self.n_compounds + measured.n_compounds, self.n_curves + measured.n_pairs, sources)
+
+    @property
+    def mean_ec50_um(self) -> float:
+        """Geometric mean over active compounds, in µM."""
+        shares = sum(one.share for one in self.classes)
+        return float(10 ** (sum(one.share * one.centre[0] for one in self.classes) / shares))
+
+    def for_curves(self) -> CurvePrior:
+        """As the model takes it."""
+        return CurvePrior(inactive_share=self.inactive_share, classes=self.classes, learnt_share=_LEARNT_SHARE)
+
+    def save(self, path: str | Path) -> None:
+        """Writes a YAML file that `load` reads."""
+        classes = [{name: _plain(getattr(one, name)) for name in _ClassFile.model_fields} for one in self.classes]
+        content = {
+            "source": self.source,
+            "n_compounds": self.n_compounds,
+            "n_curves": self.n_curves,
+            "inactive_share": self.inactive_share,
+            "classes": classes,
+        }
+        text = "# A prior over dose-response curves; written by cellos_nb.planner.Prior.save.\n"
+        Path(path).write_text(text + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Prior:
+        """Reads a file that `save` wrote.
+
+        Raises:
+            ConfigError: there is no such file, or it holds no prior.
+        """
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            return _PriorFile.model_validate(content).prior()
+        except OSError as error:
+            raise ConfigError(
+                f"Prior.load: {path} cannot be read ({error.strerror}); give a file of Prior.save."
+            ) from error
+        except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
+            raise ConfigError(f"Prior.load: {path} holds no prior; write it with Prior.save. {error}") from error
+
+
+class _ClassFile(BaseModel):
+    """One class in a file."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    share: float = Field(ge=0, le=1)
+    centre: tuple[float, float, float]
+    sd: tuple[float, float, float]
+    line_sd: tuple[float, float, float]
+    line_inactive_share: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _spread_is_positive(self) -> _ClassFile:
+        if min(*self.sd, *self.line_sd) <= 0:
+            raise ValueError("sd and line_sd are above 0")
+        return self
+
+
+class _PriorFile(BaseModel):
+    """A prior in a file."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    source: str
+    n_compounds: int = Field(ge=0)
+    n_curves: int = Field(ge=0)
+    inactive_share: float = Field(gt=0, lt=1)
+    classes: list[_ClassFile] = Field(min_length=1)
+
+    def prior(self) -> Prior:
+        classes = tuple(CompoundClass(**one.model_dump()) for one in self.classes)
+        return Prior(self.inactive_share, classes, self.n_compounds, self.n_curves, self.source)
+
+
+def prior_named(prior: str | Path | Prior | CurvePrior) -> CurvePrior:
+    """What a person calls a prior, as the model takes it.
+
+    Args:
+        prior: `default` (the shipped one), `vague` (no screen seen), a file of `Prior.save`, or a prior itself.
+
+    Raises:
+        ConfigError: there is no such prior.
+    """
+    if isinstance(prior, CurvePrior):
+        return prior
+    if isinstance(prior, Prior):
+        return prior.for_curves()
+    if prior == "vague":
+        return CurvePrior()
+    if prior == "default":
+        return Prior.shipped().for_curves()
+    if not Path(prior).is_file():
+        raise ConfigError(
+            f"prior: there is no prior {str(prior)!r}; possible: default, vague, a Prior, or a file of Prior.save."
+        )
+    return Prior.load(prior).for_curves()
+
+
+@cache
+def _shipped() -> Prior:
+    with resources.as_file(resources.files("cellos_nb.planner") / "parameters" / f"{SHIPPED}.yaml") as path:
+        return Prior.load(path)
+
+
+def _wells(curves: Any) -> Iterator[tuple[str, str, float, float]]:
+    if isinstance(curves, History):
+        curves = [curves]
+    if isinstance(curves, list | tuple):
+        results = [result for history in curves for result in history.learnable]
+        results = [result for result in results if result.proposal.assay == "viability"]
+        columns: list[Iterable[Any]] = [
+            [result.proposal.cell_line for result in results],
+            [result.proposal.compound for result in results],
+            [result.proposal.dose_um for result in results],
+            [result.measurement for result in results],
+        ]
+    else:
+        missing = [name for name in _COLUMNS if name not in curves]
+        if missing:
+            raise AnalysisError(
+                f"Prior: the table has no column {', '.join(missing)}; it needs {', '.join(_COLUMNS)} "
+                "(viability as a fraction of vehicle)."
+            )
+        columns = [list(curves[name]) for name in _COLUMNS]
+    for line, compound, dose_um, viability in zip(*columns, strict=True):
+        yield str(line), str(compound), float(dose_um), float(viability)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

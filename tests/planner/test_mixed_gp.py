@@ -1,0 +1,76 @@
+"""The plain process over numbers and categories, exact and with points that stand for many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cellos_nb.planner import mixed_gp
+from cellos_nb.planner.beliefs import Beliefs
+from cellos_nb.planner.mixed_gp import MixedGP
+
+IS_CATEGORY = [True, False, False]
+
+
+def data(n, seed=0):
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([rng.integers(0, 3, n), rng.random((n, 2))])
+    return x, np.sin(5 * x[:, 1]) + x[:, 2] * (x[:, 0] == 1) + 0.1 * rng.normal(size=n)
+
+
+def test_predictions_are_those_of_the_textbook():
+    x, y = data(40)
+    model = MixedGP(IS_CATEGORY).fit(x, y)
+    new = data(7, 1)[0]
+    prior, noise = model._sd**2 * model._kernel(x, x), model.noise_sd**2 + 1e-8 * model._sd**2
+    between = model._sd**2 * model._kernel(new, x)
+    solved = np.linalg.solve(prior + noise * np.eye(40), np.column_stack([y - y.mean(), between.T]))
+    mean, sd = model.predict(new)
+    np.testing.assert_allclose(mean, y.mean() + between @ solved[:, 0], atol=1e-8)
+    expected = model._sd**2 * model._kernel(new, new) - between @ solved[:, 1:]
+    np.testing.assert_allclose(model.covariance(new, new), expected, atol=1e-8)
+    np.testing.assert_allclose(sd**2, np.diag(expected), atol=1e-8)
+
+
+def test_with_points_that_stand_for_many_little_is_lost(monkeypatch):
+    x, y = data(400)
+    new = data(60, 1)[0]
+    exact = MixedGP(IS_CATEGORY).fit(x, y)
+    monkeypatch.setattr(mixed_gp, "MAX_EXACT", 100)
+    monkeypatch.setattr(mixed_gp, "_N_INDUCING", 120)
+    sparse = MixedGP(IS_CATEGORY).fit(x, y)
+    assert len(sparse._points) == 120
+    (mean, sd), (close, close_sd) = exact.predict(new), sparse.predict(new)
+    assert np.abs(mean - close).max() < 0.02
+    assert np.abs(sd - close_sd).max() < 0.02
+    assert sparse.log_evidence == pytest.approx(exact.log_evidence, abs=2.0)
+    np.testing.assert_allclose(np.diag(sparse.covariance(new, new)), close_sd**2, atol=1e-8)
+
+
+def test_optimism_is_never_below_mean_and_two_deviations():
+    x, y = data(80)
+    model = MixedGP(IS_CATEGORY).fit(x, y)
+    new = data(300, 2)[0]
+    mean, sd = model.predict(new)
+    assert np.all(model.optimism(new) >= mean + 2 * sd - 1e-9)
+
+
+def test_beliefs_after_several_candidates_are_those_of_conditioning_on_all_of_them():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(8, 8))
+    joint = root @ root.T
+    sd = np.sqrt(np.diag(joint))
+    beliefs = Beliefs(
+        mean=rng.normal(size=8),
+        sd=sd,
+        block=np.zeros(8, dtype=np.int64),
+        covariance=lambda rows: joint[np.ix_(rows, rows)],
+        noise_variance=0.3,
+        incumbent=0.0,
+    )
+    for candidate in (2, 5, 2):
+        beliefs.believe(candidate)
+    known = np.array([2, 5, 2])
+    inside = joint[np.ix_(known, known)] + 0.3 * np.eye(3)
+    expected = joint - joint[:, known] @ np.linalg.solve(inside, joint[known])
+    np.testing.assert_allclose(beliefs.variance, np.diag(expected), atol=1e-9)

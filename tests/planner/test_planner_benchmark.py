@@ -1,0 +1,64 @@
+"""The planners' benchmark: its tasks hold what they say, and its tables count right."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "planner"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    sys.path.insert(0, str(FOLDER))
+    try:
+        import peers
+        import run
+        import tables
+        import tasks
+
+        yield run, tasks, peers, tables
+    finally:
+        sys.path.remove(str(FOLDER))
+        for name in ("peers", "run", "tables", "tasks", "learn_prior"):
+            sys.modules.pop(name, None)
+
+
+def test_what_is_asked_about_is_left_out_of_the_prior(benchmark):
+    _, tasks, _, _ = benchmark
+    task = tasks.potent(0)
+    lines, compounds = task.left_out
+    assert {well[0] for well in task.wells} == lines
+    assert {well[1] for well in task.wells} == compounds
+    assert task.prior().n_compounds == 72 - len(compounds)
+    assert task.prior().n_curves == (9 - len(lines)) * (72 - len(compounds))
+
+
+def test_every_planner_gets_the_same_first_wells_and_regret_falls_to_zero_at_the_best(benchmark):
+    run, tasks, peers, _ = benchmark
+    task = tasks.combination(1)
+    results = [run.campaign(task, peers.PLANNERS[name](task, 3), 3) for name in ("random", "cellos")]
+    first = np.random.default_rng([8, 3]).choice(len(task.wells), run.N_FIRST, replace=False).tolist()
+    assert all(result["regret"]["20"] <= task.regret(first) for result in results)
+    assert task.regret([int(np.argmax(task.truth))]) == 0.0
+    assert results[1]["regret"]["60"] < results[0]["regret"]["60"]
+
+
+def test_tables_pair_the_seeds_and_replace_their_own_section_of_the_page(benchmark):
+    _, _, _, tables = benchmark
+
+    def runs(planner, regrets):
+        return [
+            {"task": "t", "planner": planner, "seed": i, "ask_s": 0.1, "regret": dict.fromkeys(("20", "40", "60"), r)}
+            for i, r in enumerate(regrets)
+        ]
+
+    found = tables.tables(runs("cellos", [0.1] * 6) + runs("random", [0.3] * 5 + [0.0]), ["t"], ["random", "cellos"])
+    assert tables.PREAMBLE in found
+    assert "| random | 6 | 0.250 | 0.250 | 0.250 |" in found
+    assert "5 better, 1 worse, p = 0.22" in found
+    page = tables.page_with("# Page\n", found)
+    assert tables.page_with(page, "other") == page.replace(found, "other")
