@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +24,10 @@ from cellos_nb.panels.why.panel import WhyThisDosePanel
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
+
+for _drawn_with in ("cellos_nb.panels.live.figure", "scipy.special"):
+    # With the room and not at its first look: nobody waits twice, and a notebook imports in a cell of its own.
+    import_module(_drawn_with)
 
 OF_CAMPAIGN: dict[str, Callable[..., Panel[Any, Any]]] = {
     "Live": LiveCampaignPanel,
@@ -105,10 +110,14 @@ class ControlRoom:
         return VBox([self.chosen, self.tabs])
 
     def _look(self) -> None:
-        """Opens the panel of the tab in view, and finds campaigns that were begun meanwhile."""
+        """Opens the panel of the tab in view, lets the others rest, and finds campaigns that were begun meanwhile."""
         self._offer_campaigns()
         name = TABS[self.tabs.selected_index or 0]
+        for other, panel in self.panels.items():
+            if other != name:
+                panel.rest()
         if name in self.panels:
+            self.panels[name].follow()
             return
         place = self.tabs.children[TABS.index(name)]
         self.panels[name] = panel = self._make(name)
@@ -116,7 +125,7 @@ class ControlRoom:
 
     def _offer_campaigns(self) -> None:
         """The newest first; one that was launched from here comes into view."""
-        known = [record.campaign_id for record in reversed(self.source.lab.store.campaigns())]
+        known = [*reversed(self.source.lab.store.campaign_ids())]
         launcher = self.panels.get("Launcher")
         launched = getattr(getattr(launcher, "launched", None), "campaign_id", "")
         is_new = launched in known and launched not in self.chosen.options

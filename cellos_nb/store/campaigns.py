@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -88,6 +89,12 @@ def campaign_records(tx: Connection, campaign_id: str | None = None) -> tuple[Ca
     if not rows and campaign_id is not None:
         raise unknown_campaign(tx, campaign_id)
     return tuple(_record(row) for row in rows)
+
+
+def campaign_ids(tx: Connection) -> tuple[str, ...]:
+    """The identifiers of all campaigns in the order in which they were begun."""
+    query = select(campaigns.c.campaign_id).order_by(campaigns.c.created_at, campaigns.c.campaign_id)
+    return tuple(tx.execute(query).scalars())
 
 
 def set_status(tx: Connection, campaign_id: str, status: CampaignStatus, reason: str | None) -> None:
@@ -269,9 +276,15 @@ def config_of(row: Row[Any]) -> CampaignConfig:
         StoreCorruptError: it cannot be read.
     """
     try:
-        return codec.from_json(CampaignConfig, row.config)
+        return _config(row.config)
     except (ConfigError, ValidationError) as error:
         raise StoreCorruptError(f"{row.campaign_id}: its stored configuration is damaged ({error}).") from error
+
+
+@lru_cache(maxsize=64)
+def _config(text: str) -> CampaignConfig:
+    """Parsed once for each text: a configuration is never changed, is asked for often, and may name 500 compounds."""
+    return codec.from_json(CampaignConfig, text)
 
 
 def _record(row: Row[Any]) -> CampaignRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +47,9 @@ class Dialect(Protocol):
     def identity(self, connection: Connection) -> str:
         """A name for this database that no other one has, fit for a folder."""
 
+    def mark(self, connection: Connection) -> Hashable:
+        """Changes whenever something was committed through another connection than this one, by whatever process."""
+
 
 class Database:
     """Transactions on one database. One connection writes, guarded by a lock; readers have connections of their own.
@@ -61,8 +64,10 @@ class Database:
         self._engine = self._dialect.engine()
         self._writing = threading.RLock()
         self._writers: list[Connection] = []
+        self._watching = threading.Lock()
+        self._watchers: list[Connection] = []
         self._thread = _Transaction()
-        self._close = weakref.finalize(self, _dispose, self._engine, self._writers)
+        self._close = weakref.finalize(self, _dispose, self._engine, self._writers, self._watchers)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -120,9 +125,23 @@ class Database:
         with self.read() as connection:
             return self._dialect.identity(connection)
 
+    def mark(self) -> Hashable:
+        """Changes whenever anything was committed, by whatever process; costs so little that it may be asked always.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self._translated(), self._watching:
+            # A connection of its own that never writes: SQLite tells each connection of the others' writes only.
+            connection = self._kept(self._watchers, self._engine.connect)
+            try:
+                return self._dialect.mark(connection)
+            finally:
+                connection.rollback()
+
     def close(self) -> None:
         """Closes all connections; may be called twice."""
-        with self._writing:
+        with self._writing, self._watching:
             self._close()
 
     def _begin(self, *, durable: bool) -> tuple[Connection, RootTransaction]:
@@ -137,13 +156,17 @@ class Database:
         return connection, self._dialect.begin(connection, durable=durable)
 
     def _writer(self) -> Connection:
+        return self._kept(self._writers, lambda: self._dialect.writer(self._engine))
+
+    def _kept(self, kept: list[Connection], connect: Callable[[], Connection]) -> Connection:
+        """The one connection in a list, made at its first use and again when a server has closed it."""
         if not self._close.alive:
             raise StoreError(f"{self.address.where}: the store was closed. Open it again with Store.open.")
-        if self._writers and self._writers[0].invalidated:
-            self._writers.pop().close()
-        if not self._writers:
-            self._writers.append(self._dialect.writer(self._engine))
-        return self._writers[0]
+        if kept and kept[0].invalidated:
+            kept.pop().close()
+        if not kept:
+            kept.append(connect())
+        return kept[0]
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -160,8 +183,9 @@ class _Transaction(threading.local):
     durable: bool = False
 
 
-def _dispose(engine: Engine, writers: list[Connection]) -> None:
-    for connection in writers:
-        connection.close()
-    writers.clear()
+def _dispose(engine: Engine, *kept: list[Connection]) -> None:
+    for connections in kept:
+        for connection in connections:
+            connection.close()
+        connections.clear()
     engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, RootTransaction, create_engine, text
@@ -22,6 +23,7 @@ _TURN = text(
     "set_config('idle_in_transaction_session_timeout', :idle, true), pg_advisory_xact_lock(:turn)"
 )
 _NOW = text("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
+_SNAPSHOT = text("SELECT pg_current_snapshot()")
 _IDENTITY = text(
     "SELECT current_database(), system_identifier, "
     "(SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()"
@@ -90,6 +92,10 @@ class PostgresqlDialect:
         """The engine and its version, for a person."""
         numbers = getattr(engine.dialect, "server_version_info", None) or ()
         return " ".join(["PostgreSQL", ".".join(str(number) for number in numbers)]).strip()
+
+    def mark(self, connection: Connection) -> Hashable:
+        """Which transactions of the server are over; changes with those of other databases too."""
+        return str(connection.execute(_SNAPSHOT).scalar_one())
 
     def identity(self, connection: Connection) -> str:
         """The database's name, with a digest that tells it from its namesakes on other servers or of other days."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Hashable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,11 @@ class SqliteDialect:
     def identity(self, connection: Connection) -> str:  # noqa: ARG002 — its name is enough beside it
         """The file's name."""
         return self._path.name
+
+    def mark(self, connection: Connection) -> Hashable:
+        """SQLite's own count of the changes that other connections made."""
+        version: int = _driver(connection).execute("PRAGMA data_version").fetchone()[0]
+        return version
 
     def _prepare(self, connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG002
         # Transactions are begun by `_begin`, not by the driver, which would begin them too late for reads.

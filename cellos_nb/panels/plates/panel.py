@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cellos_nb.errors import InputError
 from cellos_nb.execution.story import PlateRecord, attempts, plate_records
+from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
 from cellos_nb.panels.frame import Panel, html_widget, write_html
 from cellos_nb.panels.plates.drawn import legend_html, picture_figure, quality_html, quality_table, story_html
@@ -87,7 +88,7 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
         records = plate_records(self.lab.store, self.campaign.campaign_id)
         chosen = self._record(records)
         of_steps = attempts(self.lab.store, chosen.run_id) if chosen else ()
-        return records, of_steps, self.lab.store.campaign(self.campaign.campaign_id).n_experiments
+        return records, of_steps, results_mark(self.lab.store, self.campaign.campaign_id)
 
     def read(self) -> PlatesShown:
         """The chosen plate from the store."""

@@ -11,8 +11,10 @@ from markupsafe import Markup
 
 from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.errors import CampaignError
+from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
 from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.histories import results_of
 from cellos_nb.panels.static import StaticForm
 from cellos_nb.panels.text import join, markup, table
 from cellos_nb.panels.why.model import (
@@ -91,8 +93,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
 
     def stamp(self) -> Hashable:
         """How far the campaign is."""
-        record = self.lab.store.campaign(self.campaign.campaign_id)
-        return record.n_iterations, record.n_experiments
+        return results_mark(self.lab.store, self.campaign.campaign_id)
 
     def read(self) -> WhyShown:
         """Asks the planner again with what was known when the chosen experiment was proposed.
@@ -102,7 +103,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         """
         asked = all_asked(self.lab.store.iterations(self.campaign.campaign_id))
         chosen = self._chosen(asked)
-        history, config = self.campaign.results, self.campaign.config
+        history, config = results_of(self.campaign), self.campaign.config
         if chosen is None:
             return WhyShown(asked, None, None, None, (_NOTHING_YET,), value_label(config))
         n_before = sum(result.iteration < chosen.iteration for result in history)
