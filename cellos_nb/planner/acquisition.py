@@ -10,7 +10,7 @@ from cellos_nb.planner.curves import Array
 
 _LARGE_POOL = 30_000
 """Candidates above which memory, not precision, sets the number of samples."""
-_NOTHING = 1e-12
+NOTHING = 1e-12
 """An improvement below this counts as none."""
 
 
@@ -19,6 +19,19 @@ def n_samples_for(n_candidates: int) -> int:
     if n_candidates > _LARGE_POOL:
         return max(_LARGE_POOL * 256 // n_candidates, 64)
     return int(np.clip(1_000_000 // n_candidates, 256, 1024))
+
+
+def expected_improvement(scores: Array, best: Array) -> Array:
+    """Shape (n_candidates,): by how much each is expected to exceed the best, in the same joint samples.
+
+    Args:
+        scores: shape (n_samples, n_candidates); larger is better.
+        best: shape (n_samples,).
+
+    Source: Balandat et al. 2020, arXiv:1910.06403, noisy expected improvement of a single candidate.
+    """
+    gain: Array = np.maximum(scores - best[:, None], 0.0).mean(axis=0)
+    return gain
 
 
 def choose_by_sampling(
@@ -56,10 +69,10 @@ def choose_by_sampling(
     while spent < n and np.isfinite(bound).any():
         pick = int(np.argmax(bound))
         gain = float(np.maximum(by_candidate[pick] - best, 0.0).mean())
-        if gain / cost[pick] < bound[pick] - _NOTHING:
+        if gain / cost[pick] < bound[pick] - NOTHING:
             bound[pick] = gain / cost[pick]
             continue
-        if gain <= _NOTHING:
+        if gain <= NOTHING:
             pick = int(np.argmax(optimism))
             gain = 0.0
         chosen.append(pick)

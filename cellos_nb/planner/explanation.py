@@ -13,6 +13,7 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.errors import ProposalError
+from cellos_nb.planner.acquisition import expected_improvement
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import Array
 from cellos_nb.planner.mechanistic import MechanisticPlanner, ModelAsked, beliefs_about, fit_results
@@ -177,8 +178,7 @@ def _acquisition_after(config: CampaignConfig, pool: CandidatePool, asked: Model
     scores, name = asked.scores, config.planner.acquisition
     if name == "nei":
         best = np.maximum(scores.incumbent_samples, scores.samples[:, chosen].max(axis=1, initial=-np.inf))
-        gains: Array = np.maximum(scores.samples - best[:, None], 0.0).mean(axis=0)
-        return gains
+        return expected_improvement(scores.samples, best)
     from cellos_nb.planner.emukit_bridge import BeliefModel, make_acquisition
 
     beliefs = beliefs_about(pool, asked.model, scores)

@@ -121,12 +121,7 @@ class MechanisticPlanner:
         conditions = pool.conditions()
         mean, sd = model.predict(*conditions)
         samples = model.sample(*conditions, n_samples_for(len(mean)), rng)
-        baseline = model.prior.baseline
-        if pool.is_comparison:
-            scores = _selectivity(pool, samples)
-        else:
-            sign = 1.0 if config.objective.goal == "maximise" else -1.0
-            scores = _extreme(pool, sign * samples, sign * mean, sd, sign * baseline)
+        scores = score_options(config, pool, model, (mean, sd), samples)
         options, values = self._choose(pool, model, scores, n)
         rows = pool.expand(options, n) if pool.is_comparison else options[:n]
         width = pool.n_lines if pool.is_comparison else 1
@@ -156,6 +151,25 @@ def fit_results(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
         values,
         [result.standard_error for result in pool.results],
     )
+
+
+def score_options(
+    config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP, expected: tuple[Array, Array], samples: Array
+) -> Scores:
+    """The campaign's goal over its options, by what the model says of every condition of the pool.
+
+    Args:
+        config: of the campaign.
+        pool: its conditions.
+        model: after its results.
+        expected: mean and standard deviation of the responses, shapes (n_conditions,).
+        samples: shape (n_samples, n_conditions), joint.
+    """
+    if pool.is_comparison:
+        return _selectivity(pool, samples)
+    mean, sd = expected
+    sign = 1.0 if config.objective.goal == "maximise" else -1.0
+    return _extreme(pool, sign * samples, sign * mean, sd, sign * model.prior.baseline)
 
 
 def _told(model: DoseResponseGP) -> dict[str, Any]:

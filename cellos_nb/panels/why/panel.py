@@ -22,12 +22,12 @@ from cellos_nb.panels.why.model import (
     NEIGHBOUR_COLUMNS,
     Asked,
     all_asked,
+    explain_asked,
     neighbour_row,
-    result_of,
     sentences,
 )
 from cellos_nb.panels.why.pictures import static_form
-from cellos_nb.planner.explanation import Explanation, explain
+from cellos_nb.planner.explanation import Explanation
 from cellos_nb.records.figures import value_label
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         """
         super().__init__(lab, WhyChoice(proposal_id), static=static)
         self.campaign = self.source.campaign(campaign_id)
-        self._told: dict[Hashable, Explanation] = {}
+        self._told: dict[Asked, tuple[Explanation, ExperimentResult | None]] = {}
 
     def subtitle(self) -> str:
         """The campaign."""
@@ -101,18 +101,15 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         Raises:
             CampaignError: the campaign has no experiment of that name.
         """
-        asked = all_asked(self.lab.store.iterations(self.campaign.campaign_id))
+        asked = all_asked(self.lab.store, self.campaign.campaign_id, results_of(self.campaign))
         chosen = self._chosen(asked)
-        history, config = results_of(self.campaign), self.campaign.config
+        config = self.campaign.config
         if chosen is None:
             return WhyShown(asked, None, None, None, (_NOTHING_YET,), value_label(config))
-        n_before = sum(result.iteration < chosen.iteration for result in history)
-        key = (chosen.proposal.proposal_id, n_before)
-        if key not in self._told:
-            told = explain(config, history, chosen.iteration, chosen.proposal)
+        if chosen not in self._told or self._told[chosen][1] is None:
             kept = list(self._told.items())[1 - _REMEMBERED :]
-            self._told = dict([*kept, (key, told)])
-        told, result = self._told[key], result_of(history, chosen.proposal)
+            self._told = dict([*kept, (chosen, explain_asked(self.lab.store, chosen))])
+        told, result = self._told[chosen]
         return WhyShown(asked, chosen, told, result, sentences(config, told, result), value_label(config))
 
     def summary(self, shown: WhyShown) -> str:
