@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, update
 
 from cellos_nb.domain.proposal import ExperimentProposal
-from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, config_of, proposal_of, unknown_campaign
+from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, proposal_of, unknown_campaign
+from cellos_nb.store.configs import config_of
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing, Supersession
 from cellos_nb.store.schema import actions, campaigns, inherited_iterations, iterations, proposals, results, runs
 from cellos_nb.units import now_utc

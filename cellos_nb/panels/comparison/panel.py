@@ -22,7 +22,8 @@ from cellos_nb.panels.comparison.shown import (
     key,
     static_form,
 )
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm
 from cellos_nb.panels.text import markup
 from cellos_nb.panels.theme import SERIES

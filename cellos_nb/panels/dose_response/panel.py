@@ -21,8 +21,9 @@ from cellos_nb.panels.dose_response.drawn import (
 )
 from cellos_nb.panels.dose_response.model import LineCurves, compounds_by_interest, line_curves
 from cellos_nb.panels.dose_response.surface import KINDS, WORDS, Surface, SurfaceOf, surface
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.histories import results_of
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm, StaticTable, static_figure
 from cellos_nb.panels.text import esc
 from cellos_nb.planner.prediction import CampaignModel

@@ -12,7 +12,8 @@ from cellos_nb.errors import InputError
 from cellos_nb.execution.story import PlateRecord, attempts, plate_records
 from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.plates.drawn import (
     artefacts_html,
     artefacts_table,

@@ -18,7 +18,7 @@ from cellos_nb.lab import Lab
 from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.histories import results_of
 from cellos_nb.panels.static import StaticForm, StaticTable
-from cellos_nb.panels.table.model import Query, Window, is_number, query_of, select, window
+from cellos_nb.panels.table.model import Query, Window, asked_of, is_number, query_of, select, window
 from cellos_nb.records.exports import frame_csv
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class TablePanel(Panel[TableChoice, TableShown]):
         from cellos_nb.panels.table.widget import VirtualTable
 
         self._table = VirtualTable(lambda file_format: self.do(lambda: self._table.offer(*self.file(file_format))))
+        self._table.asked = asked_of(self.choice.query)
         self._table.observe(lambda change: self._asked(change.new), "asked")
         return self._table
 

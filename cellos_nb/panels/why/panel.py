@@ -13,8 +13,9 @@ from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.errors import CampaignError
 from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.histories import results_of
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm
 from cellos_nb.panels.text import join, markup, table
 from cellos_nb.panels.why.model import (
