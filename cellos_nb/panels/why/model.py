@@ -75,16 +75,23 @@ def all_asked(store: Store, campaign_id: str, results: History) -> tuple[Asked, 
     return inherited + own
 
 
-def explain_asked(store: Store, one: Asked) -> tuple[Explanation, ExperimentResult | None]:
+def explain_asked(store: Store, one: Asked, results: History) -> tuple[Explanation, ExperimentResult | None]:
     """Why a proposal was made, by what the campaign that made it knew then; and what was measured of it since.
+
+    Args:
+        store: where the campaign is.
+        one: the proposal.
+        results: what counts of the campaign in view; read anew for a proposal that is inherited or was rolled back.
 
     Raises:
         CampaignError: the campaign is gone.
         ProposalError: the campaign does not offer it.
     """
-    seen = store.history(one.campaign_id, seen_by=one.iteration)
+    seen = measured = results
+    if one.is_inherited or one.is_rolled_back:
+        seen = store.history(one.campaign_id, seen_by=one.iteration)
+        measured = store.history(one.campaign_id, superseded=True, after=one.iteration - 1)
     told = explain(store.standing(one.campaign_id).config, seen, one.iteration, one.proposal)
-    measured = store.history(one.campaign_id, superseded=True, after=one.iteration - 1)
     return told, result_of(measured, one.proposal)
 
 

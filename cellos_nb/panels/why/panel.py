@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from cellos_nb.domain.history import History
+from cellos_nb.domain.objective import best_condition, score_conditions
 from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.errors import CampaignError
 from cellos_nb.execution.under_way import results_mark
@@ -102,14 +104,14 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         Raises:
             CampaignError: the campaign has no experiment of that name.
         """
-        asked = all_asked(self.lab.store, self.campaign.campaign_id, results_of(self.campaign))
-        chosen = self._chosen(asked)
-        config = self.campaign.config
+        results, config = results_of(self.campaign), self.campaign.config
+        asked = all_asked(self.lab.store, self.campaign.campaign_id, results)
+        chosen = self._chosen(asked, results)
         if chosen is None:
             return WhyShown(asked, None, None, None, (_NOTHING_YET,), value_label(config))
         if chosen not in self._told or self._told[chosen][1] is None:
             kept = list(self._told.items())[1 - _REMEMBERED :]
-            self._told = dict([*kept, (chosen, explain_asked(self.lab.store, chosen))])
+            self._told = dict([*kept, (chosen, explain_asked(self.lab.store, chosen, results))])
         told, result = self._told[chosen]
         return WhyShown(asked, chosen, told, result, sentences(config, told, result), value_label(config))
 
@@ -163,7 +165,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         write_html(self._key, _key(shown.told))
         write_html(self._near, _near(shown.told))
 
-    def _chosen(self, asked: tuple[Asked, ...]) -> Asked | None:
+    def _chosen(self, asked: tuple[Asked, ...], results: History) -> Asked | None:
         """The experiment that is named, or the best, or the last; None when nothing was proposed."""
         wanted = self.choice.proposal_id
         if not asked:
@@ -176,7 +178,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
                     f"{self.campaign.campaign_id}: there is no experiment {wanted!r}; possible: {first} to {last}."
                 )
             return found
-        best = self.campaign.best()
+        best = best_condition(score_conditions(self.campaign.config, results))
         if best is None:
             return asked[-1]
         condition = (best.cell_line, best.compound, best.dose_um)
