@@ -88,7 +88,10 @@ def results_mark(store: Store, campaign_id: str) -> ResultsMark:
         .where(own, iterations.c.concluded_at.is_(None))
     )
     with store.read() as tx:
-        return ResultsMark(*tx.execute(laps.where(own)).one(), tx.scalar(open_results) or 0)
+        *counted, concluded_at, last, first_open = tx.execute(laps.where(own)).one()
+        n_iterations, n_concluded, n_superseded = counted
+        n_open = tx.scalar(open_results) or 0
+    return ResultsMark(n_iterations, n_concluded, n_superseded, concluded_at, last, first_open, n_open)
 
 
 def progress_of(store: Store, run_ids: Collection[int]) -> dict[int, Progress]:
