@@ -59,7 +59,7 @@ def room(page, server):
 
 def test_a_campaign_that_a_daemon_executes_is_paused_and_resumed_from_the_panel(room, url):
     with Lab.open(url) as lab:
-        campaign = lab.submit(config("steered", max_iterations=300))
+        campaign = lab.submit(config("steered", max_iterations=90))
         live = room("Live", "Live campaign")
         live.get_by_text("It waits for the daemon").wait_for()
         with daemon_on(url) as process:
