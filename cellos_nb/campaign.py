@@ -56,8 +56,8 @@ class Campaign:
 
     def __init__(self, store: Store, campaign_id: str) -> None:
         self.campaign_id = campaign_id
-        self._store = store
-        self.config: CampaignConfig = store.campaign(campaign_id).config
+        self.store = store
+        self.config: CampaignConfig = store.standing(campaign_id).config
 
     def __repr__(self) -> str:
         return f"Campaign({self.campaign_id!r}, {self.status})"
@@ -65,7 +65,7 @@ class Campaign:
     @property
     def status(self) -> str:
         """Where the campaign stands: running, paused, finished, failed or cancelled."""
-        return str(self._store.standing(self.campaign_id).status)
+        return str(self.store.standing(self.campaign_id).status)
 
     @property
     def results(self) -> History:
@@ -73,7 +73,7 @@ class Campaign:
 
         A fork's begins with what it inherited; superseded iterations are left out.
         """
-        return self._store.history(self.campaign_id)
+        return self.store.history(self.campaign_id)
 
     def history(self, *, superseded: bool = False) -> pd.DataFrame:
         """One row per well, in the order of the experiments; columns as in `cellos_nb.domain.history.COLUMNS`.
@@ -82,14 +82,15 @@ class Campaign:
         """
         if not superseded:
             return self.results.frame()
-        frame = self._store.history(self.campaign_id, superseded=True).frame()
-        gone = [lap.iteration for lap in self.iterations() if lap.superseded is not None]
+        frame = self.store.history(self.campaign_id, superseded=True).frame()
+        laps = self.store.iterations(self.campaign_id, has_proposals=False)
+        gone = [lap.iteration for lap in laps if lap.superseded is not None]
         frame["superseded"] = frame["iteration"].isin(gone).astype(bool)
         return frame
 
     def iterations(self) -> tuple[IterationRecord, ...]:
         """The campaign's own iterations, superseded ones among them, in order."""
-        return self._store.iterations(self.campaign_id)
+        return self.store.iterations(self.campaign_id)
 
     def scores(self) -> tuple[ScoredCondition, ...]:
         """Every condition that answers the question, in the order of its completion."""
@@ -101,8 +102,8 @@ class Campaign:
 
     def workflows(self) -> tuple[Workflow, ...]:
         """The workflow of each own plate, as it was frozen before its first step, in the order of submission."""
-        runs = [run for lap in self.iterations() for run in run_records(self._store, batch_id=lap.batch_id)]
-        return tuple(load_workflow(self._store, run.run_id) for run in runs)
+        runs = [run for lap in self.iterations() for run in run_records(self.store, batch_id=lap.batch_id)]
+        return tuple(load_workflow(self.store, run.run_id) for run in runs)
 
     def model_states(self) -> tuple[KeptState, ...]:
         """What the planner knew before each own iteration, superseded ones among them, in order.
@@ -110,17 +111,19 @@ class Campaign:
         Raises:
             StoreCorruptError: a state cannot be read.
         """
-        states = self._store.model_states(self.campaign_id)
+        states = self.store.model_states(self.campaign_id)
         return tuple(KeptState(state, self._is_consistent(state)) for state in states)
 
     def _is_consistent(self, state: ModelState) -> bool:
-        seen = self._store.history(self.campaign_id, seen_by=state.iteration)
+        seen = self.store.history(self.campaign_id, seen_by=state.iteration)
         return seen.digest() == state.history_sha256
 
-    def summary(self, results: History | None = None) -> CampaignSummary:
-        """The campaign in a few numbers; `results` are read unless the caller has just read them."""
-        record = self._store.campaign(self.campaign_id)
-        laps = self.iterations()
+    def summary(
+        self, results: History | None = None, scores: tuple[ScoredCondition, ...] | None = None
+    ) -> CampaignSummary:
+        """The campaign in a few numbers; `results` and their `scores` are made unless the caller has them."""
+        record = self.store.campaign(self.campaign_id)
+        laps = self.store.iterations(self.campaign_id, has_proposals=False)
         return summarise(
             self.campaign_id,
             self.config,
@@ -128,15 +131,16 @@ class Campaign:
             status=self._standing(record.status),
             stop_reason=_reason(record.status, record.stop_reason, record.stop_request),
             duration_s=sum(lap.duration_s or 0.0 for lap in laps),
-            spent_usd=self._store.spent_usd(self.campaign_id),
+            spent_usd=self.store.spent_usd(self.campaign_id),
             parent=str(record.parent or ""),
             overruled=tuple(map(str, self.overrulings())),
             superseded=tuple(f"iteration {lap.iteration} {lap.superseded}" for lap in laps if lap.superseded),
+            scores=scores,
         )
 
     def standing(self, record: Standing | None = None) -> tuple[str, str]:
         """Status and reason as the summary has them; the record is read unless the caller has just read it."""
-        record = record or self._store.standing(self.campaign_id)
+        record = record or self.store.standing(self.campaign_id)
         return self._standing(record.status), _reason(record.status, record.reason, record.stop_request)
 
     def pause(self, reason: str = "", *, by: str | None = None) -> None:
@@ -148,7 +152,7 @@ class Campaign:
             CampaignError: the campaign has ended.
         """
         said = _said("paused", by or person(), reason)
-        with self._store.write(durable=True) as tx:
+        with self.store.write(durable=True) as tx:
             steering.pause(tx, self.campaign_id, said)
             self._log(tx, said)
 
@@ -158,7 +162,7 @@ class Campaign:
         Raises:
             CampaignError: the campaign is not paused.
         """
-        with self._store.write(durable=True) as tx:
+        with self.store.write(durable=True) as tx:
             steering.unpause(tx, self.campaign_id)
             self._log(tx, f"pause taken back by {person()}")
 
@@ -171,7 +175,7 @@ class Campaign:
             CampaignError: the campaign has ended.
         """
         said = _said("stopped", by or person(), reason)
-        with self._store.write(durable=True) as tx:
+        with self.store.write(durable=True) as tx:
             steering.request_stop(tx, self.campaign_id, said)
             self._log(tx, f"to be {said} after the iteration under way")
 
@@ -186,13 +190,13 @@ class Campaign:
             CampaignError: no such iteration, nothing came after it, or the campaign is being executed.
         """
         by = by or person()
-        queue = JobQueue(self._store)
-        with self._store.write(durable=True) as tx:
+        queue = JobQueue(self.store)
+        with self.store.write(durable=True) as tx:
             self._refuse_while_executed(tx)
             gone = steering.roll_back(tx, self.campaign_id, to, by=by, reason=reason)
             said = _said(f"rolled back to iteration {to}", by, reason)
             for batch_id in gone.values():
-                for run in run_records(self._store, batch_id=batch_id):
+                for run in run_records(self.store, batch_id=batch_id):
                     if not run.status.is_final:
                         queue.cancel(run.run_id, said)
             self._log(tx, f"{said}; superseded: {', '.join(map(str, gone))}")
@@ -209,7 +213,7 @@ class Campaign:
         if not reason.strip():
             raise CampaignError(f"{plate_id}: say why it counts, as in --reason 'one dry control well, seen by eye'.")
         by = by or person()
-        with self._store.write(durable=True) as tx:
+        with self.store.write(durable=True) as tx:
             possible = quarantined_plates(self.results)
             if plate_id not in possible:
                 raise CampaignError(
@@ -226,17 +230,17 @@ class Campaign:
             CampaignError: nobody has overruled its quarantine.
         """
         by = by or person()
-        with self._store.write(durable=True) as tx:
+        with self.store.write(durable=True) as tx:
             overrulings.withdraw(tx, self.campaign_id, plate_id, by=by, reason=reason)
             self._log(tx, f"overruling of {plate_id} {_said('withdrawn', by, reason)}")
 
     def overrulings(self) -> tuple[Overruling, ...]:
         """Who let which quarantined plates count, when and why; withdrawn decisions among them, in order."""
-        return self._store.overrulings(self.campaign_id)
+        return self.store.overrulings(self.campaign_id)
 
     def _refuse_while_executed(self, tx: Connection) -> None:
         """Raises unless no process can be in the middle of an iteration of this campaign."""
-        if not is_at_work(self._store):
+        if not is_at_work(self.store):
             return
         status = iterations.standing(tx, self.campaign_id).status
         if status is CampaignStatus.RUNNING:
@@ -252,12 +256,12 @@ class Campaign:
             )
 
     def _standing(self, status: CampaignStatus) -> str:
-        if status is CampaignStatus.RUNNING and not is_at_work(self._store):
+        if status is CampaignStatus.RUNNING and not is_at_work(self.store):
             return QUEUED if self._waits_for_daemon() else INTERRUPTED
         return str(status)
 
     def _waits_for_daemon(self) -> bool:
-        return campaign_resource(self.campaign_id) in JobQueue(self._store).wanted_resources(PLANNING)
+        return campaign_resource(self.campaign_id) in JobQueue(self.store).wanted_resources(PLANNING)
 
     def _log(self, tx: Connection, message: str) -> None:
         write_log(tx, logging.INFO, f"{self.campaign_id}: {message}")

@@ -113,6 +113,10 @@ def _is_viable(config: CampaignConfig, results: list[ExperimentResult]) -> bool:
 
 
 def _pool(results: list[ExperimentResult]) -> Estimate:
+    if len(results) == 1 and (only := results[0]).measurement is not None:
+        # Most conditions are measured once, and a screen has 100,000 of them.
+        known = only.standard_error is not None
+        return Estimate(only.measurement, only.standard_error, only.degrees_of_freedom if known else 0)
     weights = [max(len(result.wells), 1) for result in results]
     total = sum(weights)
     values = [result.measurement for result in results if result.measurement is not None]

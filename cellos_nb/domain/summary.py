@@ -74,8 +74,12 @@ def summarise(
     parent: str = "",
     superseded: tuple[str, ...] = (),
     overruled: tuple[str, ...] = (),
+    scores: tuple[ScoredCondition, ...] | None = None,
 ) -> CampaignSummary:
-    """The summary of a campaign's history; `spent_usd` is what the history itself cost when left out."""
+    """The summary of a campaign's history.
+
+    `spent_usd` is what the history itself cost, and `scores` are its conditions as scored, when left out.
+    """
     results = history.results
     return CampaignSummary(
         campaign_id=campaign_id,
@@ -88,7 +92,7 @@ def summarise(
         n_learnable=len(history.learnable),
         duration_s=duration_s,
         cost_usd=sum(result.cost_usd for result in results) if spent_usd is None else spent_usd,
-        best=best_condition(score_conditions(config, history)),
+        best=best_condition(score_conditions(config, history) if scores is None else scores),
         parent=parent,
         superseded=superseded,
         quarantined=tuple(_quarantine(plate, found) for plate, found in quarantined_plates(history).items()),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.journal import StepStatus
@@ -24,6 +25,27 @@ class Progress:
     """The steps that were executed."""
     current: str = ""
     """The step that was begun last and is not done; empty between steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsMark:
+    """What tells one state of a campaign's results from another."""
+
+    n_iterations: int
+    n_concluded: int
+    n_superseded: int
+    concluded_at: datetime | None
+    last: int | None
+    """The number of the last iteration; None before the first."""
+    first_open: int | None
+    """The number of the first iteration that counts and lacks a result; None when none does."""
+    n_open_results: int
+    """Results of iterations that are not concluded."""
+
+    @property
+    def settled(self) -> int:
+        """The iteration up to which nothing is added any more; what came before may still be superseded."""
+        return self.first_open - 1 if self.first_open is not None else self.last or 0
 
 
 def mark_of(store: Store, campaign_id: str) -> Hashable:
@@ -51,12 +73,14 @@ def mark_of(store: Store, campaign_id: str) -> Hashable:
     return (*found, results_mark(store, campaign_id), is_at_work(store), tuple(flags_of(store).read().values()))
 
 
-def results_mark(store: Store, campaign_id: str) -> Hashable:
+def results_mark(store: Store, campaign_id: str) -> ResultsMark:
     """Changes whenever a campaign's results do: concluded, taken back, superseded."""
     own = iterations.c.campaign_id == campaign_id
+    is_open = iterations.c.concluded_at.is_(None) & iterations.c.superseded_from.is_(None)
     laps = select(
         *(func.count(), func.count(iterations.c.concluded_at), func.count(iterations.c.superseded_from)),
-        func.max(iterations.c.concluded_at),
+        *(func.max(iterations.c.concluded_at), func.max(iterations.c.iteration)),
+        func.min(case((is_open, iterations.c.iteration))),
     )
     open_results = (
         select(func.count())
@@ -64,7 +88,10 @@ def results_mark(store: Store, campaign_id: str) -> Hashable:
         .where(own, iterations.c.concluded_at.is_(None))
     )
     with store.read() as tx:
-        return (*tx.execute(laps.where(own)).one(), tx.scalar(open_results))
+        *counted, concluded_at, last, first_open = tx.execute(laps.where(own)).one()
+        n_iterations, n_concluded, n_superseded = counted
+        n_open = tx.scalar(open_results) or 0
+    return ResultsMark(n_iterations, n_concluded, n_superseded, concluded_at, last, first_open, n_open)
 
 
 def progress_of(store: Store, run_ids: Collection[int]) -> dict[int, Progress]:

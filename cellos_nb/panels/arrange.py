@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from cellos_nb.panels.frame import html_widget
+from cellos_nb.panels.html import html_widget
 from cellos_nb.panels.text import markup
 
 if TYPE_CHECKING:

@@ -1,8 +1,12 @@
-"""Which panels stand in which cell, so that running a cell again closes those it showed before."""
+"""Which panels stand in which cell, so that running a cell again closes those it showed before, and all they hold."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
 
 
 class Closable(Protocol):
@@ -39,3 +43,24 @@ def register(panel: Closable, cell: tuple[str, str] | None) -> None:
                 old.close()
         panels = []
     _open[cell_id] = (run, [*panels, panel])
+
+
+def close_tree(widget: Widget) -> None:
+    """Closes a widget and all that it holds: children, layouts, scales, marks, axes."""
+    from ipywidgets import Widget
+
+    seen: set[int] = set()
+    waiting: list[Any] = [widget]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Widget):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            with suppress(AttributeError):
+                waiting += [getattr(value, name) for name in value.keys]
+            value.close()
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value

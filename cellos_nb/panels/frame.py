@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from markupsafe import Markup
 
-from cellos_nb.errors import InputError
+from cellos_nb.domain import codec
+from cellos_nb.errors import InputError, StoreError
 from cellos_nb.lab import Lab
 from cellos_nb.panels import cells
+from cellos_nb.panels.html import html_widget
 from cellos_nb.panels.log import ErrorLog
+from cellos_nb.panels.memory import Memory
 from cellos_nb.panels.source import Source
 from cellos_nb.panels.static import StaticForm, is_static, show_static
-from cellos_nb.panels.text import join, markup
+from cellos_nb.panels.text import markup
 from cellos_nb.panels.theme import style
-from cellos_nb.panels.worker import REFRESH_S, Worker
+from cellos_nb.panels.worker import LOOK_S, Worker
 
 if TYPE_CHECKING:
     from ipywidgets import HTML, VBox, Widget
@@ -29,6 +32,10 @@ Choice = TypeVar("Choice")
 """What a person chose in the panel: a frozen dataclass."""
 _NEVER = object()
 """Equal to no stamp."""
+PACE_S = 0.2
+"""Between two readings, unless something is clicked: a page follows five updates a second."""
+LONGEST_S = 1.0
+"""After which the stamp is asked for though nothing was stored: a lease runs out by itself."""
 Shown = TypeVar("Shown")
 """What the panel shows: a frozen value, made by `read`."""
 
@@ -38,17 +45,19 @@ class Panel(ABC, Generic[Choice, Shown]):
 
     A subclass says what to read and how to draw it; threads, errors, closing and the static form are done here.
 
-        stamp ──(changed, or something was chosen)──► read ──► draw   (widgets)
-                                                          └──► static_form   (headless)
+        something was stored ──► stamp ──(changed, or something was chosen)──► read ──► draw   (widgets)
+                                                                                   └──► static_form   (headless)
 
     `read` is the model: it takes the store and the choice and returns a frozen value. `body` builds the widgets once;
     `draw` writes into them and decides nothing. A widget's callback calls `choose` or `do`, nothing else.
     """
 
     title: ClassVar[str]
+    is_remembered: ClassVar[bool] = True
+    """Whether a choice comes back after a kernel restart."""
 
     def __init__(
-        self, lab: Lab | str | Path | None, choice: Choice, *, static: bool | None = None, interval_s: float = REFRESH_S
+        self, lab: Lab | str | Path | None, choice: Choice, *, static: bool | None = None, interval_s: float = LOOK_S
     ) -> None:
         """A panel that is not shown yet.
 
@@ -56,7 +65,7 @@ class Panel(ABC, Generic[Choice, Shown]):
             lab: an open lab, or the URL or file of a database; `CELLOS_DATABASE_URL` or `lab.db` when None.
             choice: what is chosen at first.
             static: no widget, a figure and a table instead; as `CELLOS_STATIC` says when None.
-            interval_s: seconds between two looks at the store.
+            interval_s: seconds between two looks for news.
         """
         self.source = Source.of(lab)
         self.choice = choice
@@ -73,7 +82,11 @@ class Panel(ABC, Generic[Choice, Shown]):
         self._drawn_by: int | None = None
         self._is_closed = False
         self._has_failed = False
-        self._worker = Worker(self._refresh, interval_s)
+        self._memory: Memory | None = None
+        self._kept = choice
+        self._mark = ""
+        self._stamped_at = self._next_at = 0.0
+        self._worker = Worker(self._follow_up, interval_s)
 
     def stamp(self) -> Hashable:
         """Something cheap to read that changes whenever `read` would give another value."""
@@ -125,8 +138,25 @@ class Panel(ABC, Generic[Choice, Shown]):
         The frame is there at once; its first reading, which may be of 100,000 results, comes from the panel's thread.
         """
         self._root = self._root or self._build()
-        self._worker.start()
+        if self._worker.is_running:
+            self._worker.wake()
+        else:
+            self._worker.start()
         return self._root
+
+    def remember(self, place: str) -> None:
+        """Takes up what was chosen at this place by an earlier kernel, and keeps what is chosen from now on.
+
+        Only for a panel that is opened with the same arguments: whoever changes them in the cell means them.
+        """
+        if self.is_remembered:
+            opened_with = codec.to_json(self.choice)
+            self._memory = Memory.of(place, self.lab.store.identity, type(self).__name__, self.subtitle(), opened_with)
+            self._kept = self.choice = self._memory.recall(type(self.choice)) or self.choice
+
+    def rest(self) -> None:
+        """Looks for no news while nobody sees the panel, until `follow`."""
+        self._worker.rest()
 
     def choose(self, **changes: Any) -> None:
         """Changes what is chosen, by fields of the choice, and shows it; does nothing while the panel draws itself."""
@@ -144,6 +174,7 @@ class Panel(ABC, Generic[Choice, Shown]):
             with self._lock, self.errors.caught():
                 self.errors.clear()
                 action()
+                self._keep()
 
         self._worker.submit(guarded)
 
@@ -159,7 +190,7 @@ class Panel(ABC, Generic[Choice, Shown]):
         self._worker.stop()
         with self._lock:
             if self._root is not None:
-                close_tree(self._root)
+                cells.close_tree(self._root)
             self.source.close()
 
     def __enter__(self) -> Self:
@@ -174,10 +205,36 @@ class Panel(ABC, Generic[Choice, Shown]):
             return
         from IPython.display import display
 
-        cells.register(self, cells.this_cell())
+        cell = cells.this_cell()
+        cells.register(self, cell)
+        if cell is not None:
+            self.remember(cell[0])
         display(self.follow())
 
-    def _refresh(self, is_forced: bool = False) -> None:  # noqa: FBT001, FBT002 - the worker's callback
+    def _keep(self) -> None:
+        if self._memory is not None and self.choice != self._kept:
+            self._memory.keep(self.choice)
+            self._kept = self.choice
+
+    def _follow_up(self, is_forced: bool) -> None:  # noqa: FBT001 - the worker's callback
+        """Refreshes when something was clicked or stored; never busy for more than half of the time."""
+        begun = time.monotonic()
+        if is_forced or (begun >= self._next_at and self._may_have_news(begun)):
+            self._refresh(is_forced)
+            self._next_at = begun + max(PACE_S, 2.0 * (time.monotonic() - begun))
+
+    def _may_have_news(self, now: float) -> bool:
+        try:
+            mark = self.lab.store.stamp()
+        except StoreError:
+            # To be said by the next refresh, and not twenty times a second.
+            mark = self._mark
+        if mark == self._mark and now < self._stamped_at + LONGEST_S:
+            return False
+        self._mark, self._stamped_at = mark, now
+        return True
+
+    def _refresh(self, is_forced: bool = False) -> None:  # noqa: FBT001, FBT002
         with self._lock:
             if self._is_closed or self._root is None:
                 return
@@ -235,56 +292,3 @@ class Panel(ABC, Generic[Choice, Shown]):
     def _write_foot(self) -> None:
         if self._foot is not None:
             self._foot.value = str(self.errors.html())
-
-
-def html_widget(content: Markup) -> HTML:
-    """The only place where a panel makes an HTML widget.
-
-    Raises:
-        TypeError: plain text was given, which nothing has escaped.
-    """
-    from ipywidgets import HTML
-
-    return HTML(str(_checked(content)))
-
-
-def write_html(widget: HTML, content: Markup) -> None:
-    """The only way to change one.
-
-    Raises:
-        TypeError: plain text was given, which nothing has escaped.
-    """
-    widget.value = str(_checked(content))
-
-
-def _checked(content: Markup) -> Markup:
-    if not isinstance(content, Markup):
-        raise TypeError(f"{content!r} is plain text; give esc(…) or markup(…), so that nothing in it is executed.")
-    return content
-
-
-def cards(rows: list[tuple[object, object]]) -> Markup:
-    """Numbers to be seen at a glance, each above its name; `rows` holds (name, number)."""
-    made = join(markup('<div class="cellos-card"><b>{}</b><span>{}</span></div>', n, name) for name, n in rows)
-    return markup('<div class="cellos-cards">{}</div>', made)
-
-
-def close_tree(widget: Widget) -> None:
-    """Closes a widget and all that it holds: children, layouts, scales, marks, axes."""
-    from ipywidgets import Widget
-
-    seen: set[int] = set()
-    waiting: list[Any] = [widget]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Widget):
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            with suppress(AttributeError):
-                waiting += [getattr(value, name) for name in value.keys]
-            value.close()
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list | tuple):
-            waiting += value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,11 +11,13 @@ from cellos_nb.lab import Campaign, Lab
 from cellos_nb.panels import cells
 from cellos_nb.panels.arrange import offer
 from cellos_nb.panels.autonomy.panel import AutonomyPanel
+from cellos_nb.panels.cells import close_tree
 from cellos_nb.panels.comparison.panel import ComparisonPanel
 from cellos_nb.panels.dose_response.panel import DoseResponsePanel
-from cellos_nb.panels.frame import Panel, close_tree
+from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.launcher.panel import LauncherPanel
 from cellos_nb.panels.live.panel import LiveCampaignPanel
+from cellos_nb.panels.memory import Memory
 from cellos_nb.panels.plates.panel import PlatesPanel
 from cellos_nb.panels.source import Source
 from cellos_nb.panels.static import is_static
@@ -24,6 +27,10 @@ from cellos_nb.panels.why.panel import WhyThisDosePanel
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
+for _drawn_with in ("cellos_nb.panels.live.figure", "scipy.special"):
+    # With the room and not at its first look: nobody waits twice, and a notebook imports in a cell of its own.
+    import_module(_drawn_with)
+
 OF_CAMPAIGN: dict[str, Callable[..., Panel[Any, Any]]] = {
     "Live": LiveCampaignPanel,
     "Doses": DoseResponsePanel,
@@ -32,7 +39,6 @@ OF_CAMPAIGN: dict[str, Callable[..., Panel[Any, Any]]] = {
     "Why": WhyThisDosePanel,
 }
 TABS = ("Launcher", "Live", "Doses", "Compare", "Plates", "Table", "Why", "Autonomy")
-_FIRST = TABS.index("Live")
 
 
 class ControlRoom:
@@ -54,13 +60,16 @@ class ControlRoom:
         self.source = Source.of(lab)
         self.static = is_static(static)
         self.campaign: Campaign = self.source.campaign(campaign_id)
+        self._tab = "Live"
         self.panels: dict[str, Panel[Any, Any]] = {}
         """Those that were opened, by tab."""
         self._root: Widget | None = None
+        self._cell: str | None = None
+        self._memory: Memory | None = None
 
     @property
     def widget(self) -> Widget:
-        """The room as one widget, open at the live campaign."""
+        """The room as one widget, open at the live campaign unless another tab was in view last."""
         if self._root is None:
             self._root = self._build()
             self._look()
@@ -90,14 +99,23 @@ class ControlRoom:
             return
         from IPython.display import display
 
-        cells.register(self, cells.this_cell())
+        cell = cells.this_cell()
+        cells.register(self, cell)
+        if cell is not None:
+            self.remember(cell[0])
         display(self.widget)
+
+    def remember(self, cell: str) -> None:
+        """Takes up the tab, and in each panel the choice, of an earlier kernel, and keeps those made from now on."""
+        self._cell = cell
+        self._memory = Memory.of(cell, self.source.lab.store.identity, type(self).__name__)
+        self._tab = _known_tab(self._memory.recall(str)) or self._tab
 
     def _build(self) -> Widget:
         from ipywidgets import Dropdown, Tab, VBox
 
         empty = [VBox() for _ in TABS]
-        self.tabs = Tab(children=empty, titles=TABS, selected_index=_FIRST)
+        self.tabs = Tab(children=empty, titles=TABS, selected_index=TABS.index(self._tab))
         self.chosen = Dropdown(description="campaign", style={"description_width": "initial"})
         self._offer_campaigns()
         self.tabs.observe(lambda _: self._look(), "selected_index")
@@ -105,18 +123,27 @@ class ControlRoom:
         return VBox([self.chosen, self.tabs])
 
     def _look(self) -> None:
-        """Opens the panel of the tab in view, and finds campaigns that were begun meanwhile."""
+        """Opens the panel of the tab in view, lets the others rest, and finds campaigns that were begun meanwhile."""
         self._offer_campaigns()
         name = TABS[self.tabs.selected_index or 0]
+        if self._memory is not None and name != self._tab:
+            self._memory.keep(name)
+        self._tab = name
+        for other, panel in self.panels.items():
+            if other != name:
+                panel.rest()
         if name in self.panels:
+            self.panels[name].follow()
             return
         place = self.tabs.children[TABS.index(name)]
         self.panels[name] = panel = self._make(name)
+        if self._cell is not None:
+            panel.remember(f"{self._cell} {name}")
         place.children = (panel.follow(),)
 
     def _offer_campaigns(self) -> None:
         """The newest first; one that was launched from here comes into view."""
-        known = [record.campaign_id for record in reversed(self.source.lab.store.campaigns())]
+        known = [*reversed(self.source.lab.store.campaign_ids())]
         launcher = self.panels.get("Launcher")
         launched = getattr(getattr(launcher, "launched", None), "campaign_id", "")
         is_new = launched in known and launched not in self.chosen.options
@@ -146,3 +173,7 @@ class ControlRoom:
                 return AutonomyPanel(lab, static=static)
             case _:
                 return OF_CAMPAIGN[name](lab, self.campaign.campaign_id, static=static)
+
+
+def _known_tab(name: str | None) -> str | None:
+    return name if name in TABS else None

@@ -35,10 +35,10 @@ class Source:
         """
         if campaign_id is not None:
             return self.lab.campaign(campaign_id)
-        known = self.lab.store.campaigns()
+        known = self.lab.store.campaign_ids()
         if not known:
             raise CampaignError(f"{self.lab.store.where}: this database holds no campaign yet. Start one, then reopen.")
-        return self.lab.campaign(known[-1].campaign_id)
+        return self.lab.campaign(known[-1])
 
     def close(self) -> None:
         """Closes what the panel opened; may be called twice."""

@@ -12,7 +12,7 @@ from cellos_nb.planner.curves import Array
 
 _LARGE_POOL = 30_000
 """Candidates above which memory, not precision, sets the number of samples."""
-_NOTHING = 1e-12
+NOTHING = 1e-12
 """An improvement below this counts as none."""
 
 
@@ -65,10 +65,10 @@ def choose_by_sampling(
     while spent < n and np.isfinite(bound).any():
         pick = int(np.argmax(bound))
         gain = float(np.maximum(by_candidate[pick] - best, 0.0).mean())
-        if gain * share[pick] < bound[pick] - _NOTHING:
+        if gain * share[pick] < bound[pick] - NOTHING:
             bound[pick] = gain * share[pick]
             continue
-        if gain <= _NOTHING:
+        if gain <= NOTHING:
             pick = int(np.argmax(optimism))
             gain = 0.0
         chosen.append(pick)

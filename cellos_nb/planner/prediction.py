@@ -8,12 +8,12 @@ import numpy as np
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
-from cellos_nb.domain.objective import UNTREATED
-from cellos_nb.planner.acquisition import n_samples_for
+from cellos_nb.planner.acquisition import n_samples_for, sampled_improvement
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import Array
 from cellos_nb.planner.mechanistic import fit_results
 from cellos_nb.planner.model import DoseResponseGP
+from cellos_nb.planner.scores import scores_of
 
 _SEED = 20
 """Of the samples behind the expected improvement: the same history shows the same picture."""
@@ -71,27 +71,8 @@ class CampaignModel:
         mean, sd = self._model.predict(lines, compounds, doses)
         n = n_samples_for(len(mean))
         samples = self._model.sample(lines, compounds, doses, n, np.random.default_rng(_SEED))
-        improvement = self._of_treatments(samples) if self._pool.is_comparison else self._of_conditions(samples)
+        scores = scores_of(self._config, self._pool, self._model, (samples, mean, sd))
+        improvement = sampled_improvement(scores.samples, scores.incumbent_samples)
+        if self._pool.is_comparison:
+            improvement = np.repeat(improvement, self._pool.n_lines)
         return Expectations(tuple(lines), tuple(compounds), doses, mean, sd, improvement)
-
-    def _of_conditions(self, samples: Array) -> Array:
-        scores = samples if self._config.objective.goal == "maximise" else -samples
-        untreated = UNTREATED if self._config.objective.goal == "maximise" else -UNTREATED
-        return _improvement(scores, self._pool.is_measured.ravel(), untreated)
-
-    def _of_treatments(self, samples: Array) -> Array:
-        # As the objective scores them: the worst of the spared lines, untreated at most, less the target.
-        by_line = samples.reshape(len(samples), -1, self._pool.n_lines)
-        scores = np.minimum(by_line[:, :, 1:].min(axis=2), UNTREATED) - by_line[:, :, 0]
-        gain = _improvement(scores, np.all(self._pool.is_measured, axis=1), 0.0)
-        return np.repeat(gain, self._pool.n_lines)
-
-
-def _improvement(scores: Array, is_measured: np.ndarray, untreated: float) -> Array:
-    """Expected improvement on the best measured score, in the same joint samples.
-
-    Source: Balandat et al. 2020, arXiv:1910.06403, noisy expected improvement of a single candidate.
-    """
-    best = scores[:, is_measured].max(axis=1) if is_measured.any() else np.full(len(scores), untreated)
-    gain: Array = np.maximum(scores - best[:, None], 0.0).mean(axis=0)
-    return gain

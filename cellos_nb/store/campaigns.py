@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
-from cellos_nb.domain import codec
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
-from cellos_nb.errors import CampaignError, ConfigError, ProposalError, StoreCorruptError
+from cellos_nb.errors import CampaignError, ProposalError
+from cellos_nb.store.configs import config_of
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.records import CampaignRecord, CampaignStatus, Parent, slug
 from cellos_nb.store.schema import campaigns, iterations, proposals, results
@@ -30,6 +29,7 @@ PROPOSAL_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
     )
 )
 """What a proposal is made from: its own fields in their order, then those of its reason."""
+_IN_ORDER = (campaigns.c.created_at, campaigns.c.campaign_id)
 
 
 def free_campaign_id(tx: Connection, name: str) -> str:
@@ -84,10 +84,15 @@ def campaign_records(tx: Connection, campaign_id: str | None = None) -> tuple[Ca
     query = select(campaigns, n_iterations.label("n_iterations"), n_experiments.label("n_experiments"))
     if campaign_id is not None:
         query = query.where(campaigns.c.campaign_id == campaign_id)
-    rows = tx.execute(query.order_by(campaigns.c.created_at, campaigns.c.campaign_id)).all()
+    rows = tx.execute(query.order_by(*_IN_ORDER)).all()
     if not rows and campaign_id is not None:
         raise unknown_campaign(tx, campaign_id)
     return tuple(_record(row) for row in rows)
+
+
+def campaign_ids(tx: Connection) -> tuple[str, ...]:
+    """Those of all campaigns in the order in which they were begun."""
+    return tuple(tx.execute(select(campaigns.c.campaign_id).order_by(*_IN_ORDER)).scalars())
 
 
 def set_status(tx: Connection, campaign_id: str, status: CampaignStatus, reason: str | None) -> None:
@@ -260,18 +265,6 @@ def _check_identifiers(tx: Connection, campaign_id: str | None, asked: Sequence[
         again = tx.scalar(used.where(proposals.c.proposal_id.in_(identifiers[start : start + 500])).limit(1))
         if again:
             raise ProposalError(f"proposal_id: {again} was used before in campaign {campaign_id}; give a new one.")
-
-
-def config_of(row: Row[Any]) -> CampaignConfig:
-    """The configuration in a row with `campaign_id` and `config`.
-
-    Raises:
-        StoreCorruptError: it cannot be read.
-    """
-    try:
-        return codec.from_json(CampaignConfig, row.config)
-    except (ConfigError, ValidationError) as error:
-        raise StoreCorruptError(f"{row.campaign_id}: its stored configuration is damaged ({error}).") from error
 
 
 def _record(row: Row[Any]) -> CampaignRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -121,12 +121,12 @@ class Database:
         """
         with self._translated(), self._watching:
             try:
-                return self._dialect.stamp(self._watcher())
+                return self._dialect.stamp(self._kept(self._watchers, self._engine.connect))
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
             # A server that was restarted in between has closed the connection.
-            return self._dialect.stamp(self._watcher())
+            return self._dialect.stamp(self._kept(self._watchers, self._engine.connect))
 
     @property
     def version(self) -> str:
@@ -144,7 +144,7 @@ class Database:
 
     def close(self) -> None:
         """Closes all connections; may be called twice."""
-        with self._writing:
+        with self._writing, self._watching:
             self._close()
 
     def _begin(self, *, durable: bool) -> tuple[Connection, RootTransaction]:
@@ -158,25 +158,18 @@ class Database:
         connection = self._writer()
         return connection, self._dialect.begin(connection, durable=durable)
 
-    def _check_open(self) -> None:
+    def _writer(self) -> Connection:
+        return self._kept(self._writers, lambda: self._dialect.writer(self._engine))
+
+    def _kept(self, kept: list[Connection], connect: Callable[[], Connection]) -> Connection:
+        """The one connection in a list, made at its first use and again when a server has closed it."""
         if not self._close.alive:
             raise StoreError(f"{self.address.where}: the store was closed. Open it again with Store.open.")
-
-    def _writer(self) -> Connection:
-        self._check_open()
-        if self._writers and self._writers[0].invalidated:
-            self._writers.pop().close()
-        if not self._writers:
-            self._writers.append(self._dialect.writer(self._engine))
-        return self._writers[0]
-
-    def _watcher(self) -> Connection:
-        self._check_open()
-        if self._watchers and self._watchers[0].invalidated:
-            self._watchers.pop().close()
-        if not self._watchers:
-            self._watchers.append(self._engine.connect())
-        return self._watchers[0]
+        if kept and kept[0].invalidated:
+            kept.pop().close()
+        if not kept:
+            kept.append(connect())
+        return kept[0]
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

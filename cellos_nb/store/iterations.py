@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, update
 
 from cellos_nb.domain.proposal import ExperimentProposal
-from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, config_of, proposal_of, unknown_campaign
+from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, proposal_of, unknown_campaign
+from cellos_nb.store.configs import config_of
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing, Supersession
 from cellos_nb.store.schema import actions, campaigns, inherited_iterations, iterations, proposals, results, runs
 from cellos_nb.units import now_utc
@@ -69,8 +70,8 @@ def begun_iteration(tx: Connection, campaign_id: str) -> IterationRecord | None:
     return None if lap is None else _record(lap, batch_proposals(tx, lap.batch_id))
 
 
-def iteration_records(tx: Connection, campaign_id: str) -> tuple[IterationRecord, ...]:
-    """A campaign's own iterations, superseded ones among them, in order, with what they asked for.
+def iteration_records(tx: Connection, campaign_id: str, *, has_proposals: bool = True) -> tuple[IterationRecord, ...]:
+    """A campaign's own iterations, superseded ones among them, in order, with or without what they asked for.
 
     Raises:
         CampaignError: there is none with that identifier.
@@ -82,7 +83,7 @@ def iteration_records(tx: Connection, campaign_id: str) -> tuple[IterationRecord
         raise unknown_campaign(tx, campaign_id)
     asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
     query = select(proposals.c.batch_id, *PROPOSAL_COLUMNS).where(proposals.c.campaign_id == campaign_id)
-    for batch_id, *values in tx.execute(query.order_by(proposals.c.position)):
+    for batch_id, *values in tx.execute(query.order_by(proposals.c.position)) if has_proposals else ():
         asked[batch_id].append(proposal_of(values))
     return tuple(_record(lap, asked[lap.batch_id]) for lap in laps)
 

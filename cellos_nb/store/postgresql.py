@@ -22,6 +22,7 @@ _TURN = text(
     "set_config('idle_in_transaction_session_timeout', :idle, true), pg_advisory_xact_lock(:turn)"
 )
 _NOW = text("SELECT clock_timestamp() AT TIME ZONE 'UTC'")
+_SNAPSHOT = text("SELECT pg_current_snapshot()")
 _IDENTITY = text(
     "SELECT current_database(), system_identifier, "
     "(SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()"
@@ -89,7 +90,7 @@ class PostgresqlDialect:
     def stamp(self, connection: Connection) -> str:
         """The transactions that are over and under way on the server: each that writes anything changes it."""
         with connection.begin():
-            return str(connection.scalar(text("SELECT txid_current_snapshot()")))
+            return str(connection.scalar(_SNAPSHOT))
 
     def version(self, engine: Engine) -> str:
         """The engine and its version, for a person."""

@@ -41,7 +41,9 @@ def add_results(tx: Connection, batch_id: str, concluded: Sequence[ExperimentRes
         _CONCLUDE(tx, {"of_batch": batch_id, "at": now_utc()})
 
 
-def history(tx: Connection, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False) -> History:
+def history(
+    tx: Connection, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False, after: int = 0
+) -> History:
     """The results of a campaign that count, by iteration, then in the order asked; a fork's inherited ones first.
 
     Args:
@@ -49,11 +51,14 @@ def history(tx: Connection, campaign_id: str, *, seen_by: int | None = None, sup
         campaign_id: the campaign.
         seen_by: as the planner saw it before the iteration of that number.
         superseded: those that no longer count as well.
+        after: only of later iterations than that number.
 
     Raises:
         CampaignError: there is none with that identifier.
     """
     wanted = counting(campaign_id, seen_by=seen_by, superseded=superseded)
+    if after:
+        wanted = wanted & (iterations.c.iteration > after)
     rows = tx.execute(_query().where(wanted).order_by(iterations.c.iteration, proposals.c.position)).all()
     if not rows and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)

@@ -137,6 +137,11 @@ class Store:
         with self.read() as tx:
             return campaigns.campaign_records(tx)
 
+    def campaign_ids(self) -> tuple[str, ...]:
+        """The identifiers of all campaigns in the order in which they were begun."""
+        with self.read() as tx:
+            return campaigns.campaign_ids(tx)
+
     def set_campaign_status(self, campaign_id: str, status: CampaignStatus | str, reason: str | None = None) -> None:
         """Notes where a campaign stands and why.
 
@@ -202,14 +207,14 @@ class Store:
         with self.read() as tx:
             return overrulings.overruling_records(tx, campaign_id)
 
-    def iterations(self, campaign_id: str) -> tuple[IterationRecord, ...]:
-        """A campaign's own iterations, superseded ones among them, in order.
+    def iterations(self, campaign_id: str, *, has_proposals: bool = True) -> tuple[IterationRecord, ...]:
+        """A campaign's own iterations, superseded ones among them, in order; without what they asked for, quickly.
 
         Raises:
             CampaignError: there is none with that identifier.
         """
         with self.read() as tx:
-            return iterations.iteration_records(tx, campaign_id)
+            return iterations.iteration_records(tx, campaign_id, has_proposals=has_proposals)
 
     def add_results(self, campaign_id: str, iteration: int, concluded: Sequence[ExperimentResult]) -> None:
         """Stores results and, in the same transaction, whether the iteration is concluded.
@@ -222,19 +227,22 @@ class Store:
         with self.write() as tx:
             results.add_results(tx, campaign_batch_id(campaign_id, iteration), concluded)
 
-    def history(self, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False) -> History:
+    def history(
+        self, campaign_id: str, *, seen_by: int | None = None, superseded: bool = False, after: int = 0
+    ) -> History:
         """The results of a campaign that count, by iteration, then in the order asked; a fork's inherited ones first.
 
         Args:
             campaign_id: the campaign.
             seen_by: as the planner saw it before the iteration of that number.
             superseded: those that no longer count as well.
+            after: only of later iterations than that number.
 
         Raises:
             CampaignError: there is none with that identifier.
         """
         with self.read() as tx:
-            return results.history(tx, campaign_id, seen_by=seen_by, superseded=superseded)
+            return results.history(tx, campaign_id, seen_by=seen_by, superseded=superseded, after=after)
 
 
 def campaign_batch_id(campaign_id: str, iteration: int) -> str:

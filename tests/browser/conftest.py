@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 from lab_page import FLAGS, chromium
-from lab_server import LabServer, write_notebook
+from lab_server import LabServer
 
 FORBID_SKIP = "CELLOS_BROWSER_TESTS"
 
@@ -46,9 +46,7 @@ def page(browser):
 
 @pytest.fixture(scope="module")
 def server(_browser_is_there, tmp_path_factory):
-    """`cellos lab` on a database of this module's own."""
-    home = tmp_path_factory.mktemp("lab")
-    write_notebook(home / "room" / "control_room.ipynb", "from cellos_nb.panels import *\nLauncherPanel()")
-    running = LabServer(home)
+    """`cellos lab` on a database of this module's own, with the notebooks that it brings."""
+    running = LabServer(tmp_path_factory.mktemp("lab"))
     yield running
     running.close()

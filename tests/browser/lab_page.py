@@ -47,9 +47,14 @@ class NotebookPage:
         self.menu("Kernel", "Restart Kernel and Run All Cells…")
         self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
 
+    def open_tab(self, name: str) -> None:
+        """A tab of the control room."""
+        self.page.locator(".jp-OutputArea .lm-TabBar-tab").get_by_text(name, exact=True).click()
+
     def panel(self, title: str):
-        """The panel by its heading, once it has read its first value."""
-        found = self.page.locator(".cellos-panel").filter(has=self.page.get_by_role("heading", name=title, exact=True))
+        """The first panel with this heading, once it has read its first value."""
+        heading = self.page.get_by_role("heading", name=title, exact=True)
+        found = self.page.locator(".cellos-panel").filter(has=heading).first
         found.locator(".cellos-summary").first.wait_for()
         found.get_by_text("Reading …").wait_for(state="detached")
         return found

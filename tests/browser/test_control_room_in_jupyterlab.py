@@ -13,8 +13,12 @@ from cellos_nb.records.exports import write_csv
 
 EVIL = '<img src=x onerror="window.pwned=1;alert(1)"> & co'
 EVERY_PANEL = """from cellos_nb.panels import *
-display(ComparisonPanel(), DoseResponsePanel(), LauncherPanel(None, "evil.yaml"), PlatesPanel(), TablePanel(),
-        WhyThisDosePanel())"""
+display(AutonomyPanel(), ComparisonPanel(), DoseResponsePanel(), LauncherPanel(None, "evil.yaml"), LiveCampaignPanel(),
+        PlatesPanel(), TablePanel(), WhyThisDosePanel())"""
+TITLES = (
+    *("Autonomy", "Comparison", "Dose response", "Launcher"),
+    *("Live campaign", "Plates", "Results", "Why this dose"),
+)
 
 LINES_BEYOND = """seen => {
     const lines = [...document.querySelectorAll('.bqplot path.line')].map(line => line.getAttribute('d')).join(' ');
@@ -112,7 +116,7 @@ def test_a_script_in_the_name_of_a_campaign_or_compound_is_text_in_every_panel(p
     write_notebook(server.folder / "evil.ipynb", EVERY_PANEL)
     notebook = NotebookPage(page, server, "evil.ipynb")
     notebook.run_all()
-    for title in ("Comparison", "Dose response", "Launcher", "Plates", "Results", "Why this dose"):
+    for title in TITLES:
         notebook.panel(title)
     page.get_by_text(EVIL).first.wait_for(state="attached")
     assert page.evaluate("window.pwned") is None

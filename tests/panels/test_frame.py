@@ -9,8 +9,8 @@ from ipywidgets.widgets.widget import _instances
 from plain_panel import PlainPanel
 
 from cellos_nb.errors import CampaignError, StoreError
-from cellos_nb.panels import cells
-from cellos_nb.panels.frame import html_widget, write_html
+from cellos_nb.panels import cells, frame
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.text import esc
 
 
@@ -118,6 +118,59 @@ def test_the_store_is_read_again_when_its_stamp_changes_and_not_before(lab):
         panel.read = seen
         panel.news = 1
         assert read.wait(10)
+
+
+def test_while_nothing_is_stored_not_even_the_stamp_is_asked_for_and_then_at_once(lab, monkeypatch):
+    monkeypatch.setattr(frame, "LONGEST_S", 3600.0)
+    with PlainPanel(lab, interval_s=0.01) as panel:
+        assert panel.widget
+        marked, stamped = threading.Semaphore(0), threading.Semaphore(0)
+        mark = lab.store.stamp
+
+        def counted():
+            marked.release()
+            return mark()
+
+        monkeypatch.setattr(lab.store, "stamp", counted)
+        panel._worker.start()
+        for _ in range(2):  # at the second the first look is over
+            assert marked.acquire(timeout=10)
+        panel.stamp = lambda: stamped.release() or panel.news
+        for _ in range(20):
+            assert marked.acquire(timeout=10)
+        assert not stamped.acquire(blocking=False)
+        lab.store.add_campaign(panel.campaign.config)
+        assert stamped.acquire(timeout=10)
+
+
+def test_a_panel_that_nobody_sees_looks_for_nothing_and_still_does_what_is_asked(lab, monkeypatch):
+    monkeypatch.setattr(frame, "LONGEST_S", 0.0)
+    with PlainPanel(lab, interval_s=0.01) as panel:
+        panel.follow()
+        stamped, asked = threading.Semaphore(0), threading.Event()
+        panel.stamp = lambda: stamped.release() or panel.news
+        assert stamped.acquire(timeout=10)
+        panel.rest()
+        panel.do(asked.set)
+        assert asked.wait(10)
+        assert stamped.acquire(timeout=10)
+        panel.do(lambda: None)
+        panel._worker.submit(lambda: None)
+        while stamped.acquire(timeout=0.3):
+            pass
+        assert panel._worker.is_running
+        panel.follow()
+        assert stamped.acquire(timeout=10)
+
+
+def test_a_panel_at_rest_that_nobody_holds_ends_its_thread(lab):
+    panel = PlainPanel(lab, interval_s=0.01)
+    panel._worker.start()
+    panel.rest()
+    thread = panel._worker._thread
+    del panel
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_clicks_while_the_panel_is_busy_are_all_carried_out_and_drawn_once(lab):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import EVIL_COMPOUND
+from markupsafe import escape
 
-from cellos_nb.domain.plate import WellRole
+from cellos_nb.domain.plate import WellRole, well_position
 from cellos_nb.errors import InputError
 from cellos_nb.execution.story import attempts, plate_records
 from cellos_nb.panels import PlatesPanel
-from cellos_nb.panels.plates.model import load_plate
+from cellos_nb.panels.plates import panel as panel_module
+from cellos_nb.panels.plates.model import find_artefacts, load_plate
 from cellos_nb.panels.plates.picture import WAYS, paint
 from cellos_nb.panels.plates.story import well_story
 
@@ -148,3 +152,34 @@ def test_a_plate_that_is_not_there_is_refused_in_the_panel(lab):
 def test_a_colour_that_is_not_there_is_refused_at_once(lab):
     with pytest.raises(InputError, match="possible: dose, compound"):
         PlatesPanel(lab, colour="taste")
+
+
+def test_edge_and_drift_stand_beside_the_plate_and_are_looked_for_once(panel, monkeypatch):
+    found = panel.shown.artefacts
+    assert [one.kind for one in found] == ["edge", "drift", "bubble", "swapped_rows"]
+    assert all(str(escape(one.verdict)) in panel._quality.value for one in found)
+    monkeypatch.setattr(panel_module, "find_artefacts", lambda _: pytest.fail("looked for again"))
+    panel.choose(colour="value", well="C5")
+    assert panel.shown.artefacts is found
+
+
+def test_a_drift_is_said_where_it_is_seen_and_read_aloud(panel):
+    plate = panel.shown.plate
+    channel = plate.reading.channels[0]
+    drifted = [
+        None if value is None else value * (1.0 + 0.2 * well_position(well, plate.n_wells)[1])
+        for well, value in zip(plate.reading.wells, channel.values, strict=True)
+    ]
+    reading = replace(plate.reading, channels=(replace(channel, values=tuple(drifted)), *plate.reading.channels[1:]))
+    found = find_artefacts(replace(plate, reading=reading))
+    drift = found[1]
+    assert (drift.kind, drift.is_found) == ("drift", True)
+    shown = replace(panel.shown, artefacts=found)
+    panel.draw(shown)
+    assert '<tr class="cellos-found"><th scope="row">⚠ drift</th>' in panel._quality.value
+    assert f"Found: {drift.verdict}" in panel.summary(shown)
+    assert "found" in [*panel.static_form(shown).tables[1].frame["found"]]
+
+
+def test_a_plate_that_is_not_read_yet_is_not_searched(plate):
+    assert find_artefacts(replace(plate, reading=None)) == ()

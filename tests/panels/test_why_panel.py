@@ -45,7 +45,7 @@ def head_of(panel) -> str:
 
 
 def asked_of(lab, campaign_id, proposal_id):
-    asked = all_asked(lab.store.iterations(campaign_id))
+    asked = all_asked(lab.store, campaign_id, lab.campaign(campaign_id).results)
     return next(one for one in asked if one.proposal.proposal_id == proposal_id)
 
 
@@ -202,3 +202,52 @@ def test_the_static_form_has_a_picture_words_and_the_nearest_data(proposal_id, l
     assert form.summary in figure.description
     assert table.caption == "nearest data"
     assert proposal_id in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory):
+    """A campaign that was forked after its first iteration and then rolled back to it, and its fork."""
+    with Lab.open(tmp_path_factory.mktemp("forked") / "lab.db") as opened:
+        parent = opened.run(biology(name="parent", max_iterations=2))
+        child = opened.resume(opened.fork("parent", at=1, name="child").campaign_id)
+        before = told_of(opened, "parent", "i002-e001")
+        parent.rollback(1, "spilt", by="ada")
+        yield opened, child, before
+
+
+def test_an_iteration_that_was_rolled_back_is_explained_as_it_was_before(forked):
+    lab, _, before = forked
+    with WhyThisDosePanel(lab, "parent", "i002-e001") as panel:
+        assert panel.widget
+        assert panel.shown.chosen.is_rolled_back
+        assert "(rolled back)" in head_of(panel)
+        assert panel.shown.told.basis == "model"
+        assert np.array_equal(panel.shown.told.mean, before.mean)
+        assert panel.shown.result is not None
+        assert "Measured since" in panel._words.value
+
+
+def test_what_a_fork_inherited_is_explained_by_what_its_parent_knew(forked):
+    lab, child, _ = forked
+    with WhyThisDosePanel(lab, child.campaign_id, "i001-e001") as panel:
+        assert panel.widget
+        assert (panel.shown.chosen.campaign_id, panel.shown.chosen.is_inherited) == ("parent", True)
+        assert "(from parent)" in head_of(panel)
+        assert panel.shown.told.basis == "spread"
+        assert panel.shown.result is not None
+        panel.choose(proposal_id="i002-e001")
+        assert panel.shown.chosen.campaign_id == child.campaign_id
+        assert panel.shown.told.n_learnt == 6
+        assert [one.proposal.proposal_id for one in panel.shown.asked].count("i002-e001") == 1
+
+
+def test_where_nothing_was_left_to_gain_the_words_do_not_say_that_it_could_win(lab):
+    told = told_of(lab, "why", "i003-e001")
+    never = replace(told.choice, acquisition=0 * told.choice.acquisition, score_mean=told.choice.incumbent - 1)
+    config = lab.campaign("why").config
+    words = " ".join(sentences(config, replace(told, choice=never), None))
+    assert "no dose was left that could be expected to beat it" in words
+    assert "uncertain enough to beat it" not in words
+    assert "largest mean plus standard deviation decided" in words
+    hopeful = replace(never, acquisition=0 * told.choice.acquisition + 0.1)
+    assert "uncertain enough to beat it" in sentences(config, replace(told, choice=hopeful), None)[0]

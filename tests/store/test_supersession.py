@@ -124,3 +124,9 @@ def test_the_form_before_is_migrated_and_its_campaigns_go_on(tmp_path):
         assert store.campaign("demo").parent is None
         assert add_lap(store, "demo") == 1
         assert store.model_states("demo") == ()
+
+
+def test_campaigns_are_named_in_the_order_in_which_they_were_begun(database):
+    with Store.open(database) as store:
+        begun = [store.add_campaign(CONFIG) for _ in range(3)]
+        assert store.campaign_ids() == tuple(begun) == tuple(each.campaign_id for each in store.campaigns())

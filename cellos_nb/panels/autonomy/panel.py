@@ -17,7 +17,8 @@ from cellos_nb.lab import Lab
 from cellos_nb.panels.arrange import offer, part, parts, row, show_if
 from cellos_nb.panels.autonomy import words
 from cellos_nb.panels.autonomy.model import AutonomyChoice, AutonomyShown, Reader, approve_run
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm
 
 if TYPE_CHECKING:
@@ -128,10 +129,10 @@ class AutonomyPanel(Panel[AutonomyChoice, AutonomyShown]):
         made.on_click(lambda _: self.do(action))
         return made
 
-    def _dropdown(self, name: str, field: str, options: Any = ()) -> Any:
+    def _dropdown(self, name: str, field: str, options: Any = (), value: Any = None) -> Any:
         from ipywidgets import Dropdown
 
-        made = Dropdown(options=options, description=name, **_NAMED)
+        made = Dropdown(options=options, value=value, description=name, **_NAMED)
         made.observe(lambda change: self.choose(**{field: change.new}), "value")
         return made
 
@@ -193,8 +194,8 @@ class AutonomyPanel(Panel[AutonomyChoice, AutonomyShown]):
     def _log_form(self) -> Widget:
         from ipywidgets import Text
 
-        self.level = self._dropdown("at least", "at_least", LEVELS)
-        self.text = Text(description="holding", placeholder="a plate, a person, a word", **_NAMED)
+        self.level = self._dropdown("at least", "at_least", LEVELS, self.choice.at_least)
+        self.text = Text(self.choice.text, description="holding", placeholder="a plate, a person, a word", **_NAMED)
         self.text.observe(lambda change: self.choose(text=change.new), "value")
         return row(self.level, self.text)
 

@@ -13,7 +13,7 @@ from cellos_nb.execution.queue import Job, JobStatus
 from cellos_nb.execution.recovery import Doubt
 from cellos_nb.execution.ticks import Tick
 from cellos_nb.panels.autonomy.model import AutonomyShown, ProtocolPage
-from cellos_nb.panels.frame import cards
+from cellos_nb.panels.html import cards
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import markup, rows_table, table
 

@@ -17,7 +17,8 @@ from cellos_nb.hardware.bench.protocol import STYLE
 from cellos_nb.lab import Lab
 from cellos_nb.panels.arrange import offer, row, show_if
 from cellos_nb.panels.bench.model import BenchShown, TaskKey, mark_of, read
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import markup
 

@@ -14,6 +14,7 @@ from cellos_nb.domain.objective import ScoredCondition, best_condition, score_co
 from cellos_nb.errors import ScreenError
 from cellos_nb.lab import Lab
 from cellos_nb.panels.comparison.truth import Truth, true_scores
+from cellos_nb.panels.histories import results_of
 
 Grouping = Literal["compound", "cell_line"]
 Abscissa = Literal["iteration", "experiments", "cost_usd"]
@@ -93,7 +94,7 @@ def read_campaigns(lab: Lab, campaign_ids: Iterable[str]) -> tuple[Compared, ...
 
 def _read(lab: Lab, campaign_id: str) -> Compared:
     campaign = lab.campaign(campaign_id)
-    history, problem = campaign.results, ""
+    history, problem = results_of(campaign), ""
     try:
         truth = true_scores(campaign.config)
     except ScreenError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
 from cellos_nb.panels.arrange import offer
 from cellos_nb.panels.comparison.front import Front, Objective, answered, make_front
@@ -21,7 +22,8 @@ from cellos_nb.panels.comparison.shown import (
     key,
     static_form,
 )
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm
 from cellos_nb.panels.text import markup
 from cellos_nb.panels.theme import SERIES
@@ -58,7 +60,7 @@ class ComparisonPanel(Panel[ComparisonChoice, ComparisonShown]):
         """
         super().__init__(lab, ComparisonChoice(()), static=static)
         if campaign_ids is None:
-            chosen = [record.campaign_id for record in self.lab.store.campaigns()][-_NEWEST:]
+            chosen = list(self.lab.store.campaign_ids()[-_NEWEST:])
         else:
             chosen = [campaign_ids] if isinstance(campaign_ids, str) else list(campaign_ids)
         named = [self.source.campaign(campaign_id) for campaign_id in chosen]
@@ -80,7 +82,7 @@ class ComparisonPanel(Panel[ComparisonChoice, ComparisonShown]):
         front = None if x is None or y is None else make_front(campaigns, x, y)
         return ComparisonShown(
             choice=choice,
-            known=tuple(record.campaign_id for record in reversed(self.lab.store.campaigns())),
+            known=tuple(reversed(self.lab.store.campaign_ids())),
             campaigns=campaigns,
             boxes=group_boxes(campaigns, choice.by),
             progress=tuple(progress(one, choice.abscissa) for one in campaigns),
@@ -158,8 +160,8 @@ class ComparisonPanel(Panel[ComparisonChoice, ComparisonShown]):
             self.choose(selected=_name_of(front, number))
 
     def _standing(self, campaign_id: str) -> Hashable:
-        record = self.lab.store.campaign(campaign_id)
-        return record.campaign_id, record.n_experiments, record.n_iterations, str(record.status)
+        store = self.lab.store
+        return campaign_id, results_mark(store, campaign_id), str(store.standing(campaign_id).status)
 
     def _read(self, campaign_id: str) -> Compared:
         """A campaign as it stands; read again only when it went on."""

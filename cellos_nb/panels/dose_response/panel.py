@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellos_nb.domain.history import History
 from cellos_nb.errors import InputError
+from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
 from cellos_nb.panels.dose_response.drawn import (
     curves_figure,
@@ -20,7 +21,9 @@ from cellos_nb.panels.dose_response.drawn import (
 )
 from cellos_nb.panels.dose_response.model import LineCurves, compounds_by_interest, line_curves
 from cellos_nb.panels.dose_response.surface import KINDS, WORDS, Surface, SurfaceOf, surface
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.histories import results_of
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm, StaticTable, static_figure
 from cellos_nb.panels.text import esc
 from cellos_nb.planner.prediction import CampaignModel
@@ -96,7 +99,6 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         if compound is not None and compound not in self.config.compound_names:
             known = ", ".join(self.config.compound_names)
             raise InputError(f"compound: {compound!r} is not in this campaign; possible: {known}.")
-        self._n_read = -1
         self._history = History()
         self._model: CampaignModel | None = None
 
@@ -106,7 +108,7 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
 
     def stamp(self) -> Hashable:
         """Changes with every result."""
-        return self.lab.store.campaign(self.campaign.campaign_id).n_experiments
+        return results_mark(self.lab.store, self.campaign.campaign_id)
 
     def read(self) -> DoseResponseShown:
         """Curves and surface; the history and its model are read once for each change."""
@@ -124,9 +126,9 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         return DoseResponseShown(compounds, compound, lines, over, n_iterations, has_model)
 
     def _read_history(self) -> None:
-        n_stored = self.lab.store.campaign(self.campaign.campaign_id).n_experiments
-        if n_stored != self._n_read:
-            self._history, self._n_read, self._model = self.campaign.results, n_stored, None
+        history = results_of(self.campaign)
+        if history is not self._history:
+            self._history, self._model = history, None
 
     def _known_model(self) -> CampaignModel:
         if self._model is None:

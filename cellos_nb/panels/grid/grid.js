@@ -66,12 +66,10 @@ function render({ model, el }) {
         transform: `translate(${left + column * width} ${top + row * height})`,
       });
       group.dataset.cell = name;
-      const title = make(group, "title");
       const [w, h] = [width, height];
       make(group, "rect", { class: "ring", x: 0.8, y: 0.8, width: w - 1.6, height: h - 1.6, rx: 6 });
       const disc = make(group, "rect", { class: "disc", x: 2.6, y: 2.6, width: w - 5.2, height: h - 5.2, rx: 4.5 });
-      const mark = make(group, "text", { class: "mark", x: w / 2, y: h / 2 + 4, "aria-hidden": "true" });
-      cells.set(name, { group, disc, mark, title, row, column });
+      cells.set(name, { group, disc, mark: null, title: null, at: [w / 2, h / 2 + 4], row, column });
       places.set(`${row},${column}`, name);
     }
     if (!cells.has(focused)) focused = cells.keys().next().value || "";
@@ -86,9 +84,16 @@ function render({ model, el }) {
       const cell = cells.get(name);
       cell.disc.setAttribute("fill", colour || "none");
       cell.disc.classList.toggle("empty", !colour);
-      cell.mark.textContent = mark;
-      cell.mark.setAttribute("fill", inkOn(colour));
-      cell.title.textContent = label;
+      // Only where there is one: a surface of 2,500 cells has none, and elements are what takes time.
+      if (mark && !cell.mark) {
+        const [x, y] = cell.at;
+        cell.mark = make(cell.group, "text", { class: "mark", x, y, "aria-hidden": "true" });
+      }
+      if (cell.mark) {
+        cell.mark.textContent = mark;
+        cell.mark.setAttribute("fill", inkOn(colour));
+      }
+      if (cell.title) cell.title.textContent = label;
       cell.group.setAttribute("aria-label", label);
     }
   }
@@ -141,6 +146,12 @@ function render({ model, el }) {
     event.stopPropagation();
   }
 
+  // The tooltip is made when the pointer first comes; a screen reader has the label.
+  function onPointer(event) {
+    const cell = cells.get(event.target.closest("[data-cell]")?.dataset.cell);
+    if (cell && !cell.title) cell.title = make(cell.group, "title", {}, cell.group.getAttribute("aria-label"));
+  }
+
   function onClick(event) {
     const at = event.target.closest("[data-cell]");
     if (!at) return;
@@ -165,12 +176,14 @@ function render({ model, el }) {
   model.on("change:selected", select);
   el.addEventListener("keydown", onKey);
   el.addEventListener("click", onClick);
+  el.addEventListener("pointerover", onPointer);
   build();
   return () => {
     for (const name of drawn) model.off(`change:${name}`, onChange);
     model.off("change:selected", select);
     el.removeEventListener("keydown", onKey);
     el.removeEventListener("click", onClick);
+    el.removeEventListener("pointerover", onPointer);
   };
 }
 

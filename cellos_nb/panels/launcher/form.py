@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from cellos_nb.panels.frame import html_widget, write_html
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.launcher.draft import COLUMN_MARK, Draft, Raw
 from cellos_nb.panels.launcher.fields import Field, Path, all_fields
 from cellos_nb.panels.text import join, markup

@@ -14,7 +14,8 @@ from cellos_nb.errors import InputError
 from cellos_nb.execution.preflight import Preflight
 from cellos_nb.hardware.registry import kinds as machine_kinds
 from cellos_nb.lab import Lab, default_url
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.launcher.draft import Checked, Draft, by_field, check, first_cells
 from cellos_nb.panels.launcher.fields import Path
 from cellos_nb.panels.launcher.form import Form
@@ -60,6 +61,8 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
     """
 
     title = "Launcher"
+    is_remembered = False
+    """A form is kept as YAML, by the button Save."""
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.objective import score_conditions
 from cellos_nb.domain.summary import CampaignSummary
 from cellos_nb.errors import CampaignError, StoppedError
 from cellos_nb.execution.control import Flag, flags_of
@@ -15,6 +16,7 @@ from cellos_nb.execution.runs import load_workflow
 from cellos_nb.execution.story import PlateRecord, plate_records
 from cellos_nb.execution.under_way import Progress, progress_of, results_mark
 from cellos_nb.lab import Campaign, Lab
+from cellos_nb.panels.histories import results_of, uncollected
 from cellos_nb.panels.live.trajectory import Trajectory, trajectory
 from cellos_nb.store.records import CampaignStatus, Standing
 from cellos_nb.store.store import Store
@@ -113,10 +115,12 @@ class Reader:
         store, campaign = self._lab.store, self._campaign
         mark = results_mark(store, campaign.campaign_id)
         if self._known is None or self._known.mark != mark:
-            results = campaign.results
+            results = results_of(campaign)
+            with uncollected():
+                scores = score_conditions(campaign.config, results)
             plates = plate_records(store, campaign.campaign_id, is_concluded=True)
-            found = trajectory(campaign.config, results)
-            self._known = _Concluded(mark, campaign.summary(results), found, plates)
+            found = trajectory(campaign.config, results, scores)
+            self._known = _Concluded(mark, campaign.summary(results, scores), found, plates)
         return self._known
 
     def _progress(self, plate: PlateRecord, steps: Progress) -> PlateProgress:

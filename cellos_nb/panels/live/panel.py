@@ -12,7 +12,8 @@ from markupsafe import Markup
 from cellos_nb.execution.under_way import mark_of
 from cellos_nb.lab import Lab
 from cellos_nb.panels.arrange import part, parts, row
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.live.model import LiveShown, Reader, go_on, kill
 from cellos_nb.panels.live.trajectory import Trajectory
 from cellos_nb.panels.live.words import best_html, key_html, numbers_html, plates_html, static_form, summary

@@ -51,9 +51,11 @@ class Trajectory:
         return np.array([i for i, one in enumerate(self.intents) if one == intent], dtype=int)
 
 
-def trajectory(config: CampaignConfig, history: History) -> Trajectory:
-    """What a history found, iteration by iteration."""
-    conditions = score_conditions(config, history)
+def trajectory(
+    config: CampaignConfig, history: History, conditions: tuple[ScoredCondition, ...] | None = None
+) -> Trajectory:
+    """What a history found, iteration by iteration; its `conditions` are scored unless the caller has done so."""
+    conditions = score_conditions(config, history) if conditions is None else conditions
     goal = config.objective.goal
     scores = np.array([one.score.value for one in conditions], dtype=float)
     shown = [one.score if goal == "selectivity" else one.measurement for one in conditions]

@@ -12,7 +12,7 @@ from cellos_nb.domain.objective import ScoredCondition
 from cellos_nb.domain.proposal import Intent
 from cellos_nb.domain.summary import CampaignSummary
 from cellos_nb.execution.queue import JobStatus
-from cellos_nb.panels.frame import cards
+from cellos_nb.panels.html import cards
 from cellos_nb.panels.live.model import LiveShown, PlateProgress
 from cellos_nb.panels.live.trajectory import Trajectory
 from cellos_nb.panels.static import StaticForm, StaticTable, new_figure, static_figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from cellos_nb.analysis.artefacts import ArtefactFinding
 from cellos_nb.execution.story import Attempt
 from cellos_nb.panels.plates.model import Plate
 from cellos_nb.panels.plates.picture import Picture, describe
@@ -39,6 +40,30 @@ def quality_table(plate: Plate) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(_quality_rows(plate), columns=list(_COLUMNS))
+
+
+_FAULTS = {"edge": "edge", "drift": "drift", "bubble": "single wells", "swapped_rows": "swapped rows"}
+
+
+def artefacts_table(found: tuple[ArtefactFinding, ...]) -> pd.DataFrame:
+    """One row for each fault that was looked for; empty before the plate is read."""
+    import pandas as pd
+
+    rows = [(_FAULTS[one.kind], "found" if one.is_found else "", one.verdict) for one in found]
+    return pd.DataFrame(rows, columns=["fault", "found", "what the replicates say"])
+
+
+def artefacts_html(found: tuple[ArtefactFinding, ...]) -> Markup:
+    """What like wells betray about place and time."""
+    if not found:
+        return Markup()
+    row = '<tr{}><th scope="row">{}</th><td>{}</td></tr>'
+    marked = Markup(' class="cellos-found"')
+    body = join(
+        markup(row, marked if one.is_found else "", f"{'⚠ ' if one.is_found else ''}{_FAULTS[one.kind]}", one.verdict)
+        for one in found
+    )
+    return markup('<h4>Place and time</h4><table class="cellos-rows"><tbody>{}</tbody></table>', body)
 
 
 def quality_html(plate: Plate) -> Markup:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cellos_nb.analysis.artefacts import ArtefactFinding, plate_artefacts
 from cellos_nb.analysis.quality import PlateQuality, plate_quality
 from cellos_nb.analysis.signals import plate_wells, read_signal
 from cellos_nb.domain.plate import WellAssignment, WellRole
@@ -98,6 +99,18 @@ def _verdict(plate_id: str, results: Iterable[ExperimentResult]) -> str:
     if all(QCFlag.OVERRULED in result.qc_flags for result in doubted):
         return f"Counts by a person's decision, although: {why}."
     return f"Quarantined, {len(doubted)} of {len(own)} experiments: {why}. No planner learns from them."
+
+
+def find_artefacts(plate: Plate) -> tuple[ArtefactFinding, ...]:
+    """What the plate's own replicates betray: edge, drift, bubbles, swapped rows; nothing before it is read.
+
+    Raises:
+        AnalysisError: the reading does not fit the layout.
+    """
+    if plate.reading is None or not plate.channel:
+        return ()
+    found = {one.kind: one for one in plate_artefacts(plate.workflow.layout, plate.reading, plate.channel)}
+    return tuple(found[kind] for kind in ("edge", "drift", "bubble", "swapped_rows"))
 
 
 def _wells(

@@ -7,16 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellos_nb.analysis.artefacts import ArtefactFinding
 from cellos_nb.errors import InputError
 from cellos_nb.execution.story import PlateRecord, attempts, plate_records
+from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
-from cellos_nb.panels.frame import Panel, html_widget, write_html
-from cellos_nb.panels.plates.drawn import legend_html, picture_figure, quality_html, quality_table, story_html
-from cellos_nb.panels.plates.model import Plate, load_plate
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.html import html_widget, write_html
+from cellos_nb.panels.plates.drawn import (
+    artefacts_html,
+    artefacts_table,
+    legend_html,
+    picture_figure,
+    quality_html,
+    quality_table,
+    story_html,
+)
+from cellos_nb.panels.plates.model import Plate, find_artefacts, load_plate
 from cellos_nb.panels.plates.picture import WAYS, ColourBy, Picture, describe, paint
 from cellos_nb.panels.plates.story import Event, well_story
 from cellos_nb.panels.static import StaticForm, StaticTable, static_figure
-from cellos_nb.panels.text import esc
+from cellos_nb.panels.text import esc, join
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -45,6 +56,8 @@ class PlatesShown:
     picture: Picture | None
     story: tuple[Event, ...]
     """Of the chosen well."""
+    artefacts: tuple[ArtefactFinding, ...] = ()
+    """Edge, drift and other faults that like wells betray."""
 
 
 class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
@@ -77,6 +90,7 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
             raise InputError(f"colour: a plate is not coloured by {colour!r}; possible: {', '.join(WAYS)}.")
         super().__init__(lab, PlatesChoice(plate, colour), static=static)
         self.campaign = self.source.campaign(campaign_id)
+        self._searched: tuple[int, tuple[ArtefactFinding, ...]] | None = None
 
     def subtitle(self) -> str:
         """The campaign."""
@@ -87,7 +101,7 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
         records = plate_records(self.lab.store, self.campaign.campaign_id)
         chosen = self._record(records)
         of_steps = attempts(self.lab.store, chosen.run_id) if chosen else ()
-        return records, of_steps, self.lab.store.campaign(self.campaign.campaign_id).n_experiments
+        return records, of_steps, results_mark(self.lab.store, self.campaign.campaign_id)
 
     def read(self) -> PlatesShown:
         """The chosen plate from the store."""
@@ -98,7 +112,15 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
         plate = load_plate(self.lab.store, chosen)
         well = self.choice.well
         story = well_story(plate, well) if well in plate.wells and well is not None else ()
-        return PlatesShown(records, plate, paint(plate, self.choice.colour), story)
+        return PlatesShown(records, plate, paint(plate, self.choice.colour), story, self._artefacts_of(plate))
+
+    def _artefacts_of(self, plate: Plate) -> tuple[ArtefactFinding, ...]:
+        """Looked for once for each reading, which never changes."""
+        if plate.reading is None:
+            return ()
+        if self._searched is None or self._searched[0] != plate.record.run_id:
+            self._searched = (plate.record.run_id, find_artefacts(plate))
+        return self._searched[1]
 
     def _record(self, records: tuple[PlateRecord, ...]) -> PlateRecord | None:
         if self.choice.plate is None:
@@ -147,7 +169,7 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
             picture.row_names, picture.column_names, picture.cells, caption=caption, selected=self.choice.well
         )
         write_html(self._legend, legend_html(shown.picture))
-        write_html(self._quality, quality_html(shown.plate))
+        write_html(self._quality, join([quality_html(shown.plate), artefacts_html(shown.artefacts)]))
         write_html(self._story, story_html(shown.plate, self.choice.well, shown.story))
 
     def summary(self, shown: PlatesShown) -> str:
@@ -161,6 +183,7 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
             f"Plate {record.plate_id} of {len(shown.records)}: {record.status}, iteration {record.iteration}, "
             f"{len(done)} of {len(shown.plate.workflow.steps)} steps done, {record.n_wells} wells with cells, "
             f"{n_doubted} of them in doubt. {shown.plate.verdict}".rstrip()
+            + _betrayed(shown.artefacts)
         )
 
     def static_form(self, shown: PlatesShown) -> StaticForm:
@@ -172,8 +195,17 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
         caption = f"Plate {shown.plate.record.plate_id}, coloured by {self.choice.colour}"
         figure = static_figure(picture_figure(shown.picture, caption), f"{caption}. {self.summary(shown)}")
         wells = pd.DataFrame({"well": [describe(well) for well in shown.plate.wells.values()]})
-        tables = (StaticTable("Controls", quality_table(shown.plate)), StaticTable("Wells", wells))
+        tables = (
+            StaticTable("Controls", quality_table(shown.plate)),
+            StaticTable("Place and time", artefacts_table(shown.artefacts)),
+            StaticTable("Wells", wells),
+        )
         return StaticForm(f"{self.title}: {self.subtitle()}", self.summary(shown), (figure,), tables)
+
+
+def _betrayed(artefacts: tuple[ArtefactFinding, ...]) -> str:
+    found = "; ".join(one.verdict for one in artefacts if one.is_found)
+    return f" Found: {found}." if found else ""
 
 
 def _plate_label(record: PlateRecord) -> str:

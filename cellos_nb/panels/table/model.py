@@ -122,6 +122,12 @@ def _swap(test: Callable[[Any, float], Any], number: float, numbers: Any) -> Any
     return test(numbers, number)
 
 
+def asked_of(query: Query) -> dict[str, Any]:
+    """A query as the page asks for it; `query_of` reads it."""
+    sort = [query.sort_by, "descending" if query.is_descending else "ascending"] if query.sort_by else []
+    return {"first": 0, "sort": sort, "filters": dict(query.filters)}
+
+
 def query_of(sort: Iterable[Any], filters: dict[str, Any]) -> Query:
     """What the page sent, as a query; what it should not have sent is left out."""
     by, *direction = [*sort] or [None]

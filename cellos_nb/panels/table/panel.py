@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cellos_nb.domain.history import History
 from cellos_nb.errors import InputError
+from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
 from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.histories import results_of
 from cellos_nb.panels.static import StaticForm, StaticTable
-from cellos_nb.panels.table.model import Query, Window, is_number, query_of, select, window
+from cellos_nb.panels.table.model import Query, Window, asked_of, is_number, query_of, select, window
 from cellos_nb.records.exports import frame_csv
 
 if TYPE_CHECKING:
@@ -65,7 +68,7 @@ class TablePanel(Panel[TableChoice, TableShown]):
         """
         super().__init__(lab, TableChoice(), static=static)
         self.campaign = self.source.campaign(campaign_id)
-        self._n_read = -1
+        self._read_of: History | None = None
         self._frame: pd.DataFrame | None = None
         self._selected: tuple[Query, NDArray[np.intp]] | None = None
 
@@ -75,7 +78,7 @@ class TablePanel(Panel[TableChoice, TableShown]):
 
     def stamp(self) -> Hashable:
         """Changes with every result."""
-        return self.lab.store.campaign(self.campaign.campaign_id).n_experiments
+        return results_mark(self.lab.store, self.campaign.campaign_id)
 
     def read(self) -> TableShown:
         """The rows in sight; the history is read once for each change, and searched once for each question."""
@@ -86,9 +89,9 @@ class TablePanel(Panel[TableChoice, TableShown]):
         return TableShown(frame, places, window(frame, places, self.choice.first, self.choice.n))
 
     def _current(self) -> pd.DataFrame:
-        n_stored = self.lab.store.campaign(self.campaign.campaign_id).n_experiments
-        if self._frame is None or n_stored != self._n_read:
-            self._frame, self._n_read, self._selected = self.campaign.history(), n_stored, None
+        results = results_of(self.campaign)
+        if self._frame is None or results is not self._read_of:
+            self._frame, self._read_of, self._selected = results.frame(), results, None
         return self._frame
 
     def file(self, file_format: str) -> tuple[str, bytes]:
@@ -113,6 +116,7 @@ class TablePanel(Panel[TableChoice, TableShown]):
         from cellos_nb.panels.table.widget import VirtualTable
 
         self._table = VirtualTable(lambda file_format: self.do(lambda: self._table.offer(*self.file(file_format))))
+        self._table.asked = asked_of(self.choice.query)
         self._table.observe(lambda change: self._asked(change.new), "asked")
         return self._table
 

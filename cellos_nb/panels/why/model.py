@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import Estimate
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult
-from cellos_nb.planner.explanation import Choice, Explanation, Neighbour
+from cellos_nb.planner.acquisition import NOTHING
+from cellos_nb.planner.explanation import Choice, Explanation, Neighbour, explain
 from cellos_nb.records.figures import value_label
-from cellos_nb.store.records import IterationRecord
+from cellos_nb.store.store import Store
 from cellos_nb.units import format_dose
 
 ACQUISITIONS = {
@@ -27,8 +28,6 @@ ACQUISITIONS = {
 MAX_NEIGHBOURS = 8
 """Nearest measurements that the table shows."""
 _TOLD_NEIGHBOURS = 3
-_NOTHING = 1e-12
-"""An improvement below this counts as none, as the planner counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,11 @@ class Asked:
 
     proposal: ExperimentProposal
     iteration: int
+    campaign_id: str
+    """The campaign that asked for it: an ancestor's where a fork inherited it."""
+    is_inherited: bool = False
+    is_rolled_back: bool = False
+    """Whether it no longer counts."""
 
     @property
     def label(self) -> str:
@@ -44,12 +48,55 @@ class Asked:
         proposal = self.proposal
         intent = f", {proposal.reason.intent}" if proposal.reason else ""
         where = f"{proposal.compound} at {format_dose(proposal.dose_um)} on {proposal.cell_line}"
-        return f"{proposal.proposal_id}: {where}{intent}"
+        standing = f" (from {self.campaign_id})" if self.is_inherited else ""
+        gone = " (rolled back)" if self.is_rolled_back else ""
+        return f"{proposal.proposal_id}: {where}{intent}{standing}{gone}"
 
 
-def all_asked(laps: tuple[IterationRecord, ...]) -> tuple[Asked, ...]:
-    """Every proposal of a campaign in order, those that are not measured yet among them."""
-    return tuple(Asked(proposal, lap.iteration) for lap in laps for proposal in lap.proposals)
+def all_asked(store: Store, campaign_id: str, results: History) -> tuple[Asked, ...]:
+    """Every proposal of a campaign in order: inherited ones, those not measured yet, and those that were rolled back.
+
+    Args:
+        store: where the campaign is.
+        campaign_id: the campaign.
+        results: what counts of it, which tells what it inherited.
+
+    Raises:
+        CampaignError: there is no such campaign.
+    """
+    parent, inherited = store.campaign(campaign_id).parent, tuple[Asked, ...]()
+    if parent is not None:
+        laps = set(results.iterations)
+        before = all_asked(store, parent.campaign_id, store.history(parent.campaign_id, superseded=True))
+        here = (one for one in before if one.iteration <= parent.iteration and one.iteration in laps)
+        # What became of it in the parent later changes nothing here.
+        inherited = tuple(replace(one, is_inherited=True, is_rolled_back=False) for one in here)
+    own = tuple(
+        Asked(proposal, lap.iteration, campaign_id, is_rolled_back=lap.superseded is not None)
+        for lap in store.iterations(campaign_id)
+        for proposal in lap.proposals
+    )
+    return inherited + own
+
+
+def explain_asked(store: Store, one: Asked, results: History) -> tuple[Explanation, ExperimentResult | None]:
+    """Why a proposal was made, by what the campaign that made it knew then; and what was measured of it since.
+
+    Args:
+        store: where the campaign is.
+        one: the proposal.
+        results: what counts of the campaign in view; read anew for a proposal that is inherited or was rolled back.
+
+    Raises:
+        CampaignError: the campaign is gone.
+        ProposalError: the campaign does not offer it.
+    """
+    seen = measured = results
+    if one.is_inherited or one.is_rolled_back:
+        seen = store.history(one.campaign_id, seen_by=one.iteration)
+        measured = store.history(one.campaign_id, superseded=True, after=one.iteration - 1)
+    told = explain(store.standing(one.campaign_id).config, seen, one.iteration, one.proposal)
+    return told, result_of(measured, one.proposal)
 
 
 def result_of(history: History, proposal: ExperimentProposal) -> ExperimentResult | None:
@@ -104,10 +151,14 @@ def _intent(config: CampaignConfig, told: Explanation) -> str:
     expected = f"the expected score {choice.score_mean:.3f} ± {choice.score_sd:.3f}"
     if choice.score_mean >= choice.incumbent:
         return f"Exploit: {expected} is at least the best expected of all that was measured ({choice.incumbent:.3f})."
-    return (
-        f"Explore: {expected} is below the best expected of what was measured ({choice.incumbent:.3f}), but uncertain "
-        "enough to beat it."
-    )
+    below = f"Explore: {expected} is below the best expected of what was measured ({choice.incumbent:.3f})"
+    if _nothing_was_left(choice):
+        return f"{below}, and no dose was left that could be expected to beat it."
+    return f"{below}, but uncertain enough to beat it."
+
+
+def _nothing_was_left(choice: Choice) -> bool:
+    return choice.name == "nei" and float(choice.acquisition[choice.here]) <= NOTHING
 
 
 def _expectation(config: CampaignConfig, told: Explanation) -> str:
@@ -123,7 +174,7 @@ def _acquisition(choice: Choice) -> str:
     name = ACQUISITIONS[choice.name]
     value = float(choice.acquisition[choice.here])
     place = f"Choice {choice.place} of its batch, out of {choice.n_open:,} open ones"
-    if choice.name == "nei" and value <= _NOTHING:
+    if _nothing_was_left(choice):
         return f"{place}: no {name} was left anywhere, so the largest mean plus standard deviation decided."
     best = "the largest" if choice.rank == 1 else f"number {choice.rank} by"
     return f"{place}: it had {best} {name} ({value:.3g})."

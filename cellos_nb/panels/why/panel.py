@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from cellos_nb.domain.history import History
+from cellos_nb.domain.objective import best_condition, score_conditions
 from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.errors import CampaignError
+from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
-from cellos_nb.panels.frame import Panel, html_widget, write_html
+from cellos_nb.panels.frame import Panel
+from cellos_nb.panels.histories import results_of
+from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm
 from cellos_nb.panels.text import join, markup, table
 from cellos_nb.panels.why.model import (
@@ -20,12 +25,12 @@ from cellos_nb.panels.why.model import (
     NEIGHBOUR_COLUMNS,
     Asked,
     all_asked,
+    explain_asked,
     neighbour_row,
-    result_of,
     sentences,
 )
 from cellos_nb.panels.why.pictures import static_form
-from cellos_nb.planner.explanation import Explanation, explain
+from cellos_nb.planner.explanation import Explanation
 from cellos_nb.records.figures import value_label
 
 if TYPE_CHECKING:
@@ -83,7 +88,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         """
         super().__init__(lab, WhyChoice(proposal_id), static=static)
         self.campaign = self.source.campaign(campaign_id)
-        self._told: dict[Hashable, Explanation] = {}
+        self._told: dict[Asked, tuple[Explanation, ExperimentResult | None]] = {}
 
     def subtitle(self) -> str:
         """The campaign."""
@@ -91,8 +96,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
 
     def stamp(self) -> Hashable:
         """How far the campaign is."""
-        record = self.lab.store.campaign(self.campaign.campaign_id)
-        return record.n_iterations, record.n_experiments
+        return results_mark(self.lab.store, self.campaign.campaign_id)
 
     def read(self) -> WhyShown:
         """Asks the planner again with what was known when the chosen experiment was proposed.
@@ -100,18 +104,15 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         Raises:
             CampaignError: the campaign has no experiment of that name.
         """
-        asked = all_asked(self.lab.store.iterations(self.campaign.campaign_id))
-        chosen = self._chosen(asked)
-        history, config = self.campaign.results, self.campaign.config
+        results, config = results_of(self.campaign), self.campaign.config
+        asked = all_asked(self.lab.store, self.campaign.campaign_id, results)
+        chosen = self._chosen(asked, results)
         if chosen is None:
             return WhyShown(asked, None, None, None, (_NOTHING_YET,), value_label(config))
-        n_before = sum(result.iteration < chosen.iteration for result in history)
-        key = (chosen.proposal.proposal_id, n_before)
-        if key not in self._told:
-            told = explain(config, history, chosen.iteration, chosen.proposal)
+        if chosen not in self._told or self._told[chosen][1] is None:
             kept = list(self._told.items())[1 - _REMEMBERED :]
-            self._told = dict([*kept, (key, told)])
-        told, result = self._told[key], result_of(history, chosen.proposal)
+            self._told = dict([*kept, (chosen, explain_asked(self.lab.store, chosen, results))])
+        told, result = self._told[chosen]
         return WhyShown(asked, chosen, told, result, sentences(config, told, result), value_label(config))
 
     def summary(self, shown: WhyShown) -> str:
@@ -164,7 +165,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         write_html(self._key, _key(shown.told))
         write_html(self._near, _near(shown.told))
 
-    def _chosen(self, asked: tuple[Asked, ...]) -> Asked | None:
+    def _chosen(self, asked: tuple[Asked, ...], results: History) -> Asked | None:
         """The experiment that is named, or the best, or the last; None when nothing was proposed."""
         wanted = self.choice.proposal_id
         if not asked:
@@ -177,7 +178,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
                     f"{self.campaign.campaign_id}: there is no experiment {wanted!r}; possible: {first} to {last}."
                 )
             return found
-        best = self.campaign.best()
+        best = best_condition(score_conditions(self.campaign.config, results))
         if best is None:
             return asked[-1]
         condition = (best.cell_line, best.compound, best.dose_um)
