@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from daemon_process import daemon_on, until
 from lab_page import NotebookPage
+from lab_server import LabServer
 from troubled_machine import TroubledMachine
 
 from cellos_nb import CampaignConfig, JobQueue, Lab
@@ -39,16 +40,24 @@ def config(name: str, **changes) -> CampaignConfig:
 
 
 @pytest.fixture
-def url(server) -> str:
-    return str(server.home / "lab.db")
+def own_server(_browser_is_there, tmp_path):
+    """`cellos lab` on a database of this test's own, with the notebooks that it brings."""
+    running = LabServer(tmp_path)
+    yield running
+    running.close()
 
 
 @pytest.fixture
-def room(page, server):
+def url(own_server) -> str:
+    return str(own_server.home / "lab.db")
+
+
+@pytest.fixture
+def room(page, own_server):
     """Opens the shipped control room on the newest campaign, at one of its panels."""
 
     def at(tab: str, title: str):
-        notebook = NotebookPage(page, server, SHIPPED)
+        notebook = NotebookPage(page, own_server, SHIPPED)
         notebook.run_all()
         notebook.panel("Live campaign")
         notebook.open_tab(tab)
@@ -80,23 +89,26 @@ def test_a_campaign_that_a_daemon_executes_is_paused_and_resumed_from_the_panel(
             until(lambda: len(campaign.iterations()) > n_done + 1)
 
 
-def test_a_dead_letter_that_a_person_requeues_is_executed_by_the_daemon(room, url, monkeypatch):
+def test_a_dead_letter_that_a_person_requeues_is_executed_when_the_campaign_goes_on(room, url, monkeypatch):
     monkeypatch.setattr(plate_run, "retry_delay_s", lambda attempt: 0.01)
     with Lab.open(url, TroubledMachine(n_dark=3)) as lab:
         assert lab.run(config("dark")).status == "failed"
+    with Lab.open(url) as lab:
         (letter,) = JobQueue(lab.store).dead_letters()
         autonomy = room("Autonomy", "Autonomy")
         autonomy.get_by_text("the lamp is dark").first.wait_for()
         autonomy.get_by_role("button", name="Requeue").click()
         autonomy.get_by_text("There are no dead letters").wait_for()
+        assert JobQueue(lab.store).status(letter.job_id) is JobStatus.QUEUED
+        lab.hand_over("dark")
         with daemon_on(url):
             until(lambda: JobQueue(lab.store).status(letter.job_id) is JobStatus.SUCCEEDED)
 
 
-def test_a_step_in_doubt_that_a_person_resolves_is_gone_on_with_by_the_daemon(room, url):
-    with Lab.open(url, TroubledMachine(n_lost=1)) as lab:
-        with pytest.raises(InDoubtError):
-            lab.run(config("doubted"))
+def test_a_step_in_doubt_that_a_person_resolves_is_gone_on_from_when_the_campaign_does(room, url):
+    with Lab.open(url, TroubledMachine(n_lost=1)) as lab, pytest.raises(InDoubtError):
+        lab.run(config("doubted"))
+    with Lab.open(url) as lab:
         (doubt,) = doubts(lab.store)
         autonomy = room("Autonomy", "Autonomy")
         autonomy.get_by_role("button", name="Mark done").click()
@@ -106,6 +118,7 @@ def test_a_step_in_doubt_that_a_person_resolves_is_gone_on_with_by_the_daemon(ro
         autonomy.get_by_role("button", name="Mark done").click()
         autonomy.get_by_text("Nothing is in doubt").wait_for()
         assert doubts(lab.store) == ()
+        lab.hand_over("doubted")
         with daemon_on(url):
             until(lambda: _status_of(lab, doubt.plate_id) is JobStatus.SUCCEEDED)
 
