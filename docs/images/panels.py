@@ -43,7 +43,7 @@ CELLS = {
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
 }
 
-HEIGHTS = {"autonomy": 1700}
+HEIGHTS = {"autonomy": 1700, "comparison": 2000, "launcher": 1300}
 """Of the page, where a panel is taller than most; what is below it is not in the picture."""
 
 
