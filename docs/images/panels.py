@@ -120,7 +120,8 @@ def main() -> None:
             cwd=work,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {f"JUPYTER_{each.upper()}_DIR": str(work / each) for each in ("config", "data", "runtime")},
+            env=os.environ
+            | {f"JUPYTER_{each.upper()}_DIR": str(work / each) for each in ("config", "data", "runtime")},
         )
         try:
             _photograph(f"http://127.0.0.1:{port}", work, folder, wanted)
@@ -142,7 +143,7 @@ def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
         browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
         for theme, title in THEMES.items():
             # What was chosen for the pictures of the theme before would come back.
-            shutil.rmtree(work / "data", ignore_errors=True)
+            shutil.rmtree(work / "data" / "cellos_nb", ignore_errors=True)
             settings = work / "settings" / "@jupyterlab" / "apputils-extension"
             settings.mkdir(parents=True, exist_ok=True)
             (settings / "themes.jupyterlab-settings").write_text(f'{{"theme": "{title}"}}')
