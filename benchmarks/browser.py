@@ -153,6 +153,7 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     subprocess.run(["uv", "pip", "install", "--quiet", "--target", folder / "plotly", PLOTLY], check=True)
     places = {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "PYTHONPATH": str(folder / "plotly"),
     }

@@ -28,10 +28,14 @@ class Memory:
 
     @classmethod
     def of(cls, *place: str) -> Memory:
-        """The memory of a place: the cell, the database, the kind of panel, and what it was opened with."""
+        """The memory of a place: the cell, the database, the kind of panel, and what it was opened with.
+
+        The notebook goes with it, as the Jupyter server names it: its copies have the same cells.
+        """
         from jupyter_core.paths import jupyter_data_dir
 
-        name = hashlib.sha256("\0".join(place).encode()).hexdigest()[:32]
+        notebook = os.environ.get("JPY_SESSION_NAME", "")
+        name = hashlib.sha256("\0".join((notebook, *place)).encode()).hexdigest()[:32]
         return cls(Path(jupyter_data_dir()) / "cellos_nb" / "choices" / f"{name}.json")
 
     def recall(self, kind: type[T]) -> T | None:

@@ -43,7 +43,7 @@ CELLS = {
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
 }
 
-HEIGHTS = {"autonomy": 1700}
+HEIGHTS = {"autonomy": 1700, "comparison": 2000, "launcher": 1300}
 """Of the page, where a panel is taller than most; what is below it is not in the picture."""
 
 
@@ -120,7 +120,8 @@ def main() -> None:
             cwd=work,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=os.environ | {"JUPYTER_CONFIG_DIR": str(work / "config"), "JUPYTER_RUNTIME_DIR": str(work / "runtime")},
+            env=os.environ
+            | {f"JUPYTER_{each.upper()}_DIR": str(work / each) for each in ("config", "data", "runtime")},
         )
         try:
             _photograph(f"http://127.0.0.1:{port}", work, folder, wanted)
@@ -141,6 +142,8 @@ def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
         for theme, title in THEMES.items():
+            # What was chosen for the pictures of the theme before would come back.
+            shutil.rmtree(work / "data" / "cellos_nb", ignore_errors=True)
             settings = work / "settings" / "@jupyterlab" / "apputils-extension"
             settings.mkdir(parents=True, exist_ok=True)
             (settings / "themes.jupyterlab-settings").write_text(f'{{"theme": "{title}"}}')

@@ -92,12 +92,18 @@ def test_a_restarted_kernel_shows_the_same(page, server, finished):
     write_notebook(server.folder / "again.ipynb", "from cellos_nb.panels import *\nTablePanel()\n")
     notebook = NotebookPage(page, server, "again.ipynb")
     notebook.run_all()
-    before = notebook.panel("Results").inner_text()
+    table = notebook.panel("Results")
+    table.get_by_role("button", name="value", exact=True).click()
+    table.get_by_label("Filter dose_um").fill(">0.1")
+    table.get_by_text("match.").wait_for()
+    before = table.inner_text()
     assert EVIL in before
     page.evaluate("document.querySelector('.cellos-panel').setAttribute('data-before', 'restart')")
     notebook.restart_and_run_all()
     page.locator("[data-before]").wait_for(state="detached")
-    assert notebook.panel("Results").inner_text() == before
+    again = notebook.panel("Results")
+    assert again.get_by_label("Filter dose_um").input_value() == ">0.1"
+    assert again.inner_text() == before
 
 
 def test_the_csv_that_the_page_saves_is_what_the_store_holds(page, server, finished, tmp_path):

@@ -1,10 +1,11 @@
-"""The shipped control room in the real JupyterLab: a person decides, and a daemon in another process obeys."""
+"""The shipped control room in the real JupyterLab: a person decides there, and another process obeys."""
 
 from __future__ import annotations
 
 import pytest
 from daemon_process import daemon_on, until
 from lab_page import NotebookPage
+from lab_server import LabServer
 from troubled_machine import TroubledMachine
 
 from cellos_nb import CampaignConfig, JobQueue, Lab
@@ -39,16 +40,24 @@ def config(name: str, **changes) -> CampaignConfig:
 
 
 @pytest.fixture
-def url(server) -> str:
-    return str(server.home / "lab.db")
+def own_server(_browser_is_there, tmp_path):
+    """`cellos lab` on a database of this test's own, with the notebooks that it brings."""
+    running = LabServer(tmp_path)
+    yield running
+    running.close()
 
 
 @pytest.fixture
-def room(page, server):
+def url(own_server) -> str:
+    return str(own_server.home / "lab.db")
+
+
+@pytest.fixture
+def room(page, own_server):
     """Opens the shipped control room on the newest campaign, at one of its panels."""
 
     def at(tab: str, title: str):
-        notebook = NotebookPage(page, server, SHIPPED)
+        notebook = NotebookPage(page, own_server, SHIPPED)
         notebook.run_all()
         notebook.panel("Live campaign")
         notebook.open_tab(tab)
@@ -80,24 +89,24 @@ def test_a_campaign_that_a_daemon_executes_is_paused_and_resumed_from_the_panel(
             until(lambda: len(campaign.iterations()) > n_done + 1)
 
 
-def test_a_dead_letter_that_a_person_requeues_is_executed_by_the_daemon(room, url, monkeypatch):
+def test_a_dead_letter_that_a_person_requeues_is_executed_by_the_process_of_its_machine(room, url, monkeypatch):
     monkeypatch.setattr(plate_run, "retry_delay_s", lambda attempt: 0.01)
     with Lab.open(url, TroubledMachine(n_dark=3)) as lab:
-        assert lab.run(config("dark")).status == "failed"
+        campaign = lab.run(config("dark"))
         (letter,) = JobQueue(lab.store).dead_letters()
         autonomy = room("Autonomy", "Autonomy")
         autonomy.get_by_text("the lamp is dark").first.wait_for()
         autonomy.get_by_role("button", name="Requeue").click()
         autonomy.get_by_text("There are no dead letters").wait_for()
-        with daemon_on(url):
-            until(lambda: JobQueue(lab.store).status(letter.job_id) is JobStatus.SUCCEEDED)
+        assert JobQueue(lab.store).status(letter.job_id) is JobStatus.QUEUED
+        assert lab.resume(campaign.campaign_id).status == "finished"
+        assert all(result.measurement is not None for result in campaign.results)
 
 
-def test_a_step_in_doubt_that_a_person_resolves_is_gone_on_with_by_the_daemon(room, url):
+def test_a_step_in_doubt_that_a_person_resolves_is_gone_on_from_by_the_process_of_its_machine(room, url):
     with Lab.open(url, TroubledMachine(n_lost=1)) as lab:
         with pytest.raises(InDoubtError):
             lab.run(config("doubted"))
-        (doubt,) = doubts(lab.store)
         autonomy = room("Autonomy", "Autonomy")
         autonomy.get_by_role("button", name="Mark done").click()
         autonomy.get_by_text("look at it, then tick that you have").wait_for()
@@ -106,9 +115,4 @@ def test_a_step_in_doubt_that_a_person_resolves_is_gone_on_with_by_the_daemon(ro
         autonomy.get_by_role("button", name="Mark done").click()
         autonomy.get_by_text("Nothing is in doubt").wait_for()
         assert doubts(lab.store) == ()
-        with daemon_on(url):
-            until(lambda: _status_of(lab, doubt.plate_id) is JobStatus.SUCCEEDED)
-
-
-def _status_of(lab: Lab, plate_id: str) -> JobStatus:
-    return next(run.status for run in run_records(lab.store) if run.plate_id == plate_id)
+        assert lab.resume("doubted").status == "finished"

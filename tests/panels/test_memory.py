@@ -76,6 +76,17 @@ def test_an_argument_that_was_changed_in_the_cell_goes_before_what_was_chosen(la
         assert panel.choice.colour == "dose"
 
 
+def test_a_copy_of_the_notebook_begins_anew(lab, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
+    with PlatesPanel(lab) as panel:
+        panel.remember("a cell")
+        panel.choose(colour="value")
+    monkeypatch.setenv("JPY_SESSION_NAME", "a-copy.ipynb")
+    with PlatesPanel(lab) as panel:
+        panel.remember("a cell")
+        assert panel.choice.colour == "role"
+
+
 def test_a_choice_of_another_release_is_left_and_said_in_the_log(lab, folder, caplog):
     with PlatesPanel(lab) as panel:
         panel.remember("a cell")
