@@ -234,7 +234,9 @@ def test_the_mechanistic_planner_finds_the_selective_compound_sooner_than_chance
 
 
 def test_an_unknown_planner_is_refused_with_the_possible_ones():
-    with pytest.raises(ConfigError, match=r"no planner 'oracle'; possible: mechanistic, plate_design, random, space_filling"):
+    with pytest.raises(
+        ConfigError, match=r"no planner 'oracle'; possible: mechanistic, plate_design, random, space_filling"
+    ):
         make_planner(PlannerSettings(kind="oracle"))
 
 
