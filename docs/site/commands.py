@@ -18,13 +18,13 @@ Found = tuple[str, Command]
 
 _OPENING = (
     (
-        "Made from the commands themselves. Each prints the same with `--help`; `cellos --version` prints the release, and "
-        "`cellos --install-completion` teaches your shell to complete commands and options with the Tab key."
+        "Made from the commands themselves. Each prints the same with `--help`; `cellos --version` prints the release, "
+        "and `cellos --install-completion` teaches your shell to complete commands and options with the Tab key."
     ),
     "",
     (
-        "What is wrong in a command ends it with exit code 2 and one line that says what to do; a failure on the way ends "
-        "it with 1, Ctrl-C with 130."
+        "What is wrong in a command ends it with exit code 2 and one line that says what to do; a failure on the way "
+        "ends it with 1, Ctrl-C with 130."
     ),
 )
 
