@@ -110,7 +110,7 @@ def estimate(workflow: Workflow, capabilities: Capabilities, prices: Prices | No
         ConfigError: the price list lacks the plate or the assay.
     """
     prices = prices or default_prices()
-    robot_s = sum(_robot_s(step, capabilities) for step in workflow.steps)
+    robot_s = sum(step_seconds(step, capabilities) for step in workflow.steps)
     incubated_h = sum(step.duration_h or 0.0 for step in workflow.steps)
     fills = [fill for step in workflow.steps for fill in step.fills]
     tips = sum(count_tips(step.transfers) for step in workflow.steps if step.transfers)
@@ -155,7 +155,7 @@ def count_tips(transfers: TransferList) -> int:
     return n
 
 
-def _robot_s(step: Step, machine: Capabilities) -> float:
+def step_seconds(step: Step, machine: Capabilities) -> float:
     """Seconds that a step keeps the machine busy."""
     if step.transfers is not None:
         return len(step.transfers) * machine.seconds_per_transfer
