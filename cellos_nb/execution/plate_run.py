@@ -128,7 +128,7 @@ class PlateRun:
         if refused is not None:
             return refused
         for step in left:
-            blocker = yield Take(self._station.devices_for(step.kind))
+            blocker = yield Take(self._station.devices_for(step.kind), step.uid)
             if blocker is not None:
                 return self._waits_for(step, blocker)
             halt = self._cancelled(just_now=step is not left[0])

@@ -136,11 +136,12 @@ def _crowded(resource: Resource, bookings: list[Booking]) -> Iterator[Conflict]:
     for booking in ordered:
         under_way = [one for one in under_way if one.end > booking.start]
         under_way.append(booking)
-        if len(under_way) <= resource.capacity:
+        n = sum(one.amount for one in under_way)
+        if n <= resource.capacity:
             continue
         ids = tuple(one.task.task_id for one in under_way)
         kind = ConflictKind.DOUBLE_BOOKED if resource.capacity == 1 else ConflictKind.OVER_CAPACITY
-        text = f"{resource.name} serves {resource.capacity} and is booked by {len(ids)}: {', '.join(ids)}"
+        text = f"{resource.name} serves {resource.capacity} and is booked for {n}: {', '.join(ids)}"
         yield Conflict(kind, ids, resource.name, booking.start, min(one.end for one in under_way), text)
 
 

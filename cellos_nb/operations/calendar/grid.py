@@ -26,7 +26,7 @@ class Grid:
         self.problem = problem
         self.n = self.cell(problem.ends)
         self._free: dict[str, NDArray[np.int64]] = {}
-        self._blocked_at: dict[str, NDArray[np.int64]] = {}
+        self._blocked_at: dict[tuple[str, int], NDArray[np.int64]] = {}
         for resource in problem.resources:
             free = np.zeros(self.n, dtype=np.int64)
             for span in resource.open_spans(problem.begins, problem.ends):
@@ -36,7 +36,8 @@ class Grid:
             task = problem.task[placement.task_id]
             if not problem.is_open_ended(task):
                 for booking in bookings_of(task, placement):
-                    self.take(booking.resource, self.cell(booking.start, up=False), self.cell(booking.end))
+                    first, last = self.cell(booking.start, up=False), self.cell(booking.end)
+                    self.take(booking.resource, first, last, booking.amount)
 
     def cell(self, at: datetime, *, up: bool = True) -> int:
         """The first cell that begins at a moment or after it, or the last that begins at it or before."""
@@ -47,16 +48,17 @@ class Grid:
         """When a cell begins."""
         return self.problem.begins + timedelta(minutes=cell * CELL_MIN)
 
-    def take(self, resource: str, start: int, end: int) -> None:
-        """Takes one of a resource from one cell to another."""
-        self._free[resource][max(start, 0) : max(end, 0)] -= 1
-        self._blocked_at.pop(resource, None)
+    def take(self, resource: str, start: int, end: int, amount: int = 1) -> None:
+        """Takes so much of a resource from one cell to another."""
+        self._free[resource][max(start, 0) : max(end, 0)] -= amount
+        for key in [key for key in self._blocked_at if key[0] == resource]:
+            del self._blocked_at[key]
 
-    def is_free(self, resource: str, start: int, end: int) -> bool:
-        """Whether one of a resource is free all the while; time before the plan counts as free."""
+    def is_free(self, resource: str, start: int, end: int, amount: int = 1) -> bool:
+        """Whether so much of a resource is free all the while; time before the plan counts as free."""
         if start >= end:
             return True
-        return 0 <= max(start, 0) < self.n and end <= int(self._blocked(resource)[max(start, 0)])
+        return 0 <= max(start, 0) < self.n and end <= int(self._blocked(resource, amount)[max(start, 0)])
 
     def taken(self, resource: str) -> NDArray[np.int64]:
         """How much of a resource cannot be had, by cell."""
@@ -68,7 +70,8 @@ class Grid:
         found = []
         for need in task.needs:
             until = end if need.minutes is None else min(end, start + cells(need.minutes))
-            name = next((one for one in _possible(need, bound) if self.is_free(one, start, until)), None)
+            possible = _possible(need, bound)
+            name = next((one for one in possible if self.is_free(one, start, until, need.amount)), None)
             if name is None:
                 return None
             found.append(name)
@@ -78,15 +81,16 @@ class Grid:
         """Takes what a task uses."""
         for need, name in zip(task.needs, resources, strict=True):
             until = end if need.minutes is None else min(end, start + cells(need.minutes))
-            self.take(name, start, until)
+            self.take(name, start, until, need.amount)
         return Placement(task.task_id, self.moment(start), self.moment(end), tuple(resources))
 
-    def _blocked(self, resource: str) -> NDArray[np.int64]:
-        """For each cell the first one, from it on, in which nothing is free."""
-        if resource not in self._blocked_at:
-            places = np.where(self._free[resource] < 1, np.arange(self.n), self.n)
-            self._blocked_at[resource] = np.minimum.accumulate(places[::-1])[::-1]
-        return self._blocked_at[resource]
+    def _blocked(self, resource: str, amount: int) -> NDArray[np.int64]:
+        """For each cell the first one, from it on, in which less than an amount is free."""
+        key = resource, amount
+        if key not in self._blocked_at:
+            places = np.where(self._free[resource] < amount, np.arange(self.n), self.n)
+            self._blocked_at[key] = np.minimum.accumulate(places[::-1])[::-1]
+        return self._blocked_at[key]
 
 
 def _possible(need: Need, bound: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:

@@ -69,8 +69,8 @@ class _Listing:
             for after in task.after:
                 begun = self.problem.begun.get(after.task_id)
                 if begun is not None and self.problem.is_open_ended(self.problem.task[after.task_id]):
-                    for name in begun.resources:
-                        self.grid.take(name, 0, start)
+                    for need, name in zip(self.problem.task[after.task_id].needs, begun.resources, strict=False):
+                        self.grid.take(name, 0, start, need.amount)
 
     def _earliest(self, tasks: Sequence[Task], *, is_strict: bool) -> _Way | None:
         """Of all ways, one for each choice of what is bound, the one that begins first."""

@@ -38,6 +38,7 @@ class Booking:
     resource: str
     start: datetime
     end: datetime
+    amount: int = 1
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Schedule:
         last = max(placement.end for placement in self.placements)
         used: dict[str, float] = defaultdict(float)
         for booking in self.bookings():
-            used[booking.resource] += _hours(booking.start, booking.end)
+            used[booking.resource] += booking.amount * _hours(booking.start, booking.end)
         found = {}
         for resource in self.resources:
             open_h = sum(_hours(span.start, span.end) for span in resource.open_spans(self.begins, last))
@@ -130,7 +131,7 @@ def bookings_of(task: Task, placement: Placement) -> Iterator[Booking]:
         if need.minutes is not None:
             end = min(end, placement.start + timedelta(minutes=need.minutes))
         if placement.start < end:
-            yield Booking(task, name, placement.start, end)
+            yield Booking(task, name, placement.start, end, need.amount)
 
 
 def hours_to_last(begins: datetime, placements: Sequence[Placement], task: Mapping[str, Task]) -> float:

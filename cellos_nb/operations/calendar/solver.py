@@ -117,7 +117,8 @@ class _Model:
     end: dict[str, Any] = field(default_factory=dict)
     chosen: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     """By task and number of the need: a truth value for each resource."""
-    used: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    used: dict[str, list[tuple[Any, int]]] = field(default_factory=lambda: defaultdict(list))
+    """By resource: each interval in which it is used, and how much of it."""
     bound: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = field(default_factory=dict)
     costs: list[Any] = field(default_factory=list)
 
@@ -178,7 +179,7 @@ class _Model:
                 self.model.add_exactly_one(present.values())
             self.chosen[task.task_id, number] = present
             for one, is_on in present.items():
-                self.used[one].append(self._use(task, need.minutes, is_on))
+                self.used[one].append((self._use(task, need.minutes, is_on), need.amount))
 
     def _bound(self, job: str, names: tuple[str, ...]) -> dict[str, Any]:
         kept = kept_of(self.problem, job).get(names)
@@ -246,11 +247,11 @@ class _Model:
     def _capacity(self, name: str, capacity: int) -> None:
         blocked = list(_runs(self.grid.taken(name)))
         fixed = [self.model.new_fixed_size_interval_var(a, b - a, f"{name} taken") for a, b, _ in blocked]
+        intervals, amounts = [one for one, _ in self.used[name]], [amount for _, amount in self.used[name]]
         if capacity == 1:
-            self.model.add_no_overlap([*self.used[name], *fixed])
-        elif self.used[name]:
-            demands = [1] * len(self.used[name]) + [taken for _, _, taken in blocked]
-            self.model.add_cumulative([*self.used[name], *fixed], demands, capacity)
+            self.model.add_no_overlap([*intervals, *fixed])
+        elif intervals:
+            self.model.add_cumulative([*intervals, *fixed], [*amounts, *(taken for _, _, taken in blocked)], capacity)
 
     def _objective(self) -> None:
         last = self.model.new_int_var(0, self.grid.n + cells(24 * 60), "last")

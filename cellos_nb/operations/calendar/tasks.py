@@ -18,6 +18,8 @@ class Need:
     """Names of resources, one of which is enough."""
     minutes: int | None = None
     """How long it is used from the task's beginning, as a person who loads a deck is; to its end when None."""
+    amount: int = 1
+    """How much of it: the flasks of a culture in an incubator."""
     is_bound: bool = False
     """Whether all tasks of the job that need the same ones use the same one: a plate stays on its robot."""
 
