@@ -23,6 +23,7 @@ from cellos_nb.execution.proof import load_proof, prove_on
 from cellos_nb.execution.queue import JobQueue, JobStatus, retry_delay_s
 from cellos_nb.execution.remainder import remainder
 from cellos_nb.execution.station import Station
+from cellos_nb.execution.stock import why_not_begin
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.workflow import Workflow
@@ -32,6 +33,8 @@ STILL_RUNNING_S = 5.0
 """When to ask again about a step that a machine is still busy with."""
 PERSON_S = 300.0
 """When to look again whether a person has answered; the answer itself makes the run due at once."""
+RESTOCK_S = 60.0
+"""When to look again whether a run that is out of stock may begin."""
 HELD_S = 5.0
 """When to ask again for a device that another plate holds until a person decides."""
 
@@ -161,7 +164,9 @@ class PlateRun:
             return self._proved(str(error))
         except MachineRefusedError as error:
             return Halt(JobStatus.DEAD_LETTER, str(error))
-        return None
+        # What was reserved may have expired or been thrown away; a plate that was begun goes on all the same.
+        missing = None if self._before else why_not_begin(self._store, self._run_id)
+        return None if missing is None else Halt(JobStatus.QUEUED, missing, timedelta(seconds=RESTOCK_S), is_held=True)
 
     def _proved(self, why: str) -> Halt:
         """Writes what the run would do, for a person to read; no device is touched."""
