@@ -32,7 +32,7 @@ def now_utc() -> datetime:
 def simulated_time(clock: Callable[[], datetime]) -> Iterator[None]:
     """Has everything in the block, in this thread alone, take its time from a clock of the caller's.
 
-    Times in the database are then of that clock; leases, which are between processes, stay with the real one.
+    All times in its database are then of that clock, those of the lease too: give a simulation a database of its own.
     """
     before = _CLOCK.set(clock)
     try:

@@ -15,6 +15,7 @@ from cellos_nb.cli import (
     daemon,
     demo,
     doctor,
+    facility,
     hardware,
     lab,
     outputs,
@@ -89,6 +90,7 @@ app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
 app.command()(lab.lab)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event
 
 from cellos_nb.errors import StoreCorruptError, StoreError, StoreWriteError
 from cellos_nb.store.address import Address
+from cellos_nb.units import now_utc
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -48,8 +49,8 @@ class SqliteDialect:
         return connection.begin()
 
     def now(self, connection: Connection) -> datetime:  # noqa: ARG002 — a file has no clock of its own
-        """The clock of this machine, where all processes on one file run; never a simulated one."""
-        return datetime.now(UTC)
+        """The clock of this machine, where all processes on one file run."""
+        return now_utc()
 
     def stamp(self, connection: Connection) -> str:
         """Changes with every commit of another connection, and this one is never written with."""

@@ -10,6 +10,7 @@ from cellos_nb.domain.reading import Reading
 from cellos_nb.domain.step import Step
 from cellos_nb.errors import MachineError, MachineRefusedError
 from cellos_nb.hardware.interface import HardwareInterface
+from cellos_nb.operations.calendar.load import LabRules
 from cellos_nb.operations.calendar.resources import Span
 from cellos_nb.units import SECONDS_PER_HOUR
 from cellos_nb.week.clock import Clock
@@ -24,9 +25,15 @@ class TimedMachine:
     """
 
     def __init__(
-        self, inner: HardwareInterface, clock: Clock, *, seconds_per_transfer: float, breakdowns: Sequence[Span] = ()
+        self,
+        inner: HardwareInterface,
+        clock: Clock,
+        rules: LabRules,
+        *,
+        seconds_per_transfer: float,
+        breakdowns: Sequence[Span] = (),
     ) -> None:
-        self._inner, self._clock, self._breakdowns = inner, clock, tuple(breakdowns)
+        self._inner, self._clock, self._rules, self._breakdowns = inner, clock, rules, tuple(breakdowns)
         self._seconds_per_transfer = seconds_per_transfer
         self._cut_off: set[str] = set()
 
@@ -46,10 +53,13 @@ class TimedMachine:
             MachineRefusedError: the robot is down; nothing has moved.
             MachineError: it broke down during the step.
         """
-        now, seconds = self._clock(), step_seconds(step, self.describe())
+        now = self._clock()
+        seconds = 60 * self._rules.attended_min(step.kind) + step_seconds(step, self.describe())
         for down in self._breakdowns if step.kind.moves_liquid else ():
             if down.start <= now < down.end:
-                raise MachineRefusedError(f"Step {step.uid}: the robot is down ({down.reason}) until {down.end:%d %b %H:%M} UTC.")
+                raise MachineRefusedError(
+                    f"Step {step.uid}: the robot is down ({down.reason}) until {down.end:%d %b %H:%M} UTC."
+                )
             left = (down.start - now).total_seconds()
             if 0 < left < seconds:
                 self._cut_off.add(token)

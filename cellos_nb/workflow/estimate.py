@@ -175,7 +175,7 @@ def reagent_of(step: Step, workflow: Workflow) -> float:
 
 def machine_usd(workflow: Workflow, machine: Capabilities) -> float:
     """What the time of a machine costs that a workflow keeps busy."""
-    return sum(_robot_s(step, machine) for step in workflow.steps) / 3600 * machine.usd_per_hour
+    return sum(step_seconds(step, machine) for step in workflow.steps) / 3600 * machine.usd_per_hour
 
 
 def _liquid_lines(fills: list[Fill], prices: Prices) -> Iterator[CostLine]:

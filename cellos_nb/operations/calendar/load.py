@@ -34,6 +34,12 @@ class LabRules:
     bench_min: int = 30
     """Minutes that a plate may stand between two steps outside the incubator."""
 
+    def attended_min(self, kind: StepKind) -> int:
+        """Minutes that a person needs before a machine can begin, which is occupied meanwhile."""
+        if not self.people or kind is StepKind.INCUBATE:
+            return 0
+        return self.loading_min if kind.moves_liquid else self.carrying_min
+
 
 def tasks_of(
     workflow: Workflow,
@@ -102,11 +108,8 @@ def _task(
         longer = max(rules.longer_at_least_min, round(minutes * rules.longer_fraction))
         needs = (Need(rules.incubators),)
         return Task(name, step.plate_id, minutes=minutes, needs=needs, longer_min=longer, **common)  # type: ignore[arg-type]
-    minutes = max(1, math.ceil(step_seconds(step, capabilities) / 60))
-    if step.kind.moves_liquid:
-        device, attended = Need(rules.handlers, is_bound=True), rules.loading_min
-    else:
-        device, attended = Need(rules.readers), rules.carrying_min
-    minutes = max(minutes, attended) if rules.people else minutes
-    by_hand = (Need(rules.people, minutes=attended),) if rules.people else ()
+    attended = rules.attended_min(step.kind)
+    minutes = attended + max(1, math.ceil(step_seconds(step, capabilities) / 60))
+    device = Need(rules.handlers, is_bound=True) if step.kind.moves_liquid else Need(rules.readers)
+    by_hand = (Need(rules.people, minutes=attended),) if attended else ()
     return Task(name, step.plate_id, minutes=minutes, needs=(device, *by_hand), **common)  # type: ignore[arg-type]

@@ -29,8 +29,9 @@ EFFORT = 2.0
 """Of the solver, in its own deterministic units, each a few seconds of one core: the same effort, the same schedule."""
 NEAR_ENOUGH = 0.005
 """The solver ends when no schedule can be better by more than this part."""
-OUTSIDE, LAST, EACH, OFF = 2_000, 50, 2, 1
-"""What a cell costs: beyond a tolerance, of the make-span, of a job's end, and off the nominal duration or date."""
+ON_BENCH, OUTSIDE, LAST, EACH, OFF = 20_000, 2_000, 50, 2, 1
+"""What a cell costs: beyond the limit on the bench, beyond a tolerance, of the make-span, of a job's end, and off the
+nominal duration or date."""
 
 
 def has_solver() -> bool:
@@ -98,6 +99,10 @@ class _Cost:
                 off = abs(start - grid.cell(task.due))
                 allowed = cells(task.later_min if start >= grid.cell(task.due) else task.earlier_min)
                 cost += OFF * off + OUTSIDE * max(0, off - allowed)
+            for after in task.after if task.task_id not in problem.begun else ():
+                if after.at_most_min and after.task_id in by_id:
+                    waits = grid.cell(one.start) - grid.cell(by_id[after.task_id].end)
+                    cost += ON_BENCH * max(0, waits - after.at_most_min // CELL_MIN)
             follower = problem.ended_by.get(task.task_id)
             if follower is not None and follower.task_id not in problem.begun:
                 lasts = grid.cell(by_id[follower.task_id].start) - grid.cell(one.start, up=False)
@@ -221,7 +226,7 @@ class _Model:
             waits = start - self.end[before.task_id]
             self.model.add(waits >= cells(after.at_least_min))
             if after.at_most_min is not None:
-                self._slack(waits, after.at_most_min // CELL_MIN)
+                self._slack(waits, after.at_most_min // CELL_MIN, ON_BENCH)
 
     def _incubation(self, before: Task, start: Any) -> None:
         self.model.add(self.end[before.task_id] == start)
@@ -232,11 +237,11 @@ class _Model:
         self._slack(lasts, (before.minutes + before.longer_min) // CELL_MIN)
         self.costs.append(OFF * self._off(lasts - cells(before.minutes)))
 
-    def _slack(self, value: Any, most: int) -> None:
+    def _slack(self, value: Any, most: int, cost: int = OUTSIDE) -> None:
         """Keeps a value below a limit, or pays for what is beyond it."""
         beyond = self.model.new_int_var(0, 2 * self.grid.n, "beyond")
         self.model.add(value - beyond <= most)
-        self.costs.append(OUTSIDE * beyond)
+        self.costs.append(cost * beyond)
 
     def _off(self, value: Any) -> Any:
         size = self.model.new_int_var(0, 2 * self.grid.n, "off")
