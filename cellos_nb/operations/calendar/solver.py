@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import pairwise
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 SOLVED = "CP-SAT"
 EFFORT = 2.0
 """Of the solver, in its own deterministic units, each a few seconds of one core: the same effort, the same schedule."""
+N_LISTS = 8
+"""Plain lists that are tried before the solver is asked."""
+HINT_EFFORT = 0.5
+"""At most, to work out all that follows from a plain list."""
 NEAR_ENOUGH = 0.005
 """The solver ends when no schedule can be better by more than this part."""
 ON_BENCH, OUTSIDE, LAST, EACH, OFF = 20_000, 2_000, 50, 2, 1
@@ -55,16 +59,34 @@ def solve(problem: Problem, *, effort: float = EFFORT, seed: int = 0) -> Schedul
             "The calendar is solved with OR-Tools, which is not installed. Install it with "
             "`pip install 'cellos-nb[planning]'`, or plan first come, first served (`--first-come`)."
         )
-    lists = [list_schedule(problem, order) for order in orders(problem).values()]
     if not problem.open_tasks:
         return problem.schedule([], SOLVED, 0.0)
-    costs = [_Cost(problem).of(placements) for placements in lists]
-    best = lists[costs.index(min(costs))]
+    cost = _Cost(problem).of
+    best = _best_list(problem, cost)
     found = _Model(problem).solve(best, effort=effort, seed=seed)
-    if found is None or _Cost(problem).of(found[0]) > min(costs):
+    if found is None or cost(found[0]) > cost(best):
         log.warning("the solver found nothing better than a list in %g units of effort", effort)
         return problem.schedule(best, SOLVED)
     return problem.schedule(found[0], SOLVED, found[1])
+
+
+def _best_list(problem: Problem, cost: Callable[[Sequence[Placement]], int]) -> list[Placement]:
+    """The best of some lists: in the usual orders, then with the job that ends last moved to the front."""
+    order, best = min(
+        ((order, list_schedule(problem, order)) for order in orders(problem).values()), key=lambda pair: cost(pair[1])
+    )
+    order, tried = list(order), set()
+    for _ in range(N_LISTS):
+        ends = {problem.task[one.task_id].job_id: one.end for one in best if problem.task[one.task_id].due is None}
+        job = next((job for job in sorted(ends, key=lambda job: ends[job], reverse=True) if job not in tried), None)
+        if job is None:
+            break
+        tried.add(job)
+        other = [job, *(one for one in order if one != job)]
+        placements = list_schedule(problem, other)
+        if cost(placements) < cost(best):
+            order, best, tried = other, placements, set()
+    return best
 
 
 def plan(problem: Problem, *, effort: float = EFFORT, seed: int = 0) -> Schedule:
@@ -139,7 +161,7 @@ class _Model:
         for resource in self.problem.resources:
             self._capacity(resource.name, resource.capacity)
         self._objective()
-        self._hint(hint)
+        self._hint(hint, seed)
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
         solver.parameters.interleave_search = True
@@ -267,19 +289,29 @@ class _Model:
                 self.costs.append(EACH * ends[-1])
         self.model.minimize(LAST * last + sum(self.costs))
 
-    def _hint(self, hint: Sequence[Placement]) -> None:
+    def _hint(self, hint: Sequence[Placement], seed: int) -> None:
+        """Has the search begin with a whole solution: a plain list, with all that follows from it worked out."""
+        from ortools.sat.python import cp_model
+
+        fixed = self.model.clone()
+        decided: set[int] = set()
         for placed in hint:
             task = self.problem.task[placed.task_id]
-            self.model.add_hint(self.start[placed.task_id], self.grid.cell(placed.start))
+            fixed.add(self.start[placed.task_id] == self.grid.cell(placed.start))
             if task.is_elastic:
-                self.model.add_hint(self.end[placed.task_id], self.grid.cell(placed.end))
-        hinted: set[int] = set()
-        for placed in hint:
+                fixed.add(self.end[placed.task_id] == self.grid.cell(placed.end))
             for number, name in enumerate(placed.resources):
                 for one, is_on in self.chosen[placed.task_id, number].items():
-                    if is_on is not None and is_on.index not in hinted:
-                        hinted.add(is_on.index)
-                        self.model.add_hint(is_on, one == name)
+                    if is_on is not None and is_on.index not in decided:
+                        decided.add(is_on.index)
+                        fixed.add(is_on == (one == name))
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = seed
+        solver.parameters.max_deterministic_time = HINT_EFFORT
+        if solver.solve(fixed) in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+            for index, value in enumerate(solver.response_proto.solution):
+                self.model.add_hint(self.model.get_int_var_from_proto_index(index), value)
 
     def _read(self, solver: cp_model.CpSolver, task: Task) -> Placement:
         start, end = solver.value(self.start[task.task_id]), solver.value(self.end[task.task_id])
