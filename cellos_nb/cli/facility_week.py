@@ -28,7 +28,7 @@ def simulate(
     ] = False,
     effort: Annotated[
         float, typer.Option("--effort", min=0.01, help="How long the solver looks, in its own units of a few seconds.")
-    ] = 0.5,
+    ] = 0.6,
     as_json: AsJson = False,
 ) -> None:
     """Live through a lab week in simulated time: campaigns, people, stock, and what goes wrong.

@@ -77,11 +77,7 @@ def report_of(run: WeekRun) -> WeekReport:
     """The report of a week that was lived through."""
     happened = what_happened(run)
     first = min(run.config.moment(entry.arrives) for entry in run.config.campaigns)
-    ends = [
-        one.end
-        for one in happened.placements
-        if happened.task[one.task_id].due is None and not _is_bank(run, one.task_id)
-    ]
+    ends = [one.end for one in happened.placements if happened.task[one.task_id].job_id in run.work.plates]
     return WeekReport(
         name=run.config.name,
         planner="calendar, solved" if run.is_solved else "first come, first served",
@@ -97,10 +93,6 @@ def report_of(run: WeekRun) -> WeekReport:
         entries=tuple(run.diary.entries),
         happened=happened,
     )
-
-
-def _is_bank(run: WeekRun, task_id: str) -> bool:
-    return any(task.task_id == task_id for task in run.work.banks)
 
 
 def _holds(run: WeekRun) -> tuple[Hold, ...]:

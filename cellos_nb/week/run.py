@@ -42,7 +42,7 @@ from cellos_nb.week.work import Plate, Work
 
 log = logging.getLogger(__name__)
 
-WEEK_EFFORT = 0.5
+WEEK_EFFORT = 0.6
 """Of the solver, each time that the week is planned anew."""
 LOOK_MIN = 15
 """How long a person takes to look at a plate that is in doubt."""

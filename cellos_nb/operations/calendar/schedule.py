@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -134,9 +134,15 @@ def bookings_of(task: Task, placement: Placement) -> Iterator[Booking]:
             yield Booking(task, name, placement.start, end, need.amount)
 
 
+def dated_jobs(tasks: Iterable[Task]) -> frozenset[str]:
+    """Jobs that go by the calendar, as a cell bank does: they end when they end, however well is planned."""
+    return frozenset(task.job_id for task in tasks if task.due is not None)
+
+
 def hours_to_last(begins: datetime, placements: Sequence[Placement], task: Mapping[str, Task]) -> float:
-    """Hours from a moment to the end of the last task that is not done on a date of its own; 0 when there is none."""
-    ends = [one.end for one in placements if one.task_id in task and task[one.task_id].due is None]
+    """Hours from a moment to the end of the last task of a job without dates of its own; 0 when there is none."""
+    dated = dated_jobs(task.values())
+    ends = [one.end for one in placements if one.task_id in task and task[one.task_id].job_id not in dated]
     return _hours(begins, max(ends, default=begins))
 
 

@@ -16,7 +16,7 @@ from cellos_nb.errors import InputError
 from cellos_nb.operations.calendar.grid import Grid, cells
 from cellos_nb.operations.calendar.listing import kept_of, list_schedule, orders
 from cellos_nb.operations.calendar.problem import CELL_MIN, Problem
-from cellos_nb.operations.calendar.schedule import Placement, Schedule
+from cellos_nb.operations.calendar.schedule import Placement, Schedule, dated_jobs
 from cellos_nb.operations.calendar.tasks import Task
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def solve(problem: Problem, *, effort: float = EFFORT, seed: int = 0) -> Schedul
     best = _best_list(problem, cost)
     found = _Model(problem).solve(best, effort=effort, seed=seed)
     if found is None or cost(found[0]) > cost(best):
-        log.warning("the solver found nothing better than a list in %g units of effort", effort)
+        log.info("the solver found nothing better than a list in %g units of effort", effort)
         return problem.schedule(best, SOLVED)
     return problem.schedule(found[0], SOLVED, found[1])
 
@@ -75,14 +75,14 @@ def _best_list(problem: Problem, cost: Callable[[Sequence[Placement]], int]) -> 
     order, best = min(
         ((order, list_schedule(problem, order)) for order in orders(problem).values()), key=lambda pair: cost(pair[1])
     )
-    order, tried = list(order), set()
+    order, tried, dated = list(order), set(), dated_jobs(problem.tasks)
     for _ in range(N_LISTS):
-        ends = {problem.task[one.task_id].job_id: one.end for one in best if problem.task[one.task_id].due is None}
-        job = next((job for job in sorted(ends, key=lambda job: ends[job], reverse=True) if job not in tried), None)
-        if job is None:
+        ends = {job: one.end for one in best if (job := problem.task[one.task_id].job_id) not in dated}
+        late = [job for job in sorted(ends, key=lambda job: ends[job], reverse=True) if job not in tried]
+        if not late:
             break
-        tried.add(job)
-        other = [job, *(one for one in order if one != job)]
+        tried.add(late[0])
+        other = [late[0], *(one for one in order if one != late[0])]
         placements = list_schedule(problem, other)
         if cost(placements) < cost(best):
             order, best, tried = other, placements, set()
@@ -109,12 +109,12 @@ class _Cost:
         by_id = {**problem.begun, **{one.task_id: one for one in placements}}
         if len(placements) < len(problem.open_tasks):
             return 2**60
-        cost, last = 0, 0
+        cost, last, dated = 0, 0, dated_jobs(problem.tasks)
         ends: dict[str, int] = {}
         for task in problem.tasks:
             one = by_id[task.task_id]
             start, end = grid.cell(one.start), grid.cell(one.end)
-            if task.task_id not in problem.begun and task.due is None:
+            if task.task_id not in problem.begun and task.job_id not in dated:
                 last = max(last, end)
                 ends[task.job_id] = max(ends.get(task.job_id, 0), end)
             if task.due is not None and task.task_id not in problem.begun:
@@ -282,11 +282,12 @@ class _Model:
 
     def _objective(self) -> None:
         last = self.model.new_int_var(0, self.grid.n + cells(24 * 60), "last")
-        for tasks in self.problem.jobs.values():
-            ends = [self.end[task.task_id] for task in tasks if task.due is None]
-            if ends:
-                self.model.add(last >= ends[-1])
-                self.costs.append(EACH * ends[-1])
+        dated = dated_jobs(self.problem.tasks)
+        for job, tasks in self.problem.jobs.items():
+            if tasks and job not in dated:
+                end = self.end[tasks[-1].task_id]
+                self.model.add(last >= end)
+                self.costs.append(EACH * end)
         self.model.minimize(LAST * last + sum(self.costs))
 
     def _hint(self, hint: Sequence[Placement], seed: int) -> None:
