@@ -25,8 +25,14 @@ def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
         typer.Option("--real/--proof", help="Move real machines, under approvals; or write proofs alone."),
     ] = None,
     max_ticks: Annotated[
-        int | None, typer.Option("--max-ticks", min=1, help="End after so many ticks.", show_default=False)
+        int | None,
+        typer.Option(
+            "--max-ticks", min=1, help="End after so many ticks; one is made when something is due.", show_default=False
+        ),
     ] = None,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when nothing is left that goes on by itself, as for scripts.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="Make one tick and end, as for cron.")] = False,
     max_runs: Annotated[int, typer.Option("--max-runs", min=1, help="Plates that one tick begins.")] = 3,
     tick_seconds: Annotated[
@@ -51,7 +57,7 @@ def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
         worker = Daemon(lab.store, lab, max_runs=max_runs, tick_s=tick_seconds, is_real=bool(real))
         # In a thread of its own, so that a signal never finds the worker inside what its handler needs.
         with _stopped_by_signals(worker), _metrics(lab.store, metrics_port):
-            reason = thread.submit(worker.run, max_ticks=max_ticks, once=once).result()
+            reason = thread.submit(worker.run, max_ticks=max_ticks, once=once, until_idle=until_idle).result()
     typer.echo(f"ended: {reason}")
 
 
