@@ -10,6 +10,7 @@ import typer
 from cellos_nb.cli import (
     assistant,
     bench,
+    calendar,
     campaigns,
     cluster,
     daemon,
@@ -91,6 +92,7 @@ app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(calendar.app, name="calendar")
 app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)

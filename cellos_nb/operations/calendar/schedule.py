@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -78,6 +79,15 @@ class Schedule:
     def people(self) -> tuple[Resource, ...]:
         """The people among the resources."""
         return tuple(one for one in self.resources if one.kind is ResourceKind.PERSON)
+
+    @property
+    def zone(self) -> str:
+        """The lab's time zone: that of its people, or UTC."""
+        return next((one.zone for one in self.resources if one.shifts), "UTC")
+
+    def local(self, moment: datetime) -> str:
+        """A moment as the lab's clock has it."""
+        return f"{moment.astimezone(ZoneInfo(self.zone)):%a %d %b %H:%M}"
 
     @property
     def makespan_h(self) -> float:
