@@ -29,6 +29,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
         ("hardware.configuration", "hardware.bench.settings", "hardware.pylabrobot.settings"),
     ),
+    "A lab week": (
+        "The file of `cellos facility simulate` and `cellos calendar plan`: [a lab week](../how-to/lab-week.md).",
+        ("week.config",),
+    ),
     "An Opentrons robot": (
         "The file of an OT-2 or Flex: [Opentrons](../how-to/opentrons.md).",
         ("hardware.opentrons.settings",),

@@ -148,7 +148,9 @@ def test_beside_the_plan_stands_what_the_database_says(begun):
     assert states["panel/i001-p1:1-seed"].state is State.NOT_SUBMITTED
     assert states["panel/i001-p1:1-seed"].late_min == pytest.approx(60)
     assert str(states["panel/i001-p1:1-seed"]) == "not submitted, 60 min late"
-    assert not states["panel/i001-p1:6-read"].is_late
+    later = {one.task_id: one for one in standings(schedule, lab.store, now + timedelta(days=3))}
+    assert later["panel/i001-p1:1-seed"].is_late
+    assert not later["panel/i001-p1:2-attach"].is_late  # it waits for the seeding
 
 
 def test_plates_that_are_in_no_plan_are_named(begun):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -50,7 +50,7 @@ class Standing:
         return self.late_min > LATE_MIN
 
     def __str__(self) -> str:
-        return f"{self.state}, {self.late_min:.0f} min late" if self.is_late else self.state.value
+        return f"{self.state}, {_in_words(self.late_min)} late" if self.is_late else self.state.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,22 @@ def live_mark(store: Store) -> Hashable:
 
 
 def standings(schedule: Schedule, store: Store, now: datetime) -> tuple[Standing, ...]:
-    """Where each task of a plan stands, in the order of the plan."""
+    """Where each task of a plan stands, in the order of the plan.
+
+    Of a plate that hangs, the step that it hangs at is late; those after it wait for that one.
+    """
     seen, plates = _seen(store), _plates(store)
-    return tuple(
-        _standing(placed, seen.get(placed.task_id), plates.get(schedule.task[placed.task_id].job_id), now)
-        for placed in schedule.placements
-    )
+    hanging: set[str] = set()
+    found = []
+    for placed in schedule.placements:
+        job = schedule.task[placed.task_id].job_id
+        one = _standing(placed, seen.get(placed.task_id), plates.get(job), now)
+        if job in hanging and one.state is not State.DONE:
+            one = replace(one, late_min=0.0)
+        elif one.is_late and one.state is not State.DONE:
+            hanging.add(job)
+        found.append(one)
+    return tuple(found)
 
 
 def unplanned(schedule: Schedule, store: Store) -> tuple[str, ...]:
@@ -118,6 +128,17 @@ def _standing(placed: Placement, seen: _Seen | None, plate: str | None, now: dat
     if plate in _OVER:
         return Standing(placed.task_id, State.GIVEN_UP, 0.0)
     return Standing(placed.task_id, State.QUEUED, late)
+
+
+def _in_words(minutes: float) -> str:
+    """A delay for people.
+
+    >>> _in_words(45), _in_words(300), _in_words(20_000)
+    ('45 min', '5 h', '14 days')
+    """
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.0f} h" if minutes < 2 * 24 * 60 else f"{minutes / 1440:.0f} days"
 
 
 def _late(planned: datetime, real: datetime) -> float:
