@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -271,7 +272,7 @@ def test_without_the_extra_the_error_names_it(tmp_path):
         "solve(problem(*plate('p')))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd="tests/operations", check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1], check=False
     )
     assert "first come, first served" in done.stdout
     assert "cellos-nb[planning]" in done.stderr

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from small_lab import MONDAY, feed, plate, problem
 
 from cellos_nb.errors import InputError
 from cellos_nb.operations.calendar.conflicts import find_conflicts
@@ -16,12 +17,6 @@ from cellos_nb.panels import CalendarPanel
 @pytest.fixture
 def plan():
     """Two plates and a feed at night, in a lab of two robots and two people."""
-    import sys
-    from pathlib import Path
-
-    sys.path.insert(0, str(Path(__file__).parents[1] / "operations"))
-    from small_lab import MONDAY, feed, plate, problem
-
     return first_come_first_served(
         problem(*plate("a/p1", "a"), *plate("b/p1", "b"), feed("f", MONDAY - timedelta(hours=2)))
     )
