@@ -84,23 +84,28 @@ class Resource(Settings):
     name: Name
     """As the lab calls it; unique."""
     kind: ResourceKind
+    """What sort of thing it is, which decides what can be said of it."""
     unit: _Unit
     """What quantities of it are written in: µL, mL, L, nL; pcs; cells, Mcells."""
     pack_size: Annotated[_Number, Field(gt=0)]
     """What one pack holds, in the unit."""
     pack_price_usd: Annotated[_Number, Field(ge=0)]
+    """What one pack costs."""
     price_as_of: date
     """When the price was looked up."""
     price_source: Name
     """Where it stands: a quotation, an invoice, a catalogue."""
     vendor: str = ""
+    """Who sells it."""
     catalogue_number: str = ""
+    """Under which number."""
     used_as: str = ""
     """What campaigns call it, when that is not its name: the compound, cell line, solvent or stain, or the assay whose
     detection reagent it is."""
     reorder_point: Annotated[_Number, Field(ge=0)] | None = None
     """Ordered when no more than so much of it is free, in the unit."""
     lead_time_days: Annotated[int, Field(ge=0)] | None = None
+    """Days from ordering to delivery."""
     n_wells: Annotated[int, Field(gt=0)] | None = None
     """Of a plate."""
     plate_use: Literal["assay", "dilution"] = "assay"

@@ -247,7 +247,7 @@ class PlateRun:
         except StepFailedError as error:
             return self._failed(attempt, StepStatus.FAILED, str(error))
         except StepUnderWayError as error:
-            return self._waits(attempt.uid, str(error))
+            return self._waits(attempt, str(error))
         except MachineError as error:
             # Nothing is known: not reached, or reached and not heard of again.
             if step.kind.is_repeatable:
@@ -270,15 +270,17 @@ class PlateRun:
             case OutcomeState.FAILED:
                 return self._failed(attempt, StepStatus.FAILED, detail)
             case OutcomeState.RUNNING:
-                return self._waits(attempt.uid, detail)
+                return self._waits(attempt, detail)
             case _:
                 return (yield from self._doubt(attempt, detail))
 
-    def _waits(self, uid: str, detail: str) -> Halt:
+    def _waits(self, attempt: Attempt, detail: str) -> Halt:
         """The step is under way; in a person's hands for days perhaps, and no process keeps the run meanwhile."""
-        if self._station.capabilities.is_by_person:
+        if self._station.capabilities.waits_for_person(attempt.step.kind):
             return Halt(JobStatus.QUEUED, detail, timedelta(seconds=PERSON_S), is_waiting=True)
-        return Halt(JobStatus.QUEUED, f"{uid} is still running on the machine", timedelta(seconds=STILL_RUNNING_S))
+        return Halt(
+            JobStatus.QUEUED, f"{attempt.uid} is still running on the machine", timedelta(seconds=STILL_RUNNING_S)
+        )
 
     def _doubt(self, attempt: Attempt, detail: str) -> Part:
         """Nobody can tell what became of a step: a harmless one is repeated, any other waits for a person."""

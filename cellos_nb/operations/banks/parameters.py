@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -24,6 +24,7 @@ from cellos_nb.hardware.biology_parameters import (
     load_parameters,
 )
 
+Model = TypeVar("Model", bound=Settings)
 Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -31,9 +32,13 @@ class ThawParameters(Settings):
     """What comes out of a vial."""
 
     cells_per_vial: Positive
+    """Living and dead cells that one vial gives, on average."""
     cells_sd: NotNegative
+    """From vial to vial, in cells."""
     viability: Share
+    """Of the cells of a vial, those that live after thawing."""
     viability_sd: NotNegative
+    """From vial to vial."""
 
 
 class PassageParameters(Settings):
@@ -50,24 +55,29 @@ class PassageParameters(Settings):
     overgrown_from: Share
     """Of the line's confluence limit: from there on viability falls."""
     overgrown_loss_per_day: Share
+    """Living cells that a day in such a flask kills."""
     feed_every_days: Positive
+    """Days between changes of medium while cells grow."""
 
 
 class ContaminationKind(Settings):
     """One kind of contamination."""
 
     name: Name
+    """What grows: bacterial, fungal, …"""
     share: Share
     """Of all contaminations."""
     seen_after_days: Annotated[int, Field(ge=0, le=60)] | None
     """Days until somebody who looks at the flasks sees it; null: nobody does, only a test finds it."""
     source: str = NO_SOURCE
+    """Where share and days come from."""
 
 
 class ContaminationParameters(Settings):
     """How often, and with what."""
 
     hazard_per_flask_day: NotNegative
+    """Chance that one flask is contaminated on one day."""
     kinds: Annotated[tuple[ContaminationKind, ...], Field(min_length=1)]
 
 
@@ -75,12 +85,14 @@ class IncubatorParameters(Settings):
     """How often an incubator fails so that its flasks are lost."""
 
     failure_per_day: NotNegative
+    """Chance that an incubator fails on one day."""
 
 
 class Senescence(Settings):
     """A line that ages."""
 
     line: Name
+    """Its name, as campaigns know it."""
     limit_doublings: Positive
     """Population doublings after which half of the growth is gone, on average over cultures."""
     limit_sd: NotNegative
@@ -91,46 +103,70 @@ class FreezingParameters(Settings):
     """From flasks into vials."""
 
     cell_loss: Share
+    """Cells of a harvest that spinning and filling lose."""
     count_cv: NotNegative
+    """Coefficient of variation of a cell count."""
     margin: NotNegative
     """Cells that are waited for beyond those that the vials take, because counts err."""
     spare_vials: Share
+    """Vials frozen beyond those wanted, against breakage."""
     breakage: Share
+    """Vials that break."""
     post_thaw_viability: Share
+    """Of the cells that were alive when frozen, those alive after thawing, on average."""
     post_thaw_sd: NotNegative
+    """From bank to bank."""
 
 
 class QcParameters(Settings):
     """What a bank must show before it is released."""
 
     sterility_share: Share
+    """Vials of a bank that the sterility test uses up."""
     sterility_vials_least: NotNegative
+    """The same, at the least, whatever the size of the bank."""
     mycoplasma_vials: NotNegative
+    """Vials that the mycoplasma test uses up."""
     viability_vials: NotNegative
+    """Vials that are thawed to count living cells."""
     min_viability: Share
+    """Post-thaw viability below which a bank is not released."""
     sterility_sensitivity: Share
+    """Contaminated banks that the sterility test finds."""
     mycoplasma_sensitivity: Share
+    """Banks with mycoplasma that its test finds."""
     mixed_up: Share
+    """Banks whose cells turn out to be of another line."""
     duration_days: NotNegative
+    """Days from freezing until the last test has its result."""
 
 
 class WorkParameters(Settings):
     """Hours of hands in the cabinet, for each task and each flask or vial in it."""
 
     thaw_h: Positive
+    """One thaw."""
     feed_h: Positive
+    """One change of medium, whatever the number of flasks."""
     feed_flask_h: NotNegative
+    """The same, for each flask."""
     passage_h: Positive
+    """One passage, whatever the number of flasks."""
     passage_flask_h: NotNegative
+    """The same, for each flask."""
     freeze_h: Positive
+    """One harvest and freezing, whatever the number of vials."""
     freeze_vial_h: NotNegative
+    """The same, for each vial."""
     qc_h: Positive
+    """Taking the samples of the tests."""
 
 
 class BankParameters(Settings):
     """Everything that a simulated bank knows, beside how its line grows."""
 
     sources: dict[str, str] = Field(default_factory=dict)
+    """Where values come from, by a short name that the values refer to."""
     thaw: ThawParameters
     passage: PassageParameters
     contamination: ContaminationParameters
@@ -176,14 +212,23 @@ class BankPrices(Settings):
     as_of: date
     """When the prices were looked up."""
     source: Name
+    """Where they stand."""
     flask_usd_per_cm2: Usd
+    """Culture flasks, by growth area."""
     medium_usd_per_ml: Usd
+    """Growth medium with serum."""
     dissociation_usd_per_flask: Usd
+    """What one passage of one flask takes to loosen its cells."""
     vial_usd: Usd
+    """One empty cryovial."""
     freezing_medium_usd_per_vial: Usd
+    """Freezing medium in one vial."""
     qc_usd: Usd
+    """All tests of one bank."""
     person_usd_per_hour: Usd
+    """One hour of hands."""
     medium_ml_per_cm2: PositiveFloat
+    """Medium that one change takes, by growth area."""
 
 
 def load_bank_parameters(path: str | Path | None = None) -> BankParameters:
@@ -215,7 +260,7 @@ def load_bank_prices(path: str | Path | None = None) -> BankPrices:
     return _checked(BankPrices, document.content, document)
 
 
-def _checked(model: type[Any], content: dict[str, Any], document: YamlDocument) -> Any:
+def _checked(model: type[Model], content: dict[str, Any], document: YamlDocument) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
