@@ -28,7 +28,9 @@ class Absence(Settings):
     begins: Name
     """As in `Wed 09:40`."""
     ends: Name
+    """Likewise."""
     reason: str = ""
+    """In words, for the report."""
     is_planned: bool = True
     """Whether it is known from the beginning; otherwise the lab learns of it when it begins."""
 
@@ -37,24 +39,31 @@ class PersonSettings(Settings):
     """Somebody who works in the lab."""
 
     name: Name
+    """Unique among people, machines and places."""
     days: str = "Mon-Fri"
+    """Working days: `Mon-Fri`, or `Mon, Wed-Thu`."""
     begins: str
     """Of the working day, on the wall's clock: `08:00`."""
     ends: str
+    """Likewise."""
     away: tuple[Absence, ...] = ()
+    """Holidays and illness."""
 
 
 class HandlerSettings(Settings):
     """A liquid handler; all of a week's are equal."""
 
     name: Annotated[str, Field(pattern=r"^[^\s,/]+$", max_length=120)]
+    """Unique, without spaces, commas and slashes."""
     down: tuple[Absence, ...] = ()
+    """Maintenance and breakdowns."""
 
 
 class IncubatorSettings(Settings):
     """An incubator."""
 
     name: Name = "incubator"
+    """Unique."""
     slots: Annotated[int, Field(ge=1)]
     """Plates or flasks that it holds."""
 
@@ -63,10 +72,15 @@ class ToleranceSettings(Settings):
     """How far steps may move, and where people are needed; as `LabRules`."""
 
     loading_min: Minutes = 10
+    """A person's minutes to load a liquid handler before a step on it."""
     carrying_min: Minutes = 5
+    """A person's minutes to carry a plate to the reader."""
     longer_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """How much longer than written an incubation may last, as a share of it …"""
     longer_at_least_min: Minutes = 120
+    """… and in minutes, whichever is more."""
     bench_min: Minutes = 30
+    """Minutes that a plate may stand between two steps outside the incubator."""
 
 
 class CampaignSettings(Settings):
@@ -82,6 +96,7 @@ class BankSettings(Settings):
     """A cell bank that is made in the week."""
 
     name: Name
+    """What its cells are called in the report."""
     begins: Name
     """When its first task is due."""
     tasks: Annotated[tuple[BankTask, ...], Field(min_length=1)]
@@ -92,9 +107,11 @@ class LotSettings(Settings):
     """A lot that is there when the week begins, or is delivered in it."""
 
     resource: Name
+    """One of those declared."""
     quantity: PositiveFloat
     """In the unit of the resource."""
     lot: Name
+    """Its number."""
     arrives: Name | None = None
     """There from the beginning when left out."""
 
@@ -103,13 +120,16 @@ class StockSettings(Settings):
     """What is kept in stock; nothing when the week has no such part."""
 
     resources: Annotated[tuple[StockResource, ...], Field(min_length=1)]
+    """What the lab buys or makes."""
     lots: tuple[LotSettings, ...]
+    """What there is of it."""
 
 
 class WeekConfig(Settings):
     """Everything about a lab week."""
 
     name: Name
+    """Of the week, in reports."""
     begins: date
     """A Monday."""
     zone: Name = "UTC"
@@ -117,17 +137,29 @@ class WeekConfig(Settings):
     days: Annotated[int, Field(ge=7, le=60)] = 21
     """How far is planned ahead."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Of what is left to chance."""
     handlers: Annotated[tuple[HandlerSettings, ...], Field(min_length=1)]
+    """Equal liquid handlers that share the plates."""
     seconds_per_transfer: PositiveFloat = 4.0
+    """How long a handler takes for one transfer."""
     readers: Annotated[tuple[Name, ...], Field(min_length=1)] = ("reader",)
+    """Plate readers, by name."""
     incubators: Annotated[tuple[IncubatorSettings, ...], Field(min_length=1)]
+    """Where plates and flasks stand."""
     cabinets: tuple[Name, ...] = ()
+    """Safety cabinets, which cell banks need."""
     people: Annotated[tuple[PersonSettings, ...], Field(min_length=1)]
+    """Who loads, carries, feeds and splits."""
     tolerances: ToleranceSettings = ToleranceSettings()
+    """How far steps may move."""
     campaigns: Annotated[tuple[CampaignSettings, ...], Field(min_length=1)]
+    """In the order in which they are asked for."""
     banks: tuple[BankSettings, ...] = ()
+    """Cell banks that are made beside them."""
     stock: StockSettings | None = None
+    """What runs out; nothing does when left out."""
     plan: Literal["solved", "first_come"] = "solved"
+    """How the calendar is made: solved, or each plate on the first place that is free."""
 
     _campaigns: tuple[CampaignConfig, ...] = PrivateAttr(default=())
 

@@ -63,7 +63,7 @@ def _settings() -> set[Model]:
     for module in pkgutil.walk_packages(cellos_nb.__path__, "cellos_nb."):
         # Models stand in modules of these rooms alone; importing all others would start much for nothing.
         if module.name.startswith(
-            ("cellos_nb.domain", "cellos_nb.hardware", "cellos_nb.workflow", "cellos_nb.operations")
+            ("cellos_nb.domain", "cellos_nb.hardware", "cellos_nb.workflow", "cellos_nb.operations", "cellos_nb.week")
         ):
             importlib.import_module(module.name)
     found, waiting = set(), [Settings]
