@@ -178,3 +178,11 @@ class AssistantNotConfiguredError(InputError):
 
 class AssistantError(CellosError):
     """The assistant's service cannot be reached, refused, or gave no usable answer; nothing depends on it."""
+
+
+class InventoryError(InputError):
+    """A booking of the stock that cannot be: no such resource or lot, or more than there is."""
+
+
+class OutOfStockError(InputError):
+    """A run needs more than is in stock and usable; the message says what to order. Nothing was begun."""

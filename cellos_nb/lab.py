@@ -15,7 +15,7 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.fork import forked_config
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.settings import MachineSettings
-from cellos_nb.errors import ApprovalError, InDoubtError, StoppedError
+from cellos_nb.errors import ApprovalError, InDoubtError, OutOfStockError, StoppedError
 from cellos_nb.execution.actions import Bench, perform_now, submit_action
 from cellos_nb.execution.batch import submit_batch
 from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
@@ -28,8 +28,10 @@ from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_pl
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.registry import identity_of, open_machine
 from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
+from cellos_nb.operations.inventory import Inventory
 from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
+from cellos_nb.stockroom import inventory_of, require_first_plates, tell_out_of_stock
 from cellos_nb.store import steering
 from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.records import CampaignStatus
@@ -175,6 +177,11 @@ class Lab:
         """The steps that people carry out at this lab's benches, and where they answer."""
         return Handwork(self.store, _machines_folder(self.store))
 
+    @property
+    def inventory(self) -> Inventory:
+        """What is kept in stock; nothing until a resource is declared."""
+        return inventory_of(self.store)
+
     def describe_machine(self, config: CampaignConfig) -> Capabilities:
         """What a campaign's machine says of itself; another process may be using it meanwhile."""
         machine = self._own_machine or open_machine(config.machine, ledger=None, seed=config.seed)
@@ -227,12 +234,19 @@ class Lab:
 
         Raises:
             InputError: the campaign cannot be run as configured; nothing was stored.
+            OutOfStockError: its first plates need more than is in stock; says what to order. Nothing was stored.
             LeaseError: another process is running campaigns of this database.
             CellosError: the record could not be written; what was measured is stored, and `cellos record` tries again.
         """
         self.check(config)
+        self._check_stock(config)
         with dispatcher(self.store):
             return self.resume(self.store.add_campaign(config), on_event)
+
+    def _check_stock(self, config: CampaignConfig) -> None:
+        """Refuses a campaign whose first plates the stock does not suffice for; where none is kept, does nothing."""
+        if self.inventory.is_kept:
+            require_first_plates(self.store, config, _describe(config.machine, config.seed, self._own_machine))
 
     def resume(self, campaign_id: str, on_event: OnEvent | None = None) -> Campaign:
         """Continues a campaign where it stood, whatever ended it; a finished one is returned as it is.
@@ -246,6 +260,7 @@ class Lab:
             ApprovalError: a real machine needs a person's approval of a plate; the campaign is paused.
             InDoubtError: a plate is held until a person decides; the campaign is paused.
             LeaseError: another process is running campaigns of this database.
+            OutOfStockError: the next plates need more than is in stock; the campaign is paused.
             StoppedError: a person killed the queue; the campaign is paused.
         """
         campaign = self.campaign(campaign_id)
@@ -259,7 +274,7 @@ class Lab:
                 steering.begin(tx, campaign_id)
             try:
                 ending = run_campaign(loop, campaign_id)
-            except (ApprovalError, InDoubtError, StoppedError) as error:
+            except (ApprovalError, InDoubtError, OutOfStockError, StoppedError) as error:
                 self._note_standing(campaign_id, CampaignStatus.PAUSED, str(error))
                 raise
             # A pause stands in the store already, and whoever made it may have taken it back.
@@ -300,8 +315,10 @@ class Lab:
 
         Raises:
             InputError: the campaign cannot be run as configured; nothing was stored.
+            OutOfStockError: its first plates need more than is in stock; says what to order. Nothing was stored.
         """
         self.check(config)
+        self._check_stock(config)
         with self.store.write():
             return self.hand_over(self.store.add_campaign(config))
 
@@ -349,7 +366,12 @@ class Lab:
                     self._plan_record(campaign_id)
             return f"{campaign_id}: {following.status}: {following.reason}"
         executor = executor_for(self.store, machine, name=name)
-        runs = submit_batch(self.store, executor, following, machine.describe())
+        try:
+            runs = submit_batch(self.store, executor, following, machine.describe())
+        except OutOfStockError as error:
+            self.store.set_campaign_status(campaign_id, CampaignStatus.PAUSED, str(error))
+            tell_out_of_stock(self.store, campaign_id, error)
+            return f"{campaign_id}: paused: {error}"
         return f"{following.batch_id}: {len(runs)} plates"
 
     def _plan_record(self, campaign_id: str) -> None:

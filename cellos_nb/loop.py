@@ -21,6 +21,7 @@ from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.errors import CampaignPausedError
 from cellos_nb.execution.batch import Batch, forecast_cost, run_batch
+from cellos_nb.execution.bookings import bring_up_to_date
 from cellos_nb.execution.events import OnEvent
 from cellos_nb.execution.runs import write_log
 from cellos_nb.hardware.interface import HardwareInterface
@@ -95,7 +96,7 @@ def _new_batch(loop: Loop, campaign_id: str, now: Standing, begun_at: datetime) 
     batch, state = _proposed(loop.planner, campaign_id, now.config, history, now.next_iteration)
     if not batch.proposals:
         return Ending(CampaignStatus.FINISHED, "every experiment of the question has been made")
-    reason = reason_not_to_spend(now.config, loop.store.spent_usd(campaign_id), batch, loop.machine)
+    reason = reason_not_to_spend(loop, campaign_id, now.config, batch)
     if reason:
         return Ending(CampaignStatus.FINISHED, reason)
     with loop.store.write():
@@ -236,13 +237,16 @@ def _reason_converged(config: CampaignConfig, history: History) -> str | None:
     return None
 
 
-def reason_not_to_spend(
-    config: CampaignConfig, spent_usd: float, batch: Batch, machine: HardwareInterface
-) -> str | None:
-    """Why the budget does not allow this batch, in words; None when it does."""
+def reason_not_to_spend(loop: Loop, campaign_id: str, config: CampaignConfig, batch: Batch) -> str | None:
+    """Why the budget does not allow this batch, in words; None when it does.
+
+    Where the lab keeps stock, what was booked counts as spent, at the prices of the lots.
+    """
     if config.budget_usd is None:
         return None
-    needed = forecast_cost(batch, machine.describe())
+    bring_up_to_date(loop.store)
+    spent_usd = loop.store.spent_usd(campaign_id)
+    needed = forecast_cost(loop.store, batch, loop.machine.describe())
     if spent_usd + needed <= config.budget_usd:
         return None
     return f"budget: {spent_usd:,.2f} USD spent, {needed:,.2f} USD more needed, {config.budget_usd:,.2f} USD allowed"

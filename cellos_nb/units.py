@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 NM_PER_UM = 1e3
@@ -16,9 +19,26 @@ def is_positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
+_CLOCK: ContextVar[Callable[[], datetime] | None] = ContextVar("cellos_clock", default=None)
+
+
 def now_utc() -> datetime:
-    """The present moment as a timezone-aware UTC time."""
-    return datetime.now(UTC)
+    """The present moment as a timezone-aware UTC time: by the clock of `simulated_time` inside such a block."""
+    clock = _CLOCK.get()
+    return datetime.now(UTC) if clock is None else clock()
+
+
+@contextmanager
+def simulated_time(clock: Callable[[], datetime]) -> Iterator[None]:
+    """Has everything in the block, in this thread alone, take its time from a clock of the caller's.
+
+    All times in its database are then of that clock, those of the lease too: give a simulation a database of its own.
+    """
+    before = _CLOCK.set(clock)
+    try:
+        yield
+    finally:
+        _CLOCK.reset(before)
 
 
 def format_dose(dose_um: float) -> str:

@@ -10,12 +10,14 @@ import typer
 from cellos_nb.cli import (
     assistant,
     bench,
+    calendar,
     campaigns,
     cluster,
     daemon,
     demo,
     doctor,
     examples,
+    facility,
     hardware,
     lab,
     outputs,
@@ -90,6 +92,8 @@ app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(calendar.app, name="calendar")
+app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
 app.command()(lab.lab)

@@ -13,7 +13,7 @@ from cellos_nb.cli.tables import print_facts, print_json, print_table
 from cellos_nb.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cellos_nb.domain.machine import Capabilities
+    from cellos_nb.domain.machine import Capabilities, Place
 
 Folder = Annotated[
     Path | None,
@@ -39,7 +39,7 @@ def list_machines(folder: Folder = None, as_json: AsJson = False) -> None:
     rows += [
         _row(kind, kind, is_real=False if kind in simulated else None, file=None, note="needs no file")
         for kind in kinds()
-        if kind != "cluster"  # which needs an address
+        if kind not in {"cluster", "opentrons"}  # which need an address and a robot's file
     ]
     print_table(rows, as_json=as_json, empty="no machines")
 
@@ -113,6 +113,10 @@ def _capabilities(named: str) -> Capabilities:
         machine.stop()
 
 
+def _place_text(place: Place) -> str:
+    return f"{place.name} ({', '.join(place.step_kinds)})"
+
+
 def _facts(can: Capabilities) -> tuple[tuple[str, str], ...]:
     from cellos_nb.units import format_volume
 
@@ -129,6 +133,8 @@ def _facts(can: Capabilities) -> tuple[tuple[str, str], ...]:
         ("assays", names(can.assays)),
         ("one transfer", f"{format_volume(can.min_volume_ul)} to {format_volume(can.max_volume_ul)}"),
         ("devices", names(tuple(device.name for device in can.devices)) or "none: several plates at once"),
+        *((("places", " · ".join(_place_text(place) for place in can.places)),) if can.places else ()),
+        *((("by a person", names(can.kinds_by_person)),) if can.kinds_by_person else ()),
         ("knows after a crash", "what became of every step" if can.can_reconcile else "not what became of a step"),
         ("cell lines", names(can.cell_lines)),
         ("compounds", names(can.compounds)),

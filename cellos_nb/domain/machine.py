@@ -19,6 +19,15 @@ class Device:
     """What needs it. A kind that needs several devices stands under each; one that needs none, under none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a plate must be for some kinds of step."""
+
+    name: str
+    """Within its machine: `reader`."""
+    step_kinds: tuple[StepKind, ...]
+
+
 STANDARD_DEVICES = (
     Device("liquid_handler", tuple(kind for kind in StepKind if kind.moves_liquid)),
     Device("reader", (StepKind.READ, StepKind.IMAGE)),
@@ -63,6 +72,10 @@ class Capabilities:
     """After so long a step counts as stuck; when left out, three times what it should take and 10 minutes."""
     is_by_person: bool = False
     """Whether a person carries out each step after reading it: the decision that an approval would anticipate."""
+    kinds_by_person: tuple[StepKind, ...] = ()
+    """Where machines and people share the work: the kinds of step that wait in a person's hands."""
+    places: tuple[Place, ...] = ()
+    """Where a plate must be, for machines that stand apart; it is carried between them. None: it stays where it is."""
 
     @property
     def incubation_hour_s(self) -> float:
@@ -80,6 +93,14 @@ class Capabilities:
     def is_instant(self) -> bool:
         """Whether its steps take no time, so that nothing can be done meanwhile."""
         return self.is_simulated and self.incubation_hour_s == 0.0
+
+    def place_for(self, kind: StepKind) -> str | None:
+        """Where a plate must be for a step of this kind; None when anywhere will do."""
+        return next((place.name for place in self.places if kind in place.step_kinds), None)
+
+    def waits_for_person(self, kind: StepKind) -> bool:
+        """Whether a step of this kind is a person's, so that it may take days and no process waits for it."""
+        return self.is_by_person or kind in self.kinds_by_person
 
     def devices_for(self, kind: StepKind) -> tuple[str, ...]:
         """The devices that a step of this kind needs, by name, in alphabetical order."""

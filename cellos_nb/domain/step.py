@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from cellos_nb.domain.codec import UNKNOWN_KEYS_ARE_REFUSED
 
@@ -19,6 +22,7 @@ class StepKind(StrEnum):
     INCUBATE = "incubate"
     READ = "read"
     IMAGE = "image"
+    TRANSPORT = "transport"
 
     @property
     def moves_liquid(self) -> bool:
@@ -27,8 +31,8 @@ class StepKind(StrEnum):
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether doing the step again is harmless."""
-        return not self.moves_liquid
+        """Whether doing the step again is harmless; an arm that carries a plate twice reaches for one that is gone."""
+        return not (self.moves_liquid or self is StepKind.TRANSPORT)
 
 
 class TipPolicy(StrEnum):
@@ -137,9 +141,13 @@ class Readout:
     """Fields imaged in each well."""
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action on one plate. Exactly one of `transfers`, `duration_h` and `readout` is set, by kind."""
+    """One action on one plate. Exactly one of `transfers`, `duration_h`, `readout`, `to_place` is set, by kind."""
 
     __pydantic_config__ = UNKNOWN_KEYS_ARE_REFUSED
 
@@ -162,6 +170,9 @@ class Step:
     assay: str = "viability"
     seed: int = 0
     """For machines that simulate: same seed, same noise."""
+    to_place: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    """Where the plate is carried to: one of the machine's places. Left out of JSON where none is meant, so that the
+    hashes of workflows from before there were transports hold."""
 
     def labware_named(self, name: str) -> Labware:
         """The labware that transfers call by this name.

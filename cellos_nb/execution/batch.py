@@ -13,22 +13,24 @@ from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.domain.settings import PlatePlan
-from cellos_nb.errors import ApprovalError, CampaignPausedError, InDoubtError, StoreCorruptError
+from cellos_nb.errors import ApprovalError, CampaignPausedError, InDoubtError, OutOfStockError, StoreCorruptError
+from cellos_nb.execution.bookings import book
 from cellos_nb.execution.events import OnEvent, ResultsStored, ignore
 from cellos_nb.execution.executor import WorkflowExecutor
-from cellos_nb.execution.journal import reading_of
+from cellos_nb.execution.journal import entries_of, reading_of
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.pool import RobotPool, executor_for
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.execution.runs import RunRecord, campaign_resource, load_workflow, run_records
 from cellos_nb.execution.shift import Hold
+from cellos_nb.execution.stock import forecast_usd, require_stock, why_not_begin
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store import campaigns, results
 from cellos_nb.store.schema import iterations
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.compile import compile_plates
-from cellos_nb.workflow.estimate import estimate
+from cellos_nb.workflow.estimate import estimate, machine_usd
 from cellos_nb.workflow.workflow import Workflow
 
 log = logging.getLogger(__name__)
@@ -136,7 +138,7 @@ def conclude_batch(
     """
     asked, plates = _asked(store, batch_id), run_records(store, batch_id=batch_id)
     concluded = _store_results(store, asked, plates, {run.run_id: None for run in plates}, then)
-    _raise_if_held(plates)
+    _raise_if_held(store, plates)
     on_event(ResultsStored(batch_id, asked.iteration, len(concluded), now_utc()))
     return concluded
 
@@ -146,9 +148,9 @@ def _asked(store: Store, batch_id: str) -> Asked:
         return Asked(batch_id, campaigns.batch_iteration(tx, batch_id), campaigns.batch_proposals(tx, batch_id))
 
 
-def forecast_cost(batch: Batch, capabilities: Capabilities) -> float:
-    """What a batch will cost, in USD."""
-    return sum(estimate(workflow, capabilities).cost_usd for workflow in _compile(batch, capabilities))
+def forecast_cost(store: Store, batch: Batch, capabilities: Capabilities) -> float:
+    """What a batch will cost, in USD: at the lots' prices what is kept in stock, all else by the price list."""
+    return forecast_usd(store, _compile(batch, capabilities), capabilities, batch.batch_id)
 
 
 def submit_batch(
@@ -164,7 +166,7 @@ def submit_batch(
     workflows = _compile(batch, capabilities)
     with store.write() as tx:
         campaigns.add_batch(tx, batch.batch_id, batch.campaign_id, batch.iteration, batch.proposals)
-        return _queue(executor, batch, workflows, capabilities)
+        return _queue(store, executor, batch, workflows, capabilities)
 
 
 def submit_new_batch(
@@ -185,7 +187,7 @@ def submit_new_batch(
         with store.write() as tx:
             # Another process may have taken the identifier while this one compiled.
             if campaigns.add_ad_hoc_batch(tx, batch.batch_id, named):
-                return batch, _queue(executor, batch, workflows, capabilities)
+                return batch, _queue(store, executor, batch, workflows, capabilities)
 
 
 def submitted_runs(store: Store, batch_id: str) -> Runs:
@@ -198,16 +200,22 @@ def submitted_runs(store: Store, batch_id: str) -> Runs:
 
 
 def _queue(
+    store: Store,
     executor: WorkflowExecutor | RobotPool,
     batch: Batch,
     workflows: Sequence[Workflow],
     capabilities: Capabilities,
 ) -> Runs:
+    """Queues the plates of a batch. What all of them take together has to be there."""
+    with store.write() as tx:
+        book(store, tx)  # what a run that was cancelled had reserved is free
+        require_stock(store, tx, batch.batch_id, workflows, batch.batch_id)
     return {
         executor.submit(
             workflow,
             batch_id=batch.batch_id,
             cost_usd=estimate(workflow, capabilities).cost_usd,
+            machine_usd=machine_usd(workflow, capabilities),
             resources=[] if batch.campaign_id is None else [campaign_resource(batch.campaign_id)],
         ): workflow
         for workflow in workflows
@@ -237,7 +245,7 @@ def _bring_through(
     why = hold() if hold is not None and any(not run.status.is_final for run in plates) else None
     if why is not None:
         raise CampaignPausedError(why)
-    _raise_if_held(plates)
+    _raise_if_held(store, plates)
     on_event(ResultsStored(asked.batch_id, asked.iteration, len(concluded), now_utc()))
     return concluded
 
@@ -263,11 +271,15 @@ def _store_results(
     return tuple(sorted(concluded, key=lambda result: place[result.proposal.proposal_id]))
 
 
-def _raise_if_held(plates: Sequence[RunRecord]) -> None:
-    """Raises what a person has to decide before the batch can be concluded."""
+def _raise_if_held(store: Store, plates: Sequence[RunRecord]) -> None:
+    """Raises what a person has to decide, or to order, before the batch can be concluded."""
     for run in plates:
         if run.status is JobStatus.PAUSED:
             raise ApprovalError(run.error or f"{run.plate_id}: waits for an approval.")
+        is_waiting = not run.status.is_final and not entries_of(store, run.run_id)
+        missing = why_not_begin(store, run.run_id) if is_waiting else None
+        if missing is not None:
+            raise OutOfStockError(missing)
     # In doubt, or in the queue behind a plate that is.
     for run in sorted(plates, key=lambda run: run.status is not JobStatus.IN_DOUBT):
         if not run.status.is_final or run.status is JobStatus.IN_DOUBT:

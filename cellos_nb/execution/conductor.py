@@ -68,6 +68,8 @@ class Conductor:
     """
 
     store: Store
+    is_time: Callable[[str, str], bool] | None = None
+    """Asked by plate and step, once its devices are free, whether the calendar lets it begin; always when None."""
     is_closing: bool = False
     """Whether nothing new is begun: no piece of work goes beyond its next `Take`."""
     has_moved: bool = False
@@ -185,7 +187,10 @@ class Conductor:
             return None
         work, devices = task.work, self._devices
         if devices.take(task.name, order.devices):
-            return lambda: work.send(None)
+            if self.is_time is None or self.is_time(task.name, order.step_uid):
+                return lambda: work.send(None)
+            devices.release(task.name)
+            return None
         blocker = devices.blocker(task.name, order.devices)
         if blocker is not None:
             return lambda: work.send(blocker)

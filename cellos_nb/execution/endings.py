@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from cellos_nb.execution.bookings import book
 from cellos_nb.execution.jobs import Job, JobStatus
 from cellos_nb.execution.journal import Journal
 from cellos_nb.execution.orders import Halt
@@ -86,6 +87,7 @@ class Endings:
         for run, halt in ending:
             if halt is not None:
                 self._write_halt(tx, run.job, halt)
+        book(self._store, tx, list(self._ending))
         self._records = self._read(list(self._ending))
 
     def stored(self) -> Callable[[], None]:

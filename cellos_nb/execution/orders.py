@@ -19,6 +19,8 @@ class Take:
 
     devices: tuple[str, ...]
     """By name, with their machine: `ot2-left/liquid_handler`."""
+    step_uid: str = ""
+    """The step that needs them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from cellos_nb.execution.proof import load_proof, prove_on
 from cellos_nb.execution.queue import JobQueue, JobStatus, retry_delay_s
 from cellos_nb.execution.remainder import remainder
 from cellos_nb.execution.station import Station
+from cellos_nb.execution.stock import why_not_begin
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.workflow import Workflow
@@ -32,6 +33,8 @@ STILL_RUNNING_S = 5.0
 """When to ask again about a step that a machine is still busy with."""
 PERSON_S = 300.0
 """When to look again whether a person has answered; the answer itself makes the run due at once."""
+RESTOCK_S = 60.0
+"""When to look again whether a run that is out of stock may begin."""
 HELD_S = 5.0
 """When to ask again for a device that another plate holds until a person decides."""
 
@@ -128,7 +131,7 @@ class PlateRun:
         if refused is not None:
             return refused
         for step in left:
-            blocker = yield Take(self._station.devices_for(step.kind))
+            blocker = yield Take(self._station.devices_for(step.kind), step.uid)
             if blocker is not None:
                 return self._waits_for(step, blocker)
             halt = self._cancelled(just_now=step is not left[0])
@@ -161,7 +164,9 @@ class PlateRun:
             return self._proved(str(error))
         except MachineRefusedError as error:
             return Halt(JobStatus.DEAD_LETTER, str(error))
-        return None
+        # What was reserved may have expired or been thrown away; a plate that was begun goes on all the same.
+        missing = None if self._before else why_not_begin(self._store, self._run_id)
+        return None if missing is None else Halt(JobStatus.QUEUED, missing, timedelta(seconds=RESTOCK_S), is_held=True)
 
     def _proved(self, why: str) -> Halt:
         """Writes what the run would do, for a person to read; no device is touched."""
@@ -242,7 +247,7 @@ class PlateRun:
         except StepFailedError as error:
             return self._failed(attempt, StepStatus.FAILED, str(error))
         except StepUnderWayError as error:
-            return self._waits(attempt.uid, str(error))
+            return self._waits(attempt, str(error))
         except MachineError as error:
             # Nothing is known: not reached, or reached and not heard of again.
             if step.kind.is_repeatable:
@@ -265,15 +270,17 @@ class PlateRun:
             case OutcomeState.FAILED:
                 return self._failed(attempt, StepStatus.FAILED, detail)
             case OutcomeState.RUNNING:
-                return self._waits(attempt.uid, detail)
+                return self._waits(attempt, detail)
             case _:
                 return (yield from self._doubt(attempt, detail))
 
-    def _waits(self, uid: str, detail: str) -> Halt:
+    def _waits(self, attempt: Attempt, detail: str) -> Halt:
         """The step is under way; in a person's hands for days perhaps, and no process keeps the run meanwhile."""
-        if self._station.capabilities.is_by_person:
+        if self._station.capabilities.waits_for_person(attempt.step.kind):
             return Halt(JobStatus.QUEUED, detail, timedelta(seconds=PERSON_S), is_waiting=True)
-        return Halt(JobStatus.QUEUED, f"{uid} is still running on the machine", timedelta(seconds=STILL_RUNNING_S))
+        return Halt(
+            JobStatus.QUEUED, f"{attempt.uid} is still running on the machine", timedelta(seconds=STILL_RUNNING_S)
+        )
 
     def _doubt(self, attempt: Attempt, detail: str) -> Part:
         """Nobody can tell what became of a step: a harmless one is repeated, any other waits for a person."""

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Any, Unpack
 
@@ -35,6 +36,10 @@ PATIENCE_S = 60.0
 """How long `run` waits for robots that are away before it leaves their plates in the queue."""
 
 
+def _nobody(_: Job) -> str | None:
+    return None
+
+
 class RobotPool:
     """Runs workflows on equal robots, through the journal of one store. It stands where a `WorkflowExecutor` stands.
 
@@ -51,9 +56,23 @@ class RobotPool:
         conductor: Conductor | None = None,
         may_be_real: Callable[[], bool] = lambda: True,
         on_fault: Callable[[Job, Exception], None] | None = None,
+        place: Callable[[], Executor] = Threads,
+        prefers: Callable[[Job], str | None] = _nobody,
     ) -> None:
-        """A pool of robots; as `WorkflowExecutor`."""
-        self._store, self._robots, self._name = store, robots, name
+        """A pool of robots; as `WorkflowExecutor`.
+
+        Args:
+            store: queue and journal.
+            robots: the robots.
+            name: the pool as a resource of the queue.
+            conductor: shared with other executors.
+            may_be_real: asked for each run, whether a real machine moves.
+            on_fault: told of what a run raised that is no failure of a step.
+            place: where the calls of one robot run.
+            prefers: the robot that a run goes to which has none yet, as a calendar has it; when None, or when that one
+                is away, the one with the fewest plates in hand.
+        """
+        self._store, self._robots, self._name, self._prefers = store, robots, name, prefers
         self._on_event: OnEvent = ignore
         self._queue = JobQueue(store)
         self._conductor = conductor or Conductor(store)
@@ -62,7 +81,7 @@ class RobotPool:
             robot: WorkflowExecutor(
                 store,
                 machine,
-                place=Threads(),
+                place=place(),
                 conductor=self._conductor,
                 may_be_real=may_be_real,
                 on_fault=on_fault,
@@ -242,6 +261,9 @@ class RobotPool:
         there = self._robots.there
         allowed = self._assignments.allowed(job, there)
         there = tuple(name for name in there if name in allowed) or there
+        preferred = self._prefers(job)
+        if preferred in there:
+            return preferred
         in_hand = self.n_in_hand
         return min(there, key=lambda name: (self._room_of(name) == 0, in_hand[name], self._given[name]), default=None)
 

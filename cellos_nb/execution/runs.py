@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Unpack
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from cellos_nb.domain.reading import Reading
-from cellos_nb.errors import CampaignError, InputError, StoreCorruptError
+from cellos_nb.errors import CampaignError, InputError
 from cellos_nb.execution.artifacts import Artifact
+from cellos_nb.execution.bookings import book
+from cellos_nb.execution.frozen import load_workflow
 from cellos_nb.execution.jobs import JobStatus, QueueOptions
 from cellos_nb.execution.queue import JobQueue
+from cellos_nb.execution.stock import reserve
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions, execution_logs, runs
 from cellos_nb.store.store import Store
@@ -24,6 +26,21 @@ from cellos_nb.units import now_utc
 from cellos_nb.workflow.workflow import Workflow
 
 log = logging.getLogger(__name__)
+
+__all__ = [
+    "KIND",
+    "RunOptions",
+    "RunRecord",
+    "add_run",
+    "campaign_resource",
+    "load_workflow",
+    "needing",
+    "note_runs",
+    "run_of_plate",
+    "run_record",
+    "run_records",
+    "write_log",
+]
 
 KIND = "experiment"
 """Of a job that executes a workflow."""
@@ -57,14 +74,19 @@ class RunOptions(QueueOptions, total=False):
     batch_id: str | None
     """Whose results its reading is concluded to; none when left out."""
     cost_usd: float
-    """What it is forecast to cost; 0 when left out."""
+    """What it is forecast to cost by the price list; 0 when left out. The stock's own prices count where it is kept."""
+    machine_usd: float
+    """What its time on the machine costs; 0 when left out."""
 
 
 def add_run(store: Store, workflow: Workflow, **options: Unpack[RunOptions]) -> int:
     """Queues a workflow under its plate as idempotency key, and returns the run's number.
 
+    What it takes is reserved in the same transaction, where the lab keeps it in stock.
+
     Raises:
         CampaignError: that plate was submitted before with another workflow.
+        OutOfStockError: the stock does not suffice; says what to order.
     """
     text = workflow.canonical_json()
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -95,6 +117,11 @@ def add_run(store: Store, workflow: Workflow, **options: Unpack[RunOptions]) -> 
             "cost_usd": options.get("cost_usd", 0.0),
         }
         _INSERT(tx, values)
+        book(store, tx)  # what a run that was cancelled had reserved is free
+        occasion, machine_usd = options.get("batch_id") or key, options.get("machine_usd", 0.0)
+        cost_usd = reserve(store, tx, run_id, workflow, occasion=occasion, machine_cost_usd=machine_usd)
+        if cost_usd is not None:
+            tx.execute(update(runs).where(runs.c.run_id == run_id), {"cost_usd": cost_usd})
     return run_id
 
 
@@ -102,27 +129,6 @@ def needing(name: str | None, options: RunOptions) -> RunOptions:
     """The same options, with a machine among the resources, if it has a name."""
     named = () if name is None else (name,)
     return {**options, "resources": {*options.get("resources", ()), *named}}
-
-
-def load_workflow(store: Store, run_id: int) -> Workflow:
-    """The workflow of a run, as it was submitted.
-
-    Raises:
-        StoreCorruptError: the stored text is not what was submitted.
-    """
-    with store.read() as tx:
-        row = tx.execute(
-            select(runs.c.plate_id, runs.c.workflow, runs.c.workflow_sha256).where(runs.c.run_id == run_id)
-        ).one()
-    if hashlib.sha256(row.workflow.encode()).hexdigest() != row.workflow_sha256:
-        raise StoreCorruptError(f"{row.plate_id}: its stored workflow was altered after it was submitted. Discard it.")
-    try:
-        return Workflow.from_json(row.workflow)
-    except ValidationError as error:
-        raise StoreCorruptError(
-            f"{row.plate_id}: its stored workflow cannot be read by this release ({error.error_count()} problems). "
-            "Finish it with the release that submitted it, or discard the plate."
-        ) from error
 
 
 def run_records(

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from cellos_nb.domain.machine import Capabilities
-from cellos_nb.domain.step import Readout, Step
+from cellos_nb.domain.step import Readout, Step, StepKind
 from cellos_nb.errors import MachineRefusedError
 from cellos_nb.hardware.contents import fixed_wells
 from cellos_nb.hardware.timeline import Timeline
@@ -36,6 +36,8 @@ def check_shape(step: Step, machine: Capabilities) -> None:
         step.duration_h is not None and math.isfinite(step.duration_h) and step.duration_h > 0
     ):
         raise MachineRefusedError(f"{where}: an incubation of {step.duration_h} h is none; give a time above zero.")
+    if (step.kind is StepKind.TRANSPORT) != (step.to_place is not None):
+        raise MachineRefusedError(f"{where}: a transport, and nothing else, needs the place that the plate goes to.")
 
 
 def _check_labware(step: Step, machine: Capabilities, where: str) -> None:

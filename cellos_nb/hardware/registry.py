@@ -226,6 +226,50 @@ def _pylabrobot_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInte
     return open_line(asked, ledger)
 
 
+def _opentrons_model() -> type[MachineFile]:
+    from cellos_nb.hardware.opentrons.settings import OpentronsFile
+
+    return OpentronsFile
+
+
+def _opentrons_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInterface:
+    from cellos_nb.hardware.opentrons.machine import open_robot
+
+    del seed  # nothing about it is simulated
+    return open_robot(asked.settings, ledger)
+
+
+def _workcell_model() -> type[MachineFile]:
+    from cellos_nb.hardware.workcell.settings import WorkcellFile
+
+    return WorkcellFile
+
+
+def _workcell_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInterface:
+    """A workcell with its machines, each opened once; a real one has the memory that it has everywhere."""
+    from cellos_nb.hardware.workcell.machine import Workcell
+
+    opened: dict[str, HardwareInterface] = {}
+    try:
+        for part in asked.parts.values():
+            if part.machine not in opened:
+                settings = settings_of(part.machine)
+                known = ledger and ledger.with_name(f"{_memory_of(settings, seed, ledger.stem)}.ledger")
+                opened[part.machine] = open_machine(settings, known, seed)
+    except Exception:
+        for machine in opened.values():
+            machine.stop()
+        raise
+    return Workcell(asked, {name: opened[part.machine] for name, part in asked.parts.items()})
+
+
+def _memory_of(settings: MachineSettings, seed: int, owner: str) -> str:
+    """The name of a part's memory: its own for a real machine, one beside the workcell's for a simulated one."""
+    path = file_of(settings, kinds())
+    is_real = path is not None and read_file(path).is_real
+    return identity_of(settings, seed) if is_real else f"{owner}-{Path(settings.kind).stem}"
+
+
 @dataclass(frozen=True, slots=True)
 class _FileKind:
     """A kind of machine file: its form, and how its machine is opened."""
@@ -240,7 +284,9 @@ _FILES: Mapping[str, _FileKind] = {
     "replay": _FileKind(lambda: ReplayFile, _replay_file),
     "cluster": _FileKind(lambda: ClusterFile, _cluster_file),
     "bench": _FileKind(_bench_model, _bench_file),
+    "opentrons": _FileKind(_opentrons_model, _opentrons_file),
     "pylabrobot": _FileKind(_pylabrobot_model, _pylabrobot_file),
+    "workcell": _FileKind(_workcell_model, _workcell_file),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 _HOME: dict[str, str] = {
     "AutonomyPanel": "autonomy.panel",
     "BenchPanel": "bench.panel",
+    "CalendarPanel": "calendar.panel",
     "ComparisonPanel": "comparison.panel",
     "ControlRoom": "room",
     "DoseResponsePanel": "dose_response.panel",

@@ -29,6 +29,8 @@ class AssayStep:
     kind: StepKind
     duration_h: float | None = None
     """For incubations: hours."""
+    to_place: str | None = None
+    """For transports, which the compiler puts in between where machines stand apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ def _check_assay(name: str, plan: PlatePlan, machine: Capabilities) -> None:
     if missing:
         raise CompileError(
             f"assay: '{name}' needs the step '{missing[0]}', but {machine.machine} does only "
-            f"{_listed(machine.step_kinds)}. Choose another assay or machine."
+            f"{_listed(machine.step_kinds)}. Choose another assay or machine, or one that does it beside this one in a "
+            "machine file of kind workcell."
         )
 
 

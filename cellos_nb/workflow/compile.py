@@ -95,13 +95,26 @@ class _Assembly:
             policy, mix = self._handling(kind, is_direct=drafts.delivery.is_direct)
             fills = tuple(f for source, first in first_use.items() if first == index for f in self._fills(source))
             liquids[kind] = (fills, drafts.by_kind[kind].transfers(policy, mix_after=mix, drawn=drawn))
-        declared = self._declared(has_dilutions=StepKind.DILUTE in liquids)
+        declared = self._carried(self._declared(has_dilutions=StepKind.DILUTE in liquids))
         return tuple(self._step(i, step, liquids.get(step.kind)) for i, step in enumerate(declared, start=1))
 
     def _declared(self, *, has_dilutions: bool) -> Iterator[AssayStep]:
         for step in self.assay.steps:
             if has_dilutions and step.kind is StepKind.DOSE:
                 yield AssayStep("dilute", StepKind.DILUTE)
+            yield step
+
+    def _carried(self, steps: Iterator[AssayStep]) -> Iterator[AssayStep]:
+        """The steps with the ways in between, where the machine's parts stand apart.
+
+        The plate is put where its first step is. It stays where it is while dilutions are made, which do not touch it.
+        """
+        place: str | None = None
+        for step in steps:
+            wanted = None if step.kind is StepKind.DILUTE else self.machine.place_for(step.kind)
+            if wanted is not None and place not in {None, wanted}:
+                yield AssayStep(f"to-{wanted}", StepKind.TRANSPORT, to_place=wanted)
+            place = wanted or place
             yield step
 
     def _step(self, number: int, step: AssayStep, liquid: tuple[tuple[Fill, ...], TransferList] | None) -> Step:
@@ -126,6 +139,7 @@ class _Assembly:
             readout=readout,
             assay=self.assay.name,
             seed=self.seed,
+            to_place=step.to_place,
         )
 
     def _put_on_deck(self, first_use: dict[Source, int], drafts: PlateDrafts, at_hand: dict[str, float]) -> None:

@@ -117,21 +117,21 @@ def estimate(workflow: Workflow, capabilities: Capabilities, prices: Prices | No
         ConfigError: the price list lacks the plate or the assay.
     """
     prices = prices or default_prices()
-    robot_s = sum(_robot_s(step, capabilities) for step in workflow.steps)
+    robot_s = sum(step_seconds(step, capabilities) for step in workflow.steps)
     incubated_h = sum(step.duration_h or 0.0 for step in workflow.steps)
     fills = [fill for step in workflow.steps for fill in step.fills]
     tips = sum(count_tips(step.transfers) for step in workflow.steps if step.transfers)
     dilution_plates = {item.barcode for s in workflow.steps for item in s.labware if item.name.startswith("dilutions")}
-    reagent_ul = _reagent_ul(workflow)
+    reagent_ul = sum(reagent_of(step, workflow) for step in workflow.steps)
     lines = [
         CostLine(
-            f"{workflow.layout.n_wells}-well plate", 1, "plates", _price(prices.plate_usd, workflow.layout.n_wells)
+            f"{workflow.layout.n_wells}-well plate", 1, "plates", price_of(prices.plate_usd, workflow.layout.n_wells)
         ),
         _line("dilution plates", len(dilution_plates), "plates", prices.dilution_plate_usd),
         _line("tubes and reservoirs", len(fills), "positions", prices.tube_or_reservoir_usd),
         _line("tips", tips, "tips", prices.tip_usd),
         *_liquid_lines(fills, prices),
-        _line("detection reagent", reagent_ul, "µL", _price(prices.reagent_usd_per_ml, workflow.assay) / _UL_PER_ML),
+        _line("detection reagent", reagent_ul, "µL", price_of(prices.reagent_usd_per_ml, workflow.assay) / _UL_PER_ML),
         _line("machine time", robot_s / 3600, "h", capabilities.usd_per_hour),
     ]
     volumes: dict[str, float] = defaultdict(float)
@@ -162,7 +162,7 @@ def count_tips(transfers: TransferList) -> int:
     return n
 
 
-def _robot_s(step: Step, machine: Capabilities) -> float:
+def step_seconds(step: Step, machine: Capabilities) -> float:
     """Seconds that a step keeps the machine busy."""
     if step.transfers is not None:
         return len(step.transfers) * machine.seconds_per_transfer
@@ -171,24 +171,31 @@ def _robot_s(step: Step, machine: Capabilities) -> float:
     return 0.0
 
 
-def _reagent_ul(workflow: Workflow) -> float:
+def reagent_of(step: Step, workflow: Workflow) -> float:
+    """Detection reagent that a step of a workflow takes, in µL."""
+    if step.readout is None or step.kind is not StepKind.READ:
+        return 0.0
     assay = ASSAYS.get(workflow.assay)
     per_well = plate_format(workflow.layout.n_wells).working_volume_ul * (assay.reagent_fraction if assay else 0.0)
-    wells = sum(len(s.readout.wells) for s in workflow.steps if s.readout and s.kind is StepKind.READ)
-    return per_well * wells
+    return per_well * len(step.readout.wells)
+
+
+def machine_usd(workflow: Workflow, machine: Capabilities) -> float:
+    """What the time of a machine costs that a workflow keeps busy."""
+    return sum(step_seconds(step, machine) for step in workflow.steps) / 3600 * machine.usd_per_hour
 
 
 def _liquid_lines(fills: list[Fill], prices: Prices) -> Iterator[CostLine]:
     volumes: dict[str, float] = defaultdict(float)
     costs: dict[str, float] = defaultdict(float)
     for fill in fills:
-        item, usd_per_ul = _liquid_price(fill.liquid, prices)
+        item, usd_per_ul = liquid_price(fill.liquid, prices)
         volumes[item] += fill.volume_ul
         costs[item] += fill.volume_ul * usd_per_ul
     return (CostLine(item, volumes[item], "µL", costs[item]) for item in volumes)
 
 
-def _liquid_price(liquid: Liquid, prices: Prices) -> tuple[str, float]:
+def liquid_price(liquid: Liquid, prices: Prices) -> tuple[str, float]:
     """Under which item a liquid is counted, and its price per µL."""
     medium = prices.medium_usd_per_ml / _UL_PER_ML
     if liquid.cell_line is not None:
@@ -206,7 +213,12 @@ def _line(item: str, quantity: float, unit: str, price_usd: float) -> CostLine:
     return CostLine(item, quantity, unit, quantity * price_usd)
 
 
-def _price(prices: Mapping[K, float], key: K) -> float:
+def price_of(prices: Mapping[K, float], key: K) -> float:
+    """One price of a list of prices.
+
+    Raises:
+        ConfigError: there is none for that.
+    """
     if key not in prices:
         raise ConfigError(f"prices: there is none for {key}; possible: {', '.join(map(str, prices))}. Add it.")
     return prices[key]

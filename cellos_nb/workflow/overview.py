@@ -84,6 +84,8 @@ def describe_step(step: Step) -> str:
         sites = f", {step.readout.n_sites} sites each" if step.readout.n_sites > 1 else ""
         channels = ", ".join(step.readout.channels)
         return f"{step.readout.mode} ({channels}) of {len(step.readout.wells)} wells{sites}"
+    if step.to_place is not None:
+        return f"carry the plate to {step.to_place}"
     return f"incubate {format_duration((step.duration_h or 0.0) * 3600)} at {step.temperature_c:g} °C"
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import urllib.request
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import nbformat
@@ -27,6 +28,10 @@ from cellos_nb.errors import InDoubtError, MachineError
 from cellos_nb.execution.actions import submit_action
 from cellos_nb.execution.daemon import Daemon
 from cellos_nb.hardware.biology import BiologicalVirtualMachine
+from cellos_nb.operations.calendar.listing import first_come_first_served
+from cellos_nb.units import now_utc
+from cellos_nb.week.config import WeekConfig
+from cellos_nb.week.forecast import first_problem
 
 TOKEN = "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -40,6 +45,7 @@ CELLS = {
     "comparison": 'ComparisonPanel("lab.db")',
     "live": f'LiveCampaignPanel("lab.db", "{CAMPAIGN}")',
     "autonomy": 'AutonomyPanel("lab.db")',
+    "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
 }
 
@@ -98,6 +104,14 @@ def main() -> None:
             lab.run(config())
             lab.run(CampaignConfig.from_dict(config().to_dict() | {"name": "The same by chance", "planner": "random"}))
             leave_work_for_people(lab)
+        if "calendar" in wanted:
+            today = now_utc().date()
+            # The week to come: nothing of it is late yet.
+            text = (Path(__file__).parents[2] / "examples" / "week.yaml").read_text(encoding="utf-8")
+            monday = today + timedelta(days=7 - today.weekday())
+            (work / "week.yaml").write_text(text.replace("begins: 2026-03-02", f"begins: {monday}"), encoding="utf-8")
+            plan = first_come_first_served(first_problem(WeekConfig.from_yaml(work / "week.yaml")))
+            (work / "plan.json").write_text(plan.to_json(), encoding="utf-8")
         for panel in wanted:
             cells = [nbformat.v4.new_code_cell(f"from cellos_nb.panels import *\n{CELLS[panel]}")]
             kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}

@@ -29,6 +29,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
         ("hardware.configuration", "hardware.bench.settings", "hardware.pylabrobot.settings"),
     ),
+    "A lab week": (
+        "The file of `cellos facility simulate` and `cellos calendar plan`: [a lab week](../how-to/lab-week.md).",
+        ("week.config",),
+    ),
     "An Opentrons robot": (
         "The file of an OT-2 or Flex: [Opentrons](../how-to/opentrons.md).",
         ("hardware.opentrons.settings",),
@@ -59,7 +63,7 @@ def _settings() -> set[Model]:
     for module in pkgutil.walk_packages(cellos_nb.__path__, "cellos_nb."):
         # Models stand in modules of these rooms alone; importing all others would start much for nothing.
         if module.name.startswith(
-            ("cellos_nb.domain", "cellos_nb.hardware", "cellos_nb.workflow", "cellos_nb.operations")
+            ("cellos_nb.domain", "cellos_nb.hardware", "cellos_nb.workflow", "cellos_nb.operations", "cellos_nb.week")
         ):
             importlib.import_module(module.name)
     found, waiting = set(), [Settings]

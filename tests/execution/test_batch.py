@@ -68,7 +68,7 @@ def test_a_batch_gives_a_result_for_every_proposal_in_order(store, machine, aske
 
 
 def test_a_batch_costs_what_was_forecast(store, machine, asked):
-    expected = forecast_cost(asked, machine.describe())
+    expected = forecast_cost(store, asked, machine.describe())
     assert sum(result.cost_usd for result in run_batch(store, machine, asked)) == pytest.approx(expected)
 
 

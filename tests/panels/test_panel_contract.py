@@ -16,6 +16,7 @@ from cellos_nb import Lab
 from cellos_nb.errors import CampaignError, StoreError
 from cellos_nb.panels import (
     AutonomyPanel,
+    CalendarPanel,
     ComparisonPanel,
     DoseResponsePanel,
     LiveCampaignPanel,
@@ -42,7 +43,13 @@ def autonomy(lab, campaign_id=None, *, static=None):
     return AutonomyPanel(lab, static=static)
 
 
-PANELS = CAMPAIGN_PANELS | {"autonomy": autonomy}
+def calendar(lab, campaign_id=None, *, static=None):
+    """Likewise the calendar; without a plan it shows what happened."""
+    del campaign_id
+    return CalendarPanel(lab, static=static)
+
+
+PANELS = CAMPAIGN_PANELS | {"autonomy": autonomy, "calendar": calendar}
 HOSTILE = re.compile(r"<img|<script|staurosporine<b>", re.IGNORECASE)
 
 

@@ -37,12 +37,17 @@ class Bench:
         """A bench; without a book it describes and checks, and executes nothing."""
         self._settings, self._book = settings, book
         self._accounts: OrderedDict[str, tuple[int, VirtualMachine]] = OrderedDict()
+        self._knows_wells = True
         if book is not None:
             book.describe(settings.model_dump_json())
 
     def describe(self) -> Capabilities:
         """What can be done here."""
         return self._settings.capabilities
+
+    def share_plates(self) -> None:
+        """Has it reckon with others that fill its plates: what stands in their wells is not known here from now on."""
+        self._knows_wells = False
 
     def preflight(self, step: Step) -> None:
         """Checks a step against the pipettes, the stocks, and what stands in the wells after what was done so far.
@@ -56,7 +61,7 @@ class Bench:
         tasks = self._book.tasks(plate_id=step.plate_id) if self._book is not None else ()
         has_gap = any(task.state is TaskState.FAILED for task in tasks)
         is_altered = any(task.changes for task in tasks) and not step.kind.moves_liquid
-        if not (has_gap or is_altered):  # nobody knows what a failed step left behind
+        if self._knows_wells and not (has_gap or is_altered):  # nobody knows what a failed step left behind
             self._account(step.plate_id, tasks).preflight(step)
 
     def execute(self, step: Step, token: str) -> Reading | None:

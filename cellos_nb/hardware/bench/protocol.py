@@ -66,7 +66,7 @@ def protocol_page(title: str, steps: Sequence[Step], bench: BenchFile, *, quiet:
 
 def step_html(step: Step, bench: BenchFile) -> Markup:
     """One step: what to prepare, what goes where, and room for what was done otherwise."""
-    parts: list[Markup] = [Markup("<section><h2>{}. {}</h2>").format(step.uid.partition("-")[0], _title(step))]
+    parts: list[Markup] = [Markup("<section><h2>{}. {}</h2>").format(step.uid.partition("-")[0], _title(step, bench))]
     parts.append(Markup('<div class="quiet">plate {}, step {}</div>').format(step.plate_id, step.uid))
     if step.fills:
         parts.append(_fills(step, bench))
@@ -77,13 +77,15 @@ def step_html(step: Step, bench: BenchFile) -> Markup:
     return Markup("\n").join(parts)
 
 
-def _title(step: Step) -> str:
+def _title(step: Step, bench: BenchFile) -> str:
     if step.transfers is not None:
         n = len(step.transfers)
         return f"{_VERBS.get(step.kind, step.name)}: {n} transfers, {_TIPS[step.transfers.tip_policy]}"
     if step.readout is not None:
         what = ", ".join(step.readout.channels)
         return f"Read {what} of {len(step.readout.wells)} wells ({step.readout.mode}), and bring the reader's file"
+    if step.to_place is not None:
+        return f"Carry the plate to {labware_text(step.to_place, bench)}"
     return f"Incubate {format_duration((step.duration_h or 0.0) * 3600)} at {step.temperature_c:g} °C"
 
 

@@ -231,5 +231,13 @@ def open_opentrons(parameters: str | None, ledger: Path | None) -> OpentronsMach
             "machine.parameters: a machine of kind 'opentrons' needs the YAML file of the robot, as in "
             "`machine: {kind: opentrons, parameters: ot2-left.yaml}`."
         )
-    robot = load_robot(parameters)
+    return open_robot(load_robot(parameters), ledger)
+
+
+def open_robot(robot: OpentronsSettings, ledger: Path | None) -> OpentronsMachine:
+    """A robot with its log beside the ledgers of simulated machines; without one it describes and proves alone.
+
+    Raises:
+        MachineError: another process has the robot's log.
+    """
     return OpentronsMachine(robot, None if ledger is None else ledger.with_name(f"opentrons-{robot.name}.log"))

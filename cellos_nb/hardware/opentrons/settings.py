@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from cellos_nb.domain.config_errors import describe_all
-from cellos_nb.domain.machine import Capabilities
+from cellos_nb.domain.machine import STANDARD_DEVICES, Capabilities
 from cellos_nb.domain.settings import Name, PositiveFloat, Settings
 from cellos_nb.domain.step import StepKind
 from cellos_nb.domain.yaml_lines import read_yaml
 from cellos_nb.errors import ConfigError
+from cellos_nb.hardware.configuration import MachineFile
 from cellos_nb.hardware.opentrons.catalogue import (
     MODULE_SLOTS,
     PIPETTES,
@@ -226,17 +227,30 @@ def capabilities(robot: OpentronsSettings) -> Capabilities:
         min_volume_ul=low_ul,
         max_volume_ul=high_ul,
         seconds_per_transfer=12.0,
+        devices=STANDARD_DEVICES[:1],
     )
 
 
+class OpentronsFile(MachineFile, OpentronsSettings):
+    """The same as a machine file: with its kind and a note for people."""
+
+    kind: Literal["opentrons"] = "opentrons"
+
+    @property
+    def settings(self) -> OpentronsSettings:
+        """The robot alone: what a proof names, so that a changed note voids no approval."""
+        return OpentronsSettings.model_validate(self.model_dump(exclude={"kind", "note"}))
+
+
 def load_robot(path: str | Path) -> OpentronsSettings:
-    """The configuration of a robot from a YAML file.
+    """The configuration of a robot from a YAML file; `kind: opentrons` may stand in it, as in a machine file.
 
     Raises:
         ConfigError: the file is missing or malformed, or a value in it is refused; the message has its line.
     """
     document = read_yaml(path)
+    content = {"name": Path(path).stem, **document.content}
     try:
-        return OpentronsSettings.model_validate(document.content)
+        return OpentronsFile.model_validate(content).settings
     except ValidationError as error:
-        raise ConfigError("\n".join(describe_all(error, OpentronsSettings, document))) from None
+        raise ConfigError("\n".join(describe_all(error, OpentronsFile, document))) from None

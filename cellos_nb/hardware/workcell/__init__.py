@@ -1,0 +1,1 @@
+"""A workcell: machines that stand apart, and whoever carries plates between them."""

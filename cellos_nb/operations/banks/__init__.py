@@ -1,0 +1,1 @@
+"""Cell banks: master and working banks simulated, planned as tasks, and their vials accounted for."""

@@ -1,0 +1,287 @@
+"""Inventory: what a person does with the stock; what workflows take of it is booked by the execution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert
+
+from cellos_nb.domain.amounts import count_of, micro_usd, quantity
+from cellos_nb.domain.stock import EntryKind, Lot, Resource, Transaction
+from cellos_nb.errors import InventoryError
+from cellos_nb.store import stock_shelf
+from cellos_nb.store.stock_claims import let_go, open_claims
+from cellos_nb.store.stock_ledger import Change, Ledger
+from cellos_nb.store.stock_tables import lots, resources
+from cellos_nb.store.store import Store
+
+Quantity = str | float | Decimal
+"""As a person writes it, in the unit of the resource; of a float its shortest text counts."""
+
+
+class Inventory:
+    """The stock of one database. Any process may use it, also while campaigns run.
+
+    Nothing is kept in stock until a resource is declared. From then on a kind of which at least one resource is
+    declared is kept in stock, and a run takes no more of that kind than there is; other kinds are taken as before.
+    """
+
+    def __init__(self, store: Store, *, catch_up: Callable[[], int], who: Callable[[], str]) -> None:
+        """The stock of a store.
+
+        Args:
+            store: the database.
+            catch_up: books what steps took since it was last called.
+            who: the name of the person in whose name is booked when none is given.
+        """
+        self._store, self._catch_up, self._who = store, catch_up, who
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        return self._store
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anything is kept in stock: whether a resource is declared."""
+        with self._store.read() as tx:
+            return bool(stock_shelf.kept_kinds(tx))
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A consistent view of the stock, brought up to date with the journal first."""
+        self._catch_up()
+        with self._store.read() as tx:
+            yield tx
+
+    def declare(self, resource: Resource, *, by: str | None = None) -> None:
+        """Notes what the lab keeps, or what is new about a resource of that name.
+
+        Raises:
+            InventoryError: it has lots, and its kind, unit or use would change.
+        """
+        with self._store.write(durable=True) as tx:
+            stock_shelf.declare(tx, resource, at=self._store.now(tx), person=by or self._who())
+
+    def withdraw(self, name: str) -> None:
+        """Takes back the declaration of a resource of which there was never a lot.
+
+        Raises:
+            InventoryError: there is no such resource, or it has lots.
+        """
+        with self._store.write(durable=True) as tx:
+            number = stock_shelf.resource_id(tx, name)
+            if stock_shelf.lots_of(tx, resource=name):
+                raise InventoryError(f"{name}: has lots, and their books are kept. Discard what is left of them.")
+            tx.execute(delete(resources).where(resources.c.resource_id == number))
+
+    def receive(
+        self,
+        resource: str,
+        amount: Quantity | None = None,
+        *,
+        lot_number: str,
+        expires: date | datetime | None = None,
+        location: str = "",
+        barcode: str | None = None,
+        price_usd: Quantity | None = None,
+        price_source: str | None = None,
+        price_as_of: date | None = None,
+        passage: int | None = None,
+        received_at: datetime | None = None,
+        by: str | None = None,
+    ) -> Lot:
+        """Books a delivery and returns its lot.
+
+        Args:
+            resource: which, by name.
+            amount: how much, in its unit; one pack when left out.
+            lot_number: the maker's.
+            expires: the last day on which it may be used, or the moment; it keeps for ever when left out.
+            location: where it stands.
+            barcode: on it; no other lot has it.
+            price_usd: of all of it; at the resource's price for a pack when left out.
+            price_source: where the price stands; as the resource's when left out.
+            price_as_of: the price's date; as the resource's when left out, or today's with a price of its own.
+            passage: of cells.
+            received_at: now when left out.
+            by: who receives it.
+
+        Raises:
+            InventoryError: no such resource, a quantity that cannot be, or a lot number or barcode that is taken.
+        """
+        with self._store.write(durable=True) as tx:
+            number, made_of = stock_shelf.resource_id(tx, resource), stock_shelf.resource_named(tx, resource)
+            count = made_of.pack if amount is None else _count(made_of.name, amount, made_of.unit)
+            if count <= 0:
+                raise InventoryError(f"{resource}: {amount} {made_of.unit} cannot be received; give more than nothing.")
+            _refuse_taken(tx, resource, lot_number, barcode)
+            now = self._store.now(tx)
+            values = {
+                "resource_id": number,
+                "lot_number": lot_number,
+                "received": count,
+                **_priced(made_of, count, price_usd, today=now.date()),
+                "received_at": received_at or now,
+                "expires_at": _moment(expires),
+                "location": location,
+                "barcode": barcode or None,
+                "passage": passage,
+            }
+            values |= {"price_source": price_source} if price_source else {}
+            values |= {"price_as_of": price_as_of} if price_as_of else {}
+            (lot_id,) = tx.execute(insert(lots), values).inserted_primary_key or (0,)
+            ledger = Ledger(tx, now, by or self._who())
+            ledger.receive(int(lot_id), count, int(values["price_micro_usd"]))
+            return stock_shelf.lots_of(tx, lot_ids=[lot_id])[0]
+
+    def adjust(self, lot: str | int, counted: Quantity, reason: str, *, by: str | None = None) -> Lot:
+        """Books that so much of a lot was counted, whatever the books say.
+
+        Args:
+            lot: by barcode, lot number, or number in these books.
+            counted: what is there, in the unit of the resource.
+            reason: why the books were wrong.
+            by: who counted.
+
+        Raises:
+            InventoryError: no such lot, no reason, or less than runs have reserved.
+        """
+        with self._changing(lot, reason, by) as (_, ledger, found):
+            count = _count(found.resource, counted, found.unit)
+            if count < 0:
+                raise InventoryError(
+                    f"{found.resource}: {counted} {found.unit} cannot be there. Give what you counted."
+                )
+            change = Change(on_hand=count - found.balance.on_hand)
+            ledger.book(found, EntryKind.ADJUST, change, reason=reason)
+        return self.lot(found.lot_id)
+
+    def discard(self, lot: str | int, reason: str, amount: Quantity | None = None, *, by: str | None = None) -> Lot:
+        """Books that a lot, or so much of it, went into the waste.
+
+        Runs that were to have it look for another lot before they begin.
+
+        Raises:
+            InventoryError: no such lot, no reason, more than is free, or a plate in doubt may have taken of it.
+        """
+        with self._changing(lot, reason, by) as (tx, ledger, found):
+            if amount is None:
+                _take_back(tx, ledger, found, reason)
+                count = ledger.balance(found.lot_id).on_hand
+            else:
+                count = _count(found.resource, amount, found.unit)
+            if count <= 0:
+                raise InventoryError(f"{found.resource}, lot {found.lot_number}: there is nothing to discard.")
+            ledger.book(found, EntryKind.DISCARD, Change(on_hand=-count), reason=reason)
+        return self.lot(found.lot_id)
+
+    def thaw(self, lot: str | int, reason: str, *, by: str | None = None) -> Lot:
+        """Books that a lot was thawed outside a workflow, which books its own.
+
+        Raises:
+            InventoryError: no such lot, or no reason.
+        """
+        with self._changing(lot, reason, by) as (_, ledger, found):
+            ledger.book(found, EntryKind.THAW, Change(freeze_thaws=1), reason=reason)
+        return self.lot(found.lot_id)
+
+    def resources(self) -> tuple[Resource, ...]:
+        """What is declared, by kind and name."""
+        with self._store.read() as tx:
+            return stock_shelf.all_resources(tx)
+
+    def lots(self, resource: str | None = None, *, is_empty_shown: bool = False) -> tuple[Lot, ...]:
+        """Lots with what there is of them, what expires first first: all, or those of a resource."""
+        with self.look() as tx:
+            return stock_shelf.lots_of(tx, resource=resource, is_empty_shown=is_empty_shown)
+
+    def lot(self, name: str | int) -> Lot:
+        """One lot: by barcode, lot number, or number in these books.
+
+        Raises:
+            InventoryError: there is none, or there are several.
+        """
+        with self.look() as tx:
+            return stock_shelf.find_lot(tx, str(name))
+
+    def transactions(self, lot: str | int | None = None) -> tuple[Transaction, ...]:
+        """The ledger, oldest first: all of it, or that of a lot.
+
+        Raises:
+            InventoryError: there is no such lot.
+        """
+        with self.look() as tx:
+            lot_id = None if lot is None else stock_shelf.find_lot(tx, str(lot)).lot_id
+            return stock_shelf.entries(tx, lot_id=lot_id)
+
+    @contextmanager
+    def _changing(self, lot: str | int, reason: str, by: str | None) -> Iterator[tuple[Connection, Ledger, Lot]]:
+        if not reason.strip():
+            raise InventoryError(f"{lot}: say why, as in --reason 'bottle found empty'; the books keep it.")
+        self._catch_up()
+        with self._store.write(durable=True) as tx:
+            found = stock_shelf.find_lot(tx, str(lot))
+            yield tx, Ledger(tx, self._store.now(tx), by or self._who()), found
+
+
+def _take_back(tx: Connection, ledger: Ledger, lot: Lot, reason: str) -> None:
+    """Frees what runs have reserved of a lot that is thrown away."""
+    mine = open_claims(tx, lot_id=lot.lot_id)
+    doubtful = sorted({each.plate_id for each in mine if each.uncertain})
+    if doubtful:
+        raise InventoryError(
+            f"{lot.resource}, lot {lot.lot_number}: whether {doubtful[0]} took of it is in doubt. Decide about the "
+            f"plate first: `cellos approve {doubtful[0]} --mark-done | --discard | --continue N`."
+        )
+    for each in mine:
+        let_go(tx, ledger, each, lot, f"lot discarded: {reason}")
+
+
+def _refuse_taken(tx: Connection, resource: str, lot_number: str, barcode: str | None) -> None:
+    if not lot_number.strip():
+        raise InventoryError(f"{resource}: a delivery needs its lot number; write one of your own if it has none.")
+    if any(lot.lot_number == lot_number for lot in stock_shelf.lots_of(tx, resource=resource)):
+        raise InventoryError(
+            f"{resource}: lot {lot_number} was received before. Number the deliveries of one lot, as in {lot_number}-2."
+        )
+    if barcode and any(lot.barcode == barcode for lot in stock_shelf.lots_of(tx)):
+        raise InventoryError(f"{resource}: the barcode {barcode} is on another lot. Stick a new one on this.")
+
+
+def _count(where: str, amount: Quantity, unit: str) -> int:
+    try:
+        return count_of(quantity(amount), unit)
+    except ValueError as error:
+        raise InventoryError(f"{where}: {error}.") from None
+
+
+def _priced(resource: Resource, count: int, price_usd: Quantity | None, *, today: date) -> dict[str, Any]:
+    """What a delivery costs, and how that is known: by its own price, or by that of a pack."""
+    if price_usd is None:
+        price = round(Decimal(count * resource.pack_price) / resource.pack)
+        source, as_of = resource.price_source, resource.price_as_of
+    else:
+        price, source, as_of = _price(resource.name, price_usd), "price of the delivery", today
+    return {"price_micro_usd": price, "price_source": source, "price_as_of": as_of}
+
+
+def _price(where: str, price_usd: Quantity) -> int:
+    try:
+        price = micro_usd(price_usd)
+    except ValueError as error:
+        raise InventoryError(f"{where}: {error}.") from None
+    if price < 0:
+        raise InventoryError(f"{where}: a price of {price_usd} USD cannot be. Give 0 or more.")
+    return price
+
+
+def _moment(expires: date | datetime | None) -> datetime | None:
+    """A day lasts to its end, UTC."""
+    if expires is None or isinstance(expires, datetime):
+        return expires
+    return datetime.combine(expires, time(23, 59, 59), UTC)

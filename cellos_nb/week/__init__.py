@@ -1,0 +1,1 @@
+"""A simulated lab week: real campaigns on simulated machines, with people, stock and mishaps, in simulated time."""
