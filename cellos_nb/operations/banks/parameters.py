@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -25,6 +25,7 @@ from cellos_nb.hardware.biology_parameters import (
 )
 
 Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+M = TypeVar("M", bound=Settings)
 
 
 class ThawParameters(Settings):
@@ -215,7 +216,7 @@ def load_bank_prices(path: str | Path | None = None) -> BankPrices:
     return _checked(BankPrices, document.content, document)
 
 
-def _checked(model: type[Any], content: dict[str, Any], document: YamlDocument) -> Any:
+def _checked(model: type[M], content: dict[str, Any], document: YamlDocument) -> M:
     try:
         return model.model_validate(content)
     except ValidationError as error:
