@@ -13,11 +13,18 @@ from __future__ import annotations
 import argparse
 import logging
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cellos_nb.operations.calendar.conflicts import find_conflicts
 from cellos_nb.operations.calendar.listing import first_come_first_served
+from cellos_nb.operations.calendar.problem import Problem
+from cellos_nb.operations.calendar.resources import Resource, ResourceKind, Shift
 from cellos_nb.operations.calendar.solver import solve
+from cellos_nb.operations.calendar.tasks import After, Need, Task
 from cellos_nb.week.config import WeekConfig
 from cellos_nb.week.forecast import first_problem
 from cellos_nb.week.report import WeekReport, report_of
@@ -51,6 +58,7 @@ def main() -> None:
         _line(name, _text(changes), asked.effort, asked.seeds)
     _use(_text({}), asked.effort)
     _plan(asked.effort)
+    _loads()
 
 
 def _text(changes: dict[str, str] | None) -> str:
@@ -136,6 +144,62 @@ def _plan(effort: float) -> None:
         schedule = planner(problem)
         gap = "" if schedule.gap is None else f", cost within {schedule.gap:.1%} of the best possible"
         print(f"{name:<22}{schedule.makespan_h:>12.1f} h in {time.process_time() - begun:.1f} s of CPU{gap}")
+
+
+def _loads() -> None:
+    """Twenty plates of other loads, planned once: 8 of one iteration, 2 × 3 and 3 × 2 of later ones, in that order."""
+    print("\n20 plates planned once: minutes of a robot for each seeding and dosing, hours of the first 8 treatments")
+    for minutes, treat_h in ((60, 24), (90, 24), (90, 48)):
+        problem = _twenty(minutes, treat_h)
+        plain, begun = first_come_first_served(problem), time.process_time()
+        solved = solve(problem, effort=1.0)
+        cpu_s, n = time.process_time() - begun, len(find_conflicts(solved))
+        shorter = 1 - solved.makespan_h / plain.makespan_h
+        print(
+            f"{minutes} min, {treat_h} h{plain.makespan_h:>23.1f}{solved.makespan_h:>26.1f}{shorter:>22.0%}"
+            f"   {n} conflicts, {cpu_s:.1f} s of CPU, cost within {solved.gap or 0.0:.1%}"
+        )
+
+
+def _twenty(minutes: int, treat_h: int) -> Problem:
+    begins = datetime(2026, 3, 2, 7, tzinfo=UTC)
+    days, zone = (0, 1, 2, 3, 4), "Europe/Zurich"
+    resources = (
+        Resource("lh-1", ResourceKind.LIQUID_HANDLER),
+        Resource("lh-2", ResourceKind.LIQUID_HANDLER),
+        Resource("incubator", ResourceKind.INCUBATOR, 20),
+        Resource("reader", ResourceKind.READER),
+        Resource("Ada", ResourceKind.PERSON, shifts=(Shift(days, clock(8), clock(16)),), zone=zone),
+        Resource("Ben", ResourceKind.PERSON, shifts=(Shift(days, clock(10), clock(18)),), zone=zone),
+    )
+    tasks = [task for k in range(8) for task in _plate(f"big/{k}", minutes, treat_h)]
+    for name, n_iterations, n_plates in (("deep", 3, 2), ("mid", 2, 3)):
+        for i in range(n_iterations):
+            links = [After(f"{name}/{i - 1}-{k}:read", 30) for k in range(n_plates if i else 0)]
+            tasks += [task for k in range(n_plates) for task in _plate(f"{name}/{i}-{k}", minutes, 24, links)]
+    return Problem(begins, begins + timedelta(days=14), resources, tuple(tasks))
+
+
+def _plate(job: str, minutes: int, treat_h: int, links: Sequence[After] = ()) -> list[Task]:
+    ids = [f"{job}:{name}" for name in ("seed", "attach", "dose", "treat", "read")]
+    robot, hands = Need(("lh-1", "lh-2"), is_bound=True), Need(("Ada", "Ben"), minutes=10)
+    slot, owner = Need(("incubator",)), job.partition("/")[0]
+    return [
+        Task(ids[0], job, owner, "seed", minutes, (robot, hands), tuple(links)),
+        Task(ids[1], job, owner, "attach", 240, (slot,), (After(ids[0], 0, 30),), longer_min=120),
+        Task(ids[2], job, owner, "dose", minutes, (robot, hands), (After(ids[1], 0, 0),)),
+        Task(
+            ids[3],
+            job,
+            owner,
+            "treat",
+            treat_h * 60,
+            (slot,),
+            (After(ids[2], 0, 30),),
+            longer_min=max(120, treat_h * 6),
+        ),
+        Task(ids[4], job, owner, "read", 25, (Need(("reader",)), hands), (After(ids[3], 0, 0),)),
+    ]
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def plan(  # noqa: PLR0917 - typer's parameters are options, given by name
     out: Out = None,
     ics: Ics = None,
     first_come: FirstCome = False,
-    effort: Effort = 2.0,
+    effort: Effort = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Plan a week: its campaigns' first plates, those to expect, and its cell banks, over all resources."""
@@ -104,7 +104,7 @@ def replan(  # noqa: PLR0917 - typer's parameters are options, given by name
     out: Out = None,
     ics: Ics = None,
     first_come: FirstCome = False,
-    effort: Effort = 2.0,
+    effort: Effort = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Plan anew what has not begun, and say what moved by how much; what was done or runs stays."""
