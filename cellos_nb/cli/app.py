@@ -15,6 +15,7 @@ from cellos_nb.cli import (
     daemon,
     demo,
     doctor,
+    examples,
     hardware,
     lab,
     outputs,
@@ -93,3 +94,5 @@ app.command()(cluster.scheduler)
 app.command()(cluster.worker)
 app.command()(lab.lab)
 app.command()(doctor.doctor)
+# The last line: what is added above it gets its examples from the same table.
+examples.show_examples(app)

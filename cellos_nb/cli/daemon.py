@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cellos_nb.cli.options import Database
+from cellos_nb.cli.signals import result_heeding_signals
 
 if TYPE_CHECKING:
-    from cellos_nb.execution.daemon import Daemon
     from cellos_nb.store.store import Store
 
 
@@ -25,8 +24,14 @@ def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
         typer.Option("--real/--proof", help="Move real machines, under approvals; or write proofs alone."),
     ] = None,
     max_ticks: Annotated[
-        int | None, typer.Option("--max-ticks", min=1, help="End after so many ticks.", show_default=False)
+        int | None,
+        typer.Option(
+            "--max-ticks", min=1, help="End after so many ticks; one is made when something is due.", show_default=False
+        ),
     ] = None,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when nothing is left that goes on by itself, as for scripts.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="Make one tick and end, as for cron.")] = False,
     max_runs: Annotated[int, typer.Option("--max-runs", min=1, help="Plates that one tick begins.")] = 3,
     tick_seconds: Annotated[
@@ -50,8 +55,10 @@ def daemon(  # noqa: PLR0917 — typer's parameters are options, given by name
     with Lab.open(db) as lab, ThreadPoolExecutor(1, "cellos-daemon") as thread:
         worker = Daemon(lab.store, lab, max_runs=max_runs, tick_s=tick_seconds, is_real=bool(real))
         # In a thread of its own, so that a signal never finds the worker inside what its handler needs.
-        with _stopped_by_signals(worker), _metrics(lab.store, metrics_port):
-            reason = thread.submit(worker.run, max_ticks=max_ticks, once=once).result()
+        with _metrics(lab.store, metrics_port):
+            reason = result_heeding_signals(
+                lambda: thread.submit(worker.run, max_ticks=max_ticks, once=once, until_idle=until_idle), worker.stop
+            )
     typer.echo(f"ended: {reason}")
 
 
@@ -65,13 +72,3 @@ def _metrics(store: Store, port: int | None) -> Iterator[None]:
     with serving_metrics(store, port) as served:
         typer.echo(f"metrics: http://127.0.0.1:{served}/metrics", err=True)
         yield
-
-
-@contextmanager
-def _stopped_by_signals(worker: Daemon) -> Iterator[None]:
-    before = {name: signal.signal(name, lambda *_: worker.stop()) for name in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)

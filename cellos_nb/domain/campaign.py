@@ -43,6 +43,7 @@ class CampaignConfig(Settings):
     name: Name
     """Free text; folders and identifiers are made from it."""
     cell_lines: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """By the names that the machine knows, each once."""
     compounds: Annotated[tuple[Compound, ...], Field(min_length=1)]
     """Names, or mappings with `name`, `stock_mm`, `stock_volume_ul` and `max_dose_um`."""
     dose_range_um: tuple[PositiveFloat, PositiveFloat]
@@ -54,11 +55,13 @@ class CampaignConfig(Settings):
     batch_size: Annotated[int, Field(ge=1, le=20_000)] = 12
     """Experiments in one iteration."""
     max_iterations: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """The campaign ends after so many."""
     budget_usd: PositiveFloat | None = None
     """The campaign stops before an iteration that would exceed it."""
     convergence: ConvergenceSettings | None = None
     """Stop early when nothing improves; never when left out."""
     plate_format: Literal[6, 12, 24, 48, 96, 384, 1536] = 96
+    """Wells of a plate."""
     replicates: Annotated[int, Field(ge=1, le=96)] = 1
     """Wells for each experiment."""
     controls: ControlSettings = ControlSettings()
@@ -71,6 +74,7 @@ class CampaignConfig(Settings):
     machine: Machine = MachineSettings()
     planner: PlannerChoice = PlannerSettings()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Behind all chance: layouts, proposals, and the noise of simulated machines."""
     record: StrictBool = False
     """Whether its record is written into `records/` beside the database whenever it has ended."""
 

@@ -28,6 +28,7 @@ class Exclusion(Settings):
     """Experiments that must not be made."""
 
     compound: Name
+    """By its name in the campaign."""
     cell_line: Name | None = None
     """On this cell line alone; on all when left out."""
     above_um: PositiveFloat | None = None
@@ -38,6 +39,7 @@ class WellLimit(Settings):
     """How many wells of one compound may be filled."""
 
     compound: Name
+    """By its name in the campaign."""
     max_wells: Annotated[int, Field(ge=1)]
     """In the whole campaign, replicates counted, control wells not."""
 
@@ -59,6 +61,7 @@ class StockPrice(Settings):
     """What one compound costs."""
 
     compound: Name
+    """By its name in the campaign."""
     usd_per_ul: PositiveFloat
     """Of its stock, in USD per µL."""
 

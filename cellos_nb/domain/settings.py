@@ -52,6 +52,7 @@ class CompoundStock(Settings):
     """A compound and the stock that it is dosed from."""
 
     name: Name
+    """By the name that the machine knows."""
     stock_mm: PositiveFloat | None = None
     """Stock concentration in mM, in pure DMSO; the campaign's `stock_mm` when left out."""
     stock_volume_ul: PositiveFloat | None = None
@@ -73,7 +74,9 @@ class PositiveControl(Settings):
     """A compound and dose known to act."""
 
     compound: Name
+    """One of the campaign's, or another one, dosed from the campaign's `stock_mm`."""
     dose_um: PositiveFloat
+    """Final dose in µM."""
     wells: Annotated[int, Field(ge=1, le=96)] = 2
     """Wells for each cell line on each plate."""
 

@@ -85,12 +85,13 @@ class Daemon:
         self._is_leaving.set()
         self._conductor.wake()
 
-    def run(self, *, max_ticks: int | None = None, once: bool = False) -> str:
+    def run(self, *, max_ticks: int | None = None, once: bool = False, until_idle: bool = False) -> str:
         """Works until told to end, and returns why it ended, in words.
 
         Args:
             max_ticks: end after so many ticks; a tick is made when something is due.
             once: make one tick, whether something is due or not, and end; also when another process holds the lease.
+            until_idle: end when nothing is left that goes on by itself, now or later; what waits for a person stays.
 
         Raises:
             StoreError: the database cannot be written; what was done is recorded up to there.
@@ -107,7 +108,7 @@ class Daemon:
                     mode = "REAL" if self._flags.is_real else "PROOF"
                     self._say("lease_held", fencing=self._lease.fencing, mode=mode)
                     try:
-                        why = self._serve(n_left, once=once)
+                        why = self._serve(n_left, once=once, until_idle=until_idle)
                     finally:
                         self._lay_down()
             except LeaseError as error:
@@ -121,7 +122,7 @@ class Daemon:
         self._say("daemon_ended", reason=why)
         return why
 
-    def _serve(self, n_left: int | None, *, once: bool) -> str:
+    def _serve(self, n_left: int | None, *, once: bool, until_idle: bool) -> str:
         self._nothing = None
         while n_left is None or n_left > 0:
             self._lease.confirm()
@@ -145,6 +146,8 @@ class Daemon:
                 self._nothing = None
             else:
                 self._rest(stamp, is_paused=paused is not None)
+                if until_idle and paused is None and self._nothing is not None and self._nothing.until is None:
+                    return "nothing is left to do"
         return self._reason_to_end() or "all ticks are done"
 
     def _is_still(self, nothing: Nothing, stamp: str) -> bool:

@@ -54,6 +54,7 @@ class GrowthParameters(Settings):
     contact_slowdown: Share
     """What a confluent well loses of its growth rate, beside the limit of the line."""
     baseline_death_per_h: NotNegative
+    """Share of untreated cells that dies in an hour."""
     batch_cv: NotNegative
     """Of the growth rate, from one batch of cells (one plate) to the next."""
     attachment_h: Positive
@@ -75,23 +76,35 @@ class NoiseParameters(Settings):
     """Coefficients of variation and mishaps of measuring."""
 
     plate_cv: NotNegative
+    """From plate to plate."""
     day_cv: NotNegative
+    """From day to day."""
     operator_cv: NotNegative
+    """From person to person."""
     well_cv: NotNegative
+    """From well to well."""
     viability_cv: NotNegative
+    """Of the viability reading."""
     stain_cv: NotNegative
+    """Of staining."""
     focus_cv: NotNegative
+    """Of focus, from site to site."""
     cell_count_cv: NotNegative
+    """Of counted cells."""
     edge_evaporation: Share
     """What a rim well loses of its signal."""
     outlier_fraction: Share
+    """Of wells that are far off."""
     outlier_scale: NotNegative
     """Of the Student-t factor on log signal."""
     outlier_degrees_of_freedom: Positive
+    """Of the Student-t factor: the fewer, the wilder."""
     failure_fraction: Share
     """Of wells whose signal is multiplied by a factor anywhere between the next two, evenly in its logarithm."""
     failure_lowest_factor: Positive
+    """The smallest factor of a failed well."""
     failure_highest_factor: Positive
+    """The largest factor of a failed well."""
 
 
 class Fault(Settings):
@@ -120,6 +133,7 @@ class SignalParameters(Settings):
     """How many counts a cell gives."""
 
     background_rlu: NotNegative
+    """Of a well without cells, luminescence."""
     reporter_rlu_per_cell: Positive
     """Of a cell that is not induced."""
     induction_h: Positive
@@ -127,6 +141,7 @@ class SignalParameters(Settings):
     field_area_cm2: Positive
     """One imaged site."""
     background_rfu: NotNegative
+    """Of a field without cells, fluorescence."""
     nucleus_rfu: Positive
     """DAPI, for each cell in the field, living or dead."""
     live_cell_rfu: Positive
@@ -141,19 +156,26 @@ class CellLine(Settings):
     """One cell line."""
 
     name: Name
+    """As campaigns call it."""
     doubling_time_h: Positive
+    """Hours at full growth."""
     confluence_limit: Share
     """Of the confluent density: where growth ends."""
     confluent_density_per_cm2: Positive
+    """Cells on a cm² when it is full."""
     rlu_per_cell: Positive
+    """Luminescence of a living cell."""
     growth_form: Literal["adherent", "suspension"] = "adherent"
+    """Whether it settles on the bottom."""
 
 
 class Induction(Settings):
     """A compound's effect on the reporter, below the doses that kill."""
 
     ec50_um: Positive
+    """Dose of half-maximal induction, in µM."""
     hill: Positive
+    """Steepness of induction."""
     fold: Positive
     """Of the uninduced signal per cell, at most."""
 
@@ -162,10 +184,13 @@ class CompoundEffect(Settings):
     """One compound: where and how deep its curve goes, and how fast."""
 
     name: Name
+    """As campaigns call it."""
     mechanism: str = ""
+    """For people."""
     ic50_um: Positive
     """Dose of the half-maximal effect on viability as a fraction of vehicle."""
     hill: Positive
+    """Steepness of the effect on viability."""
     emax: Share
     """Cells that the highest doses kill in the end."""
     death_h: Positive
@@ -173,6 +198,7 @@ class CompoundEffect(Settings):
     line_log10_shift: dict[str, Annotated[float, Field(ge=-6, le=6, allow_inf_nan=False)]] = Field(default_factory=dict)
     """For each line that differs: log10 of its IC50 over `ic50_um`."""
     shift_source: str = NO_SOURCE
+    """Where the shifts come from."""
     induction: Induction | None = None
 
 

@@ -23,6 +23,7 @@ class MachineFile(Settings):
     """What every machine file says; each kind adds keys of its own."""
 
     kind: Name
+    """What it is: `virtual`, `biology`, `replay`, `cluster`, `bench`, `pylabrobot`, or a plug-in's kind."""
     name: RobotName = ""
     """As journal, approvals and records call it; the file's name when left out."""
     note: str = ""
@@ -43,7 +44,9 @@ class LimitSettings(Settings):
     """What one transfer delivers."""
 
     min_volume_ul: PositiveFloat = 0.0025
+    """The smallest volume, in µL."""
     max_volume_ul: PositiveFloat = 1000.0
+    """The largest volume, in µL."""
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
@@ -105,9 +108,13 @@ class PlugInFile(MachineFile):
     """A machine that a plug-in brings; the keys are those of a campaign's `machine:`."""
 
     screen: str | None = None
+    """A file of measured responses, if the machine reads one."""
     parameters: str | None = None
+    """A file of parameters, if the machine reads one."""
     address: Name | None = None
+    """Where it is reached, if it is reached by an address."""
     robots: tuple[RobotName, ...] = ()
+    """Its parts by name, if it has several."""
 
     @property
     def is_real(self) -> bool:

@@ -36,18 +36,25 @@ class Prices(Settings):
     as_of: date
     """When the prices were looked up."""
     source: Name
+    """Where they were looked up."""
     plate_usd: dict[int, Usd]
     """One assay plate, by number of wells."""
     dilution_plate_usd: Usd
+    """One plate for intermediate dilutions."""
     tube_or_reservoir_usd: Usd
     """One filled position of a source rack."""
     tip_usd: Usd
+    """One tip."""
     medium_usd_per_ml: Usd
+    """Medium."""
     cells_usd_per_million: Usd
+    """Cells, by the million."""
     solvent_usd_per_ml: Usd
+    """DMSO."""
     stock_usd_per_ul: Usd
     """Compound stock of 10 mM; other concentrations in proportion."""
     stain_usd_per_ml: Usd
+    """Stain."""
     reagent_usd_per_ml: dict[str, Usd]
     """Detection reagent, by assay."""
 

@@ -104,6 +104,23 @@ def logged(lab):
         return tx.execute(select(execution_logs.c.message, execution_logs.c.artifact_sha256)).all()
 
 
+def test_until_idle_it_ends_when_nothing_is_left_that_goes_on_by_itself(lab):
+    campaign = lab.submit(config())
+    assert Daemon(lab.store, lab).run(until_idle=True) == "nothing is left to do"
+    assert campaign.summary().n_iterations == 2
+
+
+def test_until_idle_it_stays_for_what_falls_due_later(lab):
+    soon = now_utc() + timedelta(seconds=0.3)
+    campaign_id = lab.store.add_campaign(config())
+    submit_action(
+        lab.store, "campaign_iteration", {"campaign_id": campaign_id}, idempotency_key="later", not_before=soon
+    )
+    Daemon(lab.store, lab).run(until_idle=True)
+    assert now_utc() >= soon
+    assert lab.campaign(campaign_id).summary().n_iterations == 2
+
+
 def test_a_campaign_in_its_hands_comes_to_the_results_that_it_comes_to_anyway(lab):
     undisturbed = lab.run(config(name="undisturbed")).history()
     campaign = lab.submit(config())

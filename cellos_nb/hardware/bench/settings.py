@@ -24,8 +24,11 @@ class PipetteSettings(Settings):
     """One pipette, or another way of moving liquid that a person has at hand."""
 
     name: Name
+    """As the protocol calls it: `P20`."""
     min_ul: PositiveFloat
+    """The smallest volume that it takes, in µL."""
     max_ul: PositiveFloat
+    """The largest volume that it takes at once, in µL."""
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
@@ -38,6 +41,7 @@ class StockSettings(Settings):
     """Where a compound is kept."""
 
     place: str = ""
+    """Where the person finds it: `freezer 2, box A`."""
     stock_mm: PositiveFloat | None = None
     """Its concentration; a workflow that reckons with another one is refused."""
 
@@ -46,7 +50,9 @@ class ReaderSettings(Settings):
     """How the files of the plate reader are read."""
 
     name: Name = "plate reader"
+    """As the protocol calls it."""
     unit: Name = "RLU"
+    """Of its numbers."""
     form: Literal["list", "grid", "vendor"] = "list"
     """`list`: one row for each well; `grid`: a picture of the plate for each signal; `vendor`: read by allotropy."""
     vendor: Name | None = None
@@ -60,6 +66,7 @@ class ReaderSettings(Settings):
     signals: dict[Name, Name] = Field(default_factory=dict)
     """For each signal its column, the title above its grid, or its quantity; its own name when left out."""
     decimal: Literal[".", ","] = "."
+    """How its files write a decimal fraction."""
     saturated_at: PositiveFloat | None = None
     """From this number on the detector is at its limit."""
 
@@ -73,18 +80,24 @@ class BenchFile(MachineFile):
 
     pipettes: Annotated[tuple[PipetteSettings, ...], Field(min_length=1)]
     plate_formats: Annotated[tuple[Literal[6, 12, 24, 48, 96, 384, 1536], ...], Field(min_length=1)] = (96, 384)
+    """Wells of the plates that can be worked with."""
     assays: Annotated[tuple[Literal["viability", "reporter", "imaging"], ...], Field(min_length=1)] = ("viability",)
+    """The assays that can be read."""
     labware: dict[Name, Name] = Field(default_factory=dict)
     """What the protocol calls labware, by its name in the workflow: `stocks: 1.5 mL tubes`."""
     stocks: dict[Name, StockSettings] = Field(default_factory=dict)
+    """For each compound where it is kept, and how concentrated it is."""
     barcode: Literal["optional", "required"] = "optional"
     """Whether every answer must bring the barcode on the plate."""
     worklists: tuple[WorklistForm, ...] = ("csv",)
+    """Forms in which worklists are written: `csv`, `echo`, `hamilton`, `gwl`."""
     reader: ReaderSettings = ReaderSettings()
     hour_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3600.0
     """Seconds on the clock that an hour of incubation takes; less only for practising."""
     seconds_per_transfer: PositiveFloat = 8.0
+    """That estimates reckon with."""
     usd_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Of the person's time, for estimates."""
 
     @model_validator(mode="after")
     def _check_signals(self) -> Self:

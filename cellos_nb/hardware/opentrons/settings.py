@@ -62,6 +62,7 @@ class VolumeRange(Settings):
     min_volume_ul: PositiveFloat | None = None
     """What this robot is trusted with at least, from its calibration; the pipettes' own limit when left out."""
     max_volume_ul: PositiveFloat | None = None
+    """What it is trusted with at most; the pipettes' own limit when left out."""
 
 
 class LabwareOffset(Settings):
@@ -70,9 +71,13 @@ class LabwareOffset(Settings):
     labware: Name
     """Load name; tip racks have offsets, too."""
     slot: str
+    """As the deck names it: `2` on an OT-2, `C2` on a Flex."""
     x_mm: Millimetres = 0.0
+    """To the right."""
     y_mm: Millimetres = 0.0
+    """To the back."""
     z_mm: Millimetres = 0.0
+    """Upwards."""
 
 
 PipetteChoice = Annotated[PipetteSettings, BeforeValidator(_expand_pipette)]
@@ -84,6 +89,7 @@ class OpentronsSettings(Settings):
     name: Name
     """As approvals and records call it: `ot2-left`."""
     robot: RobotKind
+    """Which robot it is."""
     left: PipetteChoice | None = None
     right: PipetteChoice | None = None
     trash: str = "A3"

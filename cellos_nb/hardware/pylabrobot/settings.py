@@ -19,6 +19,7 @@ class CarrierSettings(Settings):
     """One carrier on the deck."""
 
     rails: Annotated[int, Field(ge=1, le=54)]
+    """The rail at its left edge."""
     type: Name
     """As PyLabRobot calls it: `PLT_CAR_L5AC_A00`."""
     holds: tuple[Name | None, ...]
@@ -31,20 +32,26 @@ class LiquidHandlerSettings(Settings):
     model: Literal["STAR", "chatterbox"]
     """`chatterbox` moves nothing: PyLabRobot's own stand-in, with its deck, tips and volumes."""
     deck: Literal["STAR", "STARLet"] = "STARLet"
+    """Which deck it has."""
     carriers: Annotated[tuple[CarrierSettings, ...], Field(min_length=1)]
     labware: dict[Name, tuple[Name, ...]]
     """For each labware of the workflow PyLabRobot's definitions; that with the right number of wells is taken."""
     limits: LimitSettings = LimitSettings(min_volume_ul=0.5, max_volume_ul=1000.0)
     seconds_per_transfer: PositiveFloat = 12.0
+    """That estimates reckon with."""
 
 
 class SignalSettings(Settings):
     """How one signal is read."""
 
     mode: Literal["luminescence", "fluorescence", "absorbance"] = "luminescence"
+    """What is measured."""
     focal_height_mm: PositiveFloat = 13.0
+    """Where the optics focus, in mm above the plate's bottom."""
     excitation_nm: Annotated[int, Field(ge=200, le=1000)] | None = None
+    """For fluorescence."""
     emission_nm: Annotated[int, Field(ge=200, le=1000)] | None = None
+    """For fluorescence."""
     wavelength_nm: Annotated[int, Field(ge=200, le=1000)] | None = None
     """For absorbance."""
 
@@ -68,21 +75,28 @@ class ReaderSettings(Settings):
     model: Literal[
         "chatterbox", "CLARIOstar", "Cytation", "SynergyH1", "SpectraMax384Plus", "SpectraMaxM5", "SpectraMaxGeminiEM"
     ]
+    """As PyLabRobot calls it; `chatterbox` is PyLabRobot's own stand-in."""
     port: Name | None = None
     """Serial port or device number, where the model needs one."""
     unit: Name = "RLU"
+    """Of its numbers."""
     plate: tuple[Name, ...] = ("cor_96_wellplate_360uL_Fb",)
     """PyLabRobot's definitions of the assay plates."""
     signals: dict[Name, SignalSettings] = Field(default_factory=lambda: {"luminescence": SignalSettings()})
+    """How each signal of an assay is read."""
 
 
 class IncubatorSettings(Settings):
     """An incubator whose temperature is set and checked; the plate is put in and taken out by hand or by an arm."""
 
     model: Literal["chatterbox", "Cytomat"]
+    """As PyLabRobot calls it; `chatterbox` is PyLabRobot's own stand-in."""
     port: Name | None = None
+    """Serial port."""
     cytomat_type: Name = "C6000"
+    """Which Cytomat it is."""
     tolerance_c: PositiveFloat = 1.0
+    """How far its temperature may be from what was asked, in °C."""
 
 
 class PyLabRobotFile(MachineFile):
@@ -96,6 +110,7 @@ class PyLabRobotFile(MachineFile):
     hour_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3600.0
     """Seconds on the clock that an hour of incubation takes; none where every instrument is a stand-in."""
     usd_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Of the instruments' time, for estimates."""
 
     @model_validator(mode="after")
     def _check_something_is_there(self) -> Self:

@@ -1,0 +1,82 @@
+"""Examples for each command: shown at the end of its `--help`, and in the documentation."""
+
+from __future__ import annotations
+
+import typer
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "demo": ("cellos demo", "cellos demo --question selectivity --seed 7"),
+    "plan": ("cellos plan campaign.yaml",),
+    "rehearse": ("cellos rehearse campaign.yaml", "cellos rehearse campaign.yaml --edge 0.3 --drift 0.2"),
+    "plan-table": ("cellos plan-table screen.csv --outcome viability --goal minimise --batch 8 --out next.csv",),
+    "learn-prior": ("cellos learn-prior --out prior.yaml", "cellos learn-prior first-look second-look --from vague"),
+    "run": ("cellos run campaign.yaml", "cellos run campaign.yaml --submit --db lab.db"),
+    "resume": ("cellos resume first-look",),
+    "stop": ("cellos stop first-look", 'cellos stop first-look --now --reason "the incubator is off"'),
+    "rollback": ("cellos rollback first-look --to 2 --reason 'plate 3 was exchanged'",),
+    "fork": ("cellos fork first-look --at 2 --set planner.acquisition=ucb --set max_iterations=8",),
+    "overrule": ("cellos overrule first-look/i002-p1 --reason 'seen by eye'",
+                 "cellos overrule first-look/i002-p1 --withdraw --reason 'the rows were exchanged after all'"),
+    "status": ("cellos status", "cellos status first-look --watch"),
+    "list": ("cellos list", "cellos list --json"),
+    "daemon": ("cellos daemon", "cellos daemon --real --metrics-port 9108",
+               "cellos daemon --once    # one tick, for cron"),
+    "queue": ("cellos queue", "cellos queue --cancel 12"),
+    "dead-letters": ("cellos dead-letters", "cellos dead-letters --requeue 12"),
+    "pause": ("cellos pause --reason 'cleaning the deck'",),
+    "kill": ("cellos kill --reason 'smoke'",),
+    "resume-queue": ("cellos resume-queue",),
+    "approve": ("cellos approve first-look/i002-p1 --mark-done", "cellos approve first-look/i002-p1 --continue 37"),
+    "proof": ("cellos proof campaign.yaml", "cellos proof first-look/i002-p1"),
+    "approve-workflow": ("cellos approve-workflow --workflow 3f6c… --machine ot2-left --expires-h 8",),
+    "export": ("cellos export first-look --csv history.csv", "cellos export first-look --parquet history.parquet"),
+    "scoreboard": ("cellos scoreboard first-look --planner random --planner mechanistic/entropy",),
+    "scheduler": ("cellos scheduler", "cellos scheduler --port 8790"),
+    "worker": ("cellos worker --scheduler tcp://127.0.0.1:8786 --robot left --machine biology --ledger left.ledger",),
+    "lab": ("cellos lab", "cellos lab --db lab.db --folder my-room --no-browser", "cellos lab --app"),
+    "doctor": ("cellos doctor",),
+    "record write": ("cellos record first-look", "cellos record write first-look --records archive"),
+    "record verify": ("cellos record verify records/first-look",),
+    "record rerun": ("cellos record rerun records/first-look",),
+    "templates": ("cellos templates", "cellos templates --json"),
+    "templates run": ("cellos templates run dose_response_report curves.ipynb -p source=records/first-look --html",),
+    "assistant draft": ("cellos assistant draft 'Which of A and B kills U2OS?' --out campaign.yaml",),
+    "assistant summary": ("cellos assistant summary first-look",),
+    "bench": ("cellos bench",),
+    "bench show": ("cellos bench show 3",),
+    "bench done": ("cellos bench done 3 --barcode PB-77", "cellos bench done 3 --skip B4,B5 --note bubble",
+                   "cellos bench done 6 --file plate.csv"),
+    "bench fail": ("cellos bench fail 3 --reason 'dropped it'",),
+    "bench protocol": ("cellos bench protocol first-look/i001-p1",),
+    "bench files": ("cellos bench files", "cellos bench files --get 3f6c…"),
+    "hardware list": ("cellos hardware list",),
+    "hardware check": ("cellos hardware check", "cellos hardware check machines/bench-1.yaml"),
+    "hardware describe": ("cellos hardware describe biology",),
+    "hardware new": ("cellos hardware new bench > machines/bench-1.yaml",),
+    "hardware simulate-robot": ("cellos hardware simulate-robot robot.yaml",),
+    "hardware install": ("cellos hardware install opentrons",),
+    "hardware prove": ("cellos hardware prove workflow.json --robot robot.yaml",),
+    "hardware robot show": ("cellos hardware robot show robot.yaml",),
+    "hardware robot pause": ("cellos hardware robot pause robot.yaml",),
+    "hardware robot resume": ("cellos hardware robot resume robot.yaml",),
+    "hardware robot stop": ("cellos hardware robot stop robot.yaml",),
+}  # fmt: skip
+"""By the command without `cellos`. A new command needs a line here; a test names those that have none."""
+
+
+def show_examples(app: typer.Typer, name: str = "") -> None:
+    """Puts the examples at the end of the help of every command of an app, those of its groups too."""
+    for command in app.registered_commands:
+        own = command.name or (command.callback.__name__.replace("_", "-") if command.callback else "")
+        command.epilog = _epilog(f"{name} {own}".strip())
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            group.epilog = _epilog(f"{name} {group.name}".strip())
+            show_examples(group.typer_instance, f"{name} {group.name}".strip())
+
+
+def _epilog(name: str) -> str | None:
+    r"""Preformatted, as `\\b` says to the formatter."""
+    if name not in EXAMPLES:
+        return None
+    return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in EXAMPLES[name])])
