@@ -176,8 +176,11 @@ def doubtful(store, tmp_path, n=2):
     machine = SlowMachine(tmp_path / "ledger", is_simulated=False, hour_s=0.0, remembers=False)
     allow(store, machine, *(plate(f"demo/p{k}") for k in range(1, n + 1)))
     machine.trouble["demo/p1 3-dose"] = [MachineError("connection lost")]
-    executor, ids = submit(store, machine, n)
-    executor.run(ids)
+    ids = []
+    for k in range(1, n + 1):  # one after the other: together, a later plate could be through before the trouble
+        executor = WorkflowExecutor(store, machine)
+        ids.append(executor.submit(plate(f"demo/p{k}")))
+        executor.run(ids[-1:])
     return machine, ids
 
 
