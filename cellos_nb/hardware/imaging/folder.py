@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ _FIELDS = {
     "row": r"(?P<row>[0-9]{1,2}|[A-Za-z]{1,2})",
     "column": r"(?P<column>[0-9]{1,2})",
     "site": r"(?P<site>[0-9]{1,4})",
-    "channel": r"(?P<channel>[A-Za-z0-9]+)",
+    "channel": "",
 }
+_CHANNEL = "[A-Za-z0-9]+"
 _LARGEST = {name: number for number, name in enumerate(well_names(max(PLATE_FORMATS)))}
 SHOWN = 3
 
@@ -37,12 +38,18 @@ class Site:
     files: Mapping[str, Path]
 
 
-def expression_of(pattern: str) -> re.Pattern[str]:
+def expression_of(pattern: str, channels: Sequence[str] = ()) -> re.Pattern[str]:
     """A pattern as a regular expression.
+
+    Args:
+        pattern: of file names.
+        channels: looked for first, so that `w{channel}*` finds channel 1 in `w1A5F2`.
 
     Raises:
         ConfigError: it names a field twice, one that there is not, or none for the well or the channel.
     """
+    known = [re.escape(name) for name in sorted(channels, key=len, reverse=True)]
+    fields = _FIELDS | {"channel": f"(?P<channel>{'|'.join([*known, _CHANNEL])})"}
     parts: list[str] = []
     for part in re.split(r"(\{[^}]*\}|\*)", pattern):
         name = part[1:-1] if part.startswith("{") else None
@@ -50,7 +57,7 @@ def expression_of(pattern: str) -> re.Pattern[str]:
             raise ConfigError(
                 f"pattern: there is no {part}; possible: {', '.join('{' + key + '}' for key in _FIELDS)}, *."
             )
-        parts.append(_FIELDS[name] if name is not None else ".*?" if part == "*" else re.escape(part))
+        parts.append(fields[name] if name is not None else ".*?" if part == "*" else re.escape(part))
     named = re.findall(r"\{([^}]*)\}", pattern)
     has_well = "well" in named or {"row", "column"} <= set(named)
     if len(set(named)) < len(named) or not has_well or "channel" not in named:
@@ -69,7 +76,7 @@ def sites_in(folder: Path, settings: ImagingSettings) -> tuple[Site, ...]:
             channel.
         ConfigError: the pattern is none.
     """
-    expression = expression_of(settings.pattern)
+    expression = expression_of(settings.pattern, settings.stains.channels)
     if not folder.is_dir():
         raise ReaderFileError(f"{folder}: there is no such folder. Check the path.")
     wanted = {name.casefold(): name for name in settings.stains.channels}

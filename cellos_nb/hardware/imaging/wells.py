@@ -108,7 +108,7 @@ def _text(value: float) -> str:
 
 
 def channels_of(fields: Fields, wells: Sequence[str], asked: Sequence[str]) -> tuple[Channel, ...]:
-    """The channels of a reading, site by site; no number where a field is out of focus.
+    """The channels of a reading, site by site; no number where a field is out of focus or the camera at its limit.
 
     Args:
         fields: of all wells asked for.
@@ -137,4 +137,4 @@ def _value(one: Field | None, name: str) -> float | None:
     if name == "nuclei":
         return float(one.n_nuclei)
     value = one.viability if name == "viability" else one.intensity[name]
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None
