@@ -131,7 +131,9 @@ def carried_out(
         tempfile.TemporaryDirectory() as folder,
     ):
         log = Path(folder) / "robot.log"
-        machine = OpentronsMachine(robot.model_copy(update={"address": server.address, "poll_s": 0.5}), log)
+        machine = OpentronsMachine(
+            robot.model_copy(update={"address": server.address, "poll_s": 0.5, "analysis_s": 3600.0}), log
+        )
         machine.load(workflow.steps, workflow.sha256, files)
         for step in wet:
             machine.execute(step, step.uid)

@@ -134,7 +134,7 @@ def test_one_cytation_cannot_be_reader_and_imager_of_one_file(tmp_path):
 
 
 def test_a_channel_without_an_exposure_is_refused(tmp_path):
-    with pytest.raises(ValidationError, match="has no RFP, which reading.stains names"):
+    with pytest.raises(ValidationError, match=r"has no RFP, which reading.stains names"):
         line_file(tmp_path, imager=imager(tmp_path, channels={"DAPI": SHOTS["DAPI"], "GFP": SHOTS["GFP"]}))
 
 
