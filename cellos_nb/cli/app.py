@@ -9,6 +9,7 @@ import typer
 
 from cellos_nb.cli import (
     assistant,
+    bank,
     bench,
     calendar,
     campaigns,
@@ -93,6 +94,7 @@ app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
 app.add_typer(calendar.app, name="calendar")
+app.add_typer(bank.app, name="bank")
 app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
