@@ -70,13 +70,22 @@ def simulate(
 def crash_test(  # noqa: PLR0917 - typer's parameters are options, given by name
     bank: BankFile,
     incubator_fails: Annotated[
-        Days, typer.Option("--incubator-fails", help="An incubator fails in the night of this day; repeat for more.", show_default=False)
+        Days,
+        typer.Option(
+            "--incubator-fails",
+            help="An incubator fails in the night of this day; repeat for more.",
+            show_default=False,
+        ),
     ] = None,
     contamination_found: Annotated[
-        Days, typer.Option("--contamination-found", help="Somebody sees a contamination on this day.", show_default=False)
+        Days,
+        typer.Option("--contamination-found", help="Somebody sees a contamination on this day.", show_default=False),
     ] = None,
     mycoplasma_from: Annotated[
-        Days, typer.Option("--mycoplasma-from", help="Mycoplasma comes in on this day, and nobody sees it.", show_default=False)
+        Days,
+        typer.Option(
+            "--mycoplasma-from", help="Mycoplasma comes in on this day, and nobody sees it.", show_default=False
+        ),
     ] = None,
     person_away: Annotated[
         list[str] | None,
@@ -123,7 +132,9 @@ def sensitivity(  # noqa: PLR0917 - typer's parameters are options, given by nam
     ] = "success",
     vary: Annotated[
         list[str] | None,
-        typer.Option("--vary", help="NAME=LOW:HIGH in place of its typical range; repeat for more.", show_default=False),
+        typer.Option(
+            "--vary", help="NAME=LOW:HIGH in place of its typical range; repeat for more.", show_default=False
+        ),
     ] = None,
     runs: Runs = 1000,
     seed: Seed = 1,

@@ -102,7 +102,9 @@ def ending_rows(stage: StageSummary, n_runs: int) -> list[dict[str, Any]]:
 
 def crash_facts(test: CrashTest) -> list[tuple[str, str]]:
     """What was done to the bank, and whether it matters."""
-    saved = "no run was in culture" if math.isnan(test.saved) else f"{test.saved:.1%} of those that would have succeeded"
+    saved = (
+        "no run was in culture" if math.isnan(test.saved) else f"{test.saved:.1%} of those that would have succeeded"
+    )
     return [
         ("trouble", f"{test.trouble}, in the {test.stage} bank"),
         ("in culture then", share(test.in_culture)),
@@ -182,9 +184,7 @@ def sensitivity_rows(found: Sensitivity) -> list[dict[str, Any]]:
     ]
 
 
-def week_entries(
-    config: BankConfig, tasks: Mapping[str, Sequence[BankTask]], begins: str
-) -> list[dict[str, Any]]:
+def week_entries(config: BankConfig, tasks: Mapping[str, Sequence[BankTask]], begins: str) -> list[dict[str, Any]]:
     """Each bank as an entry of a week's `banks:`."""
     return [
         {

@@ -64,8 +64,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "bank sensitivity": ("cellos bank sensitivity bank.yaml --of days",
                          "cellos bank sensitivity bank.yaml --of success --vary post_thaw_viability=0.75:0.95"),
     "bank tasks": ("cellos bank tasks bank.yaml --begins 'Mon 09:00'",),
-    "bank receive": ("cellos bank receive bank.yaml --bank working --vials 104 --passage 6 --lot WCB-1 "
-                     "--location 'tank 2'",),
+    "bank receive": ("cellos bank receive bank.yaml --bank working --vials 104 --passage 6 --lot WCB-1",),
     "facility simulate": ("cellos facility simulate --week examples/week.yaml",
                           "cellos facility simulate --week examples/week.yaml --first-come --report week-report"),
     "hardware list": ("cellos hardware list",),

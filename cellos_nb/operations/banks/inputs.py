@@ -160,7 +160,9 @@ def vials_to_fill(stage: StageSettings, parameters: BankParameters, spare: Numbe
 def tested_vials(filled: Number, parameters: BankParameters) -> Floats:
     """Vials of a bank that its tests use up."""
     qc = parameters.qc
-    sterility = np.maximum(np.ceil(np.asarray(filled, float) * qc.sterility_share.value), qc.sterility_vials_least.value)
+    sterility = np.maximum(
+        np.ceil(np.asarray(filled, float) * qc.sterility_share.value), qc.sterility_vials_least.value
+    )
     return np.asarray(sterility + qc.mycoplasma_vials.value + qc.viability_vials.value)
 
 

@@ -150,8 +150,8 @@ class BankRuns:
     def measures(self) -> Mapping[str, Floats]:
         """What is asked of a run, by name, shape (n_runs,); days, cost and waste count all banks together.
 
-        `success` is 1 where every bank was released, whole and clean, with all the vials wanted; `waste` is the share of all living
-        cells that are in no released vial. A run that failed has 0 vials; its days are not a number.
+        `success` is 1 where every bank was released, whole and clean, with all the vials wanted; `waste` is the share
+        of all living cells that are in no released vial. A run that failed has 0 vials; its days are not a number.
         """
         grown = sum_of([stage.grown for stage in self.stages])
         kept = sum_of([stage.kept for stage in self.stages])

@@ -9,9 +9,14 @@ from cellos_nb.operations.banks.simulate import rehearse
 from cellos_nb.operations.banks.tasks import BankTask, TaskKind
 
 _DAY_H = 24.0
-_WINDOW_H = {TaskKind.THAW: 24.0, TaskKind.FEED: 24.0, TaskKind.PASSAGE: 24.0, TaskKind.FREEZE: 12.0}
+_WINDOW_H = {
+    TaskKind.THAW: 24.0,
+    TaskKind.FEED: 24.0,
+    TaskKind.PASSAGE: 24.0,
+    TaskKind.FREEZE: 12.0,
+    TaskKind.QC: 72.0,
+}
 """How long each may wait: typical values. Cells that are ready to freeze soon overgrow."""
-_SAMPLES_WINDOW_H = 72.0
 
 
 def plan_tasks(config: BankConfig) -> dict[str, tuple[BankTask, ...]]:
@@ -41,10 +46,9 @@ def _tasks(stage: StageRuns, work: WorkParameters) -> tuple[BankTask, ...]:
         n_of_kind[kind] = n_of_kind.get(kind, 0) + 1
         is_last = kind is TaskKind.FREEZE
         name = what if is_last else f"{what} {n_of_kind[kind]}"
-        found.append(_task(name, kind, day, _hours(kind, n, work), _WINDOW_H[kind], 0 if is_last else n))
+        found.append(_task(name, kind, day, _hours(kind, n, work), slots=0 if is_last else n))
         if is_last:
-            hours, window = work.qc_h.value, _SAMPLES_WINDOW_H
-            found.append(_task("samples for tests", TaskKind.QC, day + 1, hours, window, 0))
+            found.append(_task("samples for tests", TaskKind.QC, day + 1, work.qc_h.value))
     return tuple(found)
 
 
@@ -63,7 +67,6 @@ def _hours(kind: TaskKind, n: int, work: WorkParameters) -> float:
             return work.qc_h.value
 
 
-def _task(name: str, kind: TaskKind, day: int, hours: float, window_h: float, slots: int) -> BankTask:
-    begins = day * _DAY_H
-    hours = round(hours, 3)
-    return BankTask(name, kind, begins, begins + window_h, hours, hours, hours, slots)
+def _task(name: str, kind: TaskKind, day: int, hours: float, *, slots: int = 0) -> BankTask:
+    begins, hours = day * _DAY_H, round(hours, 3)
+    return BankTask(name, kind, begins, begins + _WINDOW_H[kind], hours, hours, hours, slots)

@@ -40,16 +40,14 @@ class Frozen:
         return cls(
             stress=low + (high - low) * chance.uniform("harvest stress"),
             miscount=chance.lognormal("count", inputs.count_cv),
-            freezing=np.clip(
-                inputs.post_thaw_viability + inputs.post_thaw_sd * chance.normal("freezing"), 0.0, 1.0
-            ),
+            freezing=np.clip(inputs.post_thaw_viability + inputs.post_thaw_sd * chance.normal("freezing"), 0.0, 1.0),
             filled=np.zeros(n),
             live_per_vial=np.full(n, np.nan),
             viability=np.full(n, np.nan),
         )
 
     def harvest(self, at: Ints, flasks: Flasks, fill: Floats, cells_per_vial: float, inputs: Inputs[Floats]) -> None:
-        """Fills vials with so many cells as were counted, for the runs `at`: a miscount makes them fuller or emptier."""
+        """Fills vials with as many cells as were counted, in the runs `at`; a miscount makes them too full or empty."""
         counted = flasks.live[at] * (1.0 - inputs.cell_loss[at]) * self.miscount[at]
         self.filled[at] = np.minimum(fill, np.floor(counted / cells_per_vial))
         self.live_per_vial[at] = cells_per_vial / self.miscount[at]

@@ -141,7 +141,7 @@ def _correlation(one: Range, shares: Floats, outcome: Floats) -> Correlation:
     """
     is_there = np.isfinite(outcome)
     x, y = shares[is_there], outcome[is_there]
-    if len(y) <= 3 or np.ptp(y) == 0:  # noqa: PLR2004 - the variance needs more than three
+    if len(y) <= 3 or np.ptp(y) == 0:
         return Correlation(one, 0.0, 0.0, 0.0)
     rho = float(stats.spearmanr(x, y).statistic)
     z = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12))

@@ -1,4 +1,4 @@
-"""A bank's file simulated many times over: all runs at once, master bank first, then the working bank from its vials."""
+"""A bank simulated many times over: all runs at once, the master bank first, then the working bank from its vials."""
 
 from __future__ import annotations
 

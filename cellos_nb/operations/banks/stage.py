@@ -54,7 +54,7 @@ class Setup:
 
     def is_attended(self, day: int) -> bool:
         """Whether somebody looks after the cells."""
-        return (self.config.weekends or day % 7 < 5) and not self.trouble.is_away(day)  # noqa: PLR2004 - Mon to Fri
+        return (self.config.weekends or day % 7 < 5) and not self.trouble.is_away(day)
 
 
 class Culture:

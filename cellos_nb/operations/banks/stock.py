@@ -103,4 +103,4 @@ def _price(config: BankConfig, bank: str, usd_per_vial: float | None) -> tuple[D
         return Decimal(str(usd_per_vial)), "as received", prices.as_of
     stage = next(stage for stage in rehearse(config).stages if stage.name == bank)
     price = round(Decimal(float(stage.cost_usd[0]) / max(float(stage.vials[0]), 1.0)), 2)
-    return price, f"average cost of making it, by: {prices.source}", prices.as_of
+    return price, "average cost of making it, simulated", prices.as_of
