@@ -117,12 +117,22 @@ def change_rows(test: CrashTest) -> list[dict[str, Any]]:
     return [
         {
             "mean of": MEASURES[one.measure],
-            "as planned": one.before,
-            "with the trouble": one.after,
-            "difference": f"{one.difference:+.3g} ± {one.half_width:.2g}",
+            "as planned": number(one.before),
+            "with the trouble": number(one.after),
+            "difference": difference(one.difference, one.half_width),
         }
         for one in test.changes
     ]
+
+
+def number(value: float) -> float | None:
+    """None in place of what is not a number."""
+    return None if math.isnan(value) else value
+
+
+def difference(mean: float, half_width: float) -> str:
+    """With half of its interval; a bar where no run has both."""
+    return "-" if math.isnan(mean) else f"{mean:+.3g} ± {half_width:.2g}"
 
 
 def ending_changes(test: CrashTest) -> list[dict[str, Any]]:
@@ -175,8 +185,8 @@ def sensitivity_rows(found: Sensitivity) -> list[dict[str, Any]]:
             "number": effect.range.name,
             "low": effect.range.low,
             "high": effect.range.high,
-            "at low": f"{effect.at_low:+.3g} ± {effect.low_half_width:.2g}",
-            "at high": f"{effect.at_high:+.3g} ± {effect.high_half_width:.2g}",
+            "at low": difference(effect.at_low, effect.low_half_width),
+            "at high": difference(effect.at_high, effect.high_half_width),
             "rank correlation": f"{rho[effect.range.name].rho:+.2f} "
             f"({rho[effect.range.name].low:+.2f} to {rho[effect.range.name].high:+.2f})",
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ class Effect:
 
     range: Range
     at_low: float
-    """Mean change of the measure against the base, over runs with the same luck."""
+    """Mean change of the measure against the base, over runs with the same luck; nan where none has both."""
     at_high: float
     low_half_width: float
     """Half of the 95 % interval of `at_low`, by chance of the runs."""
@@ -105,18 +106,18 @@ def sensitivity(
     correlations = [_correlation(one, shares[:, i], outcome) for i, one in enumerate(varied)]
     return Sensitivity(
         measure,
-        float(np.nanmean(by_copy[0])) if np.isfinite(by_copy[0]).any() else float("nan"),
+        float(np.nanmean(by_copy[0])) if np.isfinite(by_copy[0]).any() else math.nan,
         n_runs,
-        tuple(sorted(effects, key=lambda effect: -effect.swing)),
+        tuple(sorted(effects, key=lambda effect: -np.nan_to_num(effect.swing))),
         tuple(sorted(correlations, key=lambda one: -abs(one.rho))),
     )
 
 
 def paired_difference(before: Floats, after: Floats) -> tuple[float, float]:
-    """Mean difference over the runs in which both are numbers, and half of its 95 % interval; 0 without any."""
+    """Mean difference over the runs in which both are numbers, and half of its 95 % interval; nan without any."""
     difference = (after - before)[np.isfinite(before) & np.isfinite(after)]
     if not len(difference):
-        return 0.0, 0.0
+        return math.nan, math.nan
     spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
     return float(difference.mean()), Z95 * spread / float(np.sqrt(len(difference)))
 

@@ -113,7 +113,10 @@ def _stage(stage: StageRuns) -> StageSummary:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a trouble does to one measure: means, and the mean difference of runs with the same luck."""
+    """What a trouble does to one measure: means, and the mean difference of runs with the same luck.
+
+    What no run has, such as days to a release that never comes, is not a number.
+    """
 
     measure: str
     before: float
