@@ -47,11 +47,17 @@ def main() -> None:
     runs = simulate(config, n_runs=10 * asked.runs)
     print(f"\n{'the same model':<26}{'arrays':>24}{'plain loop':>24}{'p (same)':>10}")
     released = (runs.last.is_released.mean(), np.mean([one.is_released for one in plain]))
-    table = [[round(share * n), n - round(share * n)] for share, n in zip(released, (runs.n_runs, len(plain)), strict=True)]
+    table = [
+        [round(share * n), n - round(share * n)] for share, n in zip(released, (runs.n_runs, len(plain)), strict=True)
+    ]
     print(f"{'released':<26}{released[0]:>24.3f}{released[1]:>24.3f}{stats.fisher_exact(table).pvalue:>10.2f}")
     for name, mine, theirs in (
         ("vials, p5 p50 p95", runs.last.vials[runs.last.is_released], [one.vials for one in plain if one.is_released]),
-        ("days, p5 p50 p95", runs.measures["days"][runs.last.is_released], [one.days for one in plain if one.is_released]),
+        (
+            "days, p5 p50 p95",
+            runs.measures["days"][runs.last.is_released],
+            [one.days for one in plain if one.is_released],
+        ),
     ):
         text = ["  ".join(f"{value:.1f}" for value in np.quantile(each, (0.05, 0.5, 0.95))) for each in (mine, theirs)]
         print(f"{name:<26}{text[0]:>24}{text[1]:>24}{stats.ks_2samp(mine, theirs).pvalue:>10.2f}")

@@ -56,7 +56,7 @@ def plain_run(config: BankConfig, luck: random.Random) -> PlainRun:
     return PlainRun(n, days, is_released=True)
 
 
-def _stage(  # noqa: C901, PLR0912, PLR0915 - one loop on purpose
+def _stage(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one loop on purpose
     config: BankConfig, stage: StageSettings, p: BankParameters, begin: Vials, luck: random.Random
 ) -> tuple[Vials | None, float]:
     line = p.known_lines[config.cell_line]
@@ -64,6 +64,9 @@ def _stage(  # noqa: C901, PLR0912, PLR0915 - one loop on purpose
     confluent = line.confluent_density_per_cm2.value * config.flask_cm2
     spread = math.log1p(p.growth.batch_cv.value**2)
     rate = math.log(2) / line.doubling_time_h.value * math.exp(luck.gauss(-spread / 2, math.sqrt(spread)))
+    contact = p.growth.contact_slowdown.value if is_adherent else 0.0
+    lag = (p.growth.lag_start_h.value, p.growth.lag_end_h.value)
+    growing = Growing(rate, contact, line.confluence_limit.value, lag)
     ageing = p.ageing_of(config.cell_line)
     old = luck.gauss(ageing.limit_doublings.value, ageing.limit_sd.value) if ageing else math.inf
     with_spare = stage.vials * (1 + p.freezing.spare_vials.value)
@@ -114,10 +117,10 @@ def _stage(  # noqa: C901, PLR0912, PLR0915 - one loop on purpose
         if not flasks:
             continue
         for step in range(6):
-            grown = _grown(live, flasks * confluent, age + 4 * step, p, rate, line, is_adherent)
+            vigour = 1.0
             if ageing:
-                slower = 1 / (1 + math.exp((doublings - old) / ageing.width_doublings.value))
-                grown = _grown(live, flasks * confluent, age + 4 * step, p, rate * slower, line, is_adherent)
+                vigour = 1 / (1 + math.exp((doublings - old) / ageing.width_doublings.value))
+            grown = growing.after_a_step(live, flasks * confluent, age + 4 * step, vigour)
             doublings += max(math.log2(grown / live), 0)
             hazard = p.growth.baseline_death_per_h.value
             if grown > flasks * confluent * line.confluence_limit.value * p.passage.overgrown_from.value:
@@ -164,14 +167,23 @@ def _tested(vials: float, p: BankParameters) -> int:
     return int(sterility + p.qc.mycoplasma_vials.value + p.qc.viability_vials.value)
 
 
-def _grown(live: float, full: float, age: float, p: BankParameters, rate: float, line, is_adherent: bool) -> float:  # type: ignore[no-untyped-def]  # noqa: ANN001, FBT001
-    start, end = p.growth.lag_start_h.value, p.growth.lag_end_h.value
+@dataclass
+class Growing:
+    """What a line's growth needs to know."""
 
-    def active(hours: float) -> float:
-        ramp = min(max(hours, start), end) - start
-        return ramp**2 / (2 * (end - start)) + max(hours - end, 0)
+    rate: float
+    contact: float
+    limit: float
+    lag: tuple[float, float]
 
-    contact = p.growth.contact_slowdown.value if is_adherent else 0.0
-    growth = rate * (active(age + 4) - active(age)) * (1 - contact * min(live / full, 1))
-    limit = full * line.confluence_limit.value
-    return limit / math.sqrt(1 + ((limit / live) ** 2 - 1) * math.exp(-2 * growth))
+    def after_a_step(self, live: float, full: float, age: float, vigour: float) -> float:
+        """Living cells four hours later, without deaths."""
+        start, end = self.lag
+
+        def active(hours: float) -> float:
+            ramp = min(max(hours, start), end) - start
+            return ramp**2 / (2 * (end - start)) + max(hours - end, 0)
+
+        growth = self.rate * vigour * (active(age + 4) - active(age)) * (1 - self.contact * min(live / full, 1))
+        limit = full * self.limit
+        return limit / math.sqrt(1 + ((limit / live) ** 2 - 1) * math.exp(-2 * growth))

@@ -82,7 +82,19 @@ def test_tasks_can_be_put_into_a_week(folder):
 
 
 def test_vials_are_received_as_a_lot_of_cells_with_their_passage(folder):
-    words = ("bank", "receive", "bank.yaml", "--vials", "31", "--passage", "3", "--lot", "MCB-1", "--location", "tank 2")
+    words = (
+        "bank",
+        "receive",
+        "bank.yaml",
+        "--vials",
+        "31",
+        "--passage",
+        "3",
+        "--lot",
+        "MCB-1",
+        "--location",
+        "tank 2",
+    )
     ended = cellos_here(*words, "--max-passage", "20", "--db", "lab.db", cwd=folder)
     assert ended.code == 0, ended
     assert "HeLa 2026 master bank" in ended.out

@@ -1,9 +1,10 @@
-"""Simulated cell banks: equal luck for equal seeds, the same model as a plain loop, troubles that cost what they must."""
+"""Simulated cell banks: equal luck for equal seeds, the model of a plain loop, troubles that cost."""
 
 from __future__ import annotations
 
 import random
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from cellos_nb.operations.banks.trouble import Trouble
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from plain_bank import plain_run  # noqa: E402
+from plain_bank import plain_run
 
 MASTER = {"name": "b", "cell_line": "HeLa", "master": {"vials": 30}}
 
@@ -83,9 +84,7 @@ def test_contaminations_come_as_often_as_their_hazard_says():
     config = bank(restarts=0)
     runs = simulate(config, n_runs=20_000, seed=1, inputs=calm(config, contamination_per_flask_day=0.002))
     flasks_and_days = rehearse(config).stages[0].diary
-    nights = sum(
-        n * (until - day) for (day, _, n), (until, _, _) in zip(flasks_and_days, flasks_and_days[1:], strict=False)
-    )
+    nights = sum(n * (until - day) for (day, _, n), (until, _, _) in pairwise(flasks_and_days))
     expected = 1 - (1 - 0.002) ** nights
     hit = (runs.stages[0].ending != Ending.RELEASED) | runs.stages[0].is_tainted
     assert hit.mean() == pytest.approx(expected, rel=0.15)
@@ -338,5 +337,5 @@ def test_files_of_ones_own_are_looked_for_beside_the_bank(tmp_path):
 def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path):
     path = tmp_path / "bank.yaml"
     path.write_text("name: b\ncell_line: HeLa\nmaster: {vials: 0}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="line 3: master.vials: 0 is too small; give a number of at least 1"):
+    with pytest.raises(ConfigError, match=r"line 3: master\.vials: 0 is too small; give a number of at least 1"):
         BankConfig.from_yaml(path)

@@ -42,13 +42,13 @@ class Flasks:
     def confluence(self) -> Floats:
         """Cells over those of full flasks; 0 without flasks."""
         full = self.n * self.line.confluent_cells
-        return np.divide(self.live, full, out=np.zeros_like(self.live), where=full > 0)
+        return np.asarray(np.divide(self.live, full, out=np.zeros_like(self.live), where=full > 0))
 
     @property
     def viability(self) -> Floats:
         """Living cells of all; 0 without cells."""
         both = self.live + self.dead
-        return np.divide(self.live, both, out=np.zeros_like(both), where=both > 0)
+        return np.asarray(np.divide(self.live, both, out=np.zeros_like(both), where=both > 0))
 
     def seed(self, at: Ints, live: Floats, dead: Floats, most: int) -> None:
         """Puts cells into as many flasks as their seeding density allows, but no more than `most`."""
