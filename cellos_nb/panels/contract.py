@@ -99,7 +99,8 @@ def _pages(parts: list[Widget]) -> Iterator[str]:
     for each in parts:
         if isinstance(each, DescriptionWidget) and not isinstance(each, HTML | Label):
             if not each.description and not each.tooltip:
-                yield f"a {type(each).__name__} has no name that can be read aloud: give it a `description` or a `tooltip`"
+                kind = type(each).__name__
+                yield f"a {kind} has no name that can be read aloud: give it a `description` or a `tooltip`"
             if each.description_allow_html:
                 yield f"the description of a {type(each).__name__} is taken for HTML"
 

@@ -1,4 +1,4 @@
-"""Every panel of the control room keeps the contract that a plug-in's panel is checked by; and the check finds faults."""
+"""Every panel of the control room keeps the contract that a plug-in's panel is checked by, which finds faults."""
 
 from __future__ import annotations
 
