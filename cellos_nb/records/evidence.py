@@ -131,7 +131,8 @@ def _write_proof(lab: Lab, manifest_sha256: str, folder: Path) -> Path:
 
 
 def _approval(approval: Approval, plate_id: str) -> dict[str, Any]:
-    times = {name: getattr(approval, name).isoformat() for name in ("approved_at", "expires_at")}
+    moments = {name: getattr(approval, name) for name in ("approved_at", "expires_at", "withdrawn_at")}
+    times = {name: None if moment is None else moment.isoformat() for name, moment in moments.items()}
     return asdict(approval) | times | {"plate_id": plate_id}
 
 
