@@ -208,8 +208,8 @@ class Campaign:
                     if not run.status.is_final:
                         queue.cancel(run.run_id, said, by=by)
             self._log(tx, f"{said}; superseded: {', '.join(map(str, gone))}")
-            act = Act.CAMPAIGN_ROLLED_BACK
-            note(tx, act, self.campaign_id, who=by, why=reason, to=to, superseded=list(gone))
+            facts = {"to": to, "superseded": list(gone)}
+            note(tx, Act.CAMPAIGN_ROLLED_BACK, self.campaign_id, who=by, why=reason, facts=facts)
         return tuple(gone)
 
     def overrule(self, plate_id: str, reason: str, *, by: str | None = None) -> None:
@@ -232,7 +232,7 @@ class Campaign:
                 )
             overrulings.overrule(tx, self.campaign_id, plate_id, by=by, reason=reason)
             self._log(tx, f"quarantine of {plate_id} {_said('overruled', by, reason)}")
-            note(tx, Act.OVERRULED, plate_id, who=by, why=reason, campaign=self.campaign_id)
+            self._note_plate(tx, Act.OVERRULED, plate_id, by, reason)
 
     def withdraw_overruling(self, plate_id: str, reason: str = "", *, by: str | None = None) -> None:
         """Takes back that a plate counts, from the next iteration on.
@@ -244,7 +244,7 @@ class Campaign:
         with self.store.write(durable=True) as tx:
             overrulings.withdraw(tx, self.campaign_id, plate_id, by=by, reason=reason)
             self._log(tx, f"overruling of {plate_id} {_said('withdrawn', by, reason)}")
-            note(tx, Act.OVERRULING_WITHDRAWN, plate_id, who=by, why=reason, campaign=self.campaign_id)
+            self._note_plate(tx, Act.OVERRULING_WITHDRAWN, plate_id, by, reason)
 
     def overrulings(self) -> tuple[Overruling, ...]:
         """Who let which quarantined plates count, when and why; withdrawn decisions among them, in order."""
@@ -274,6 +274,11 @@ class Campaign:
 
     def _waits_for_daemon(self) -> bool:
         return campaign_resource(self.campaign_id) in JobQueue(self.store).wanted_resources(PLANNING)
+
+    def _note_plate(self, tx: Connection, act: Act, plate_id: str, by: str, reason: str) -> None:
+        """Has the audit log say what was decided about a plate; of an inherited one, as the fork's own decision."""
+        subject = plate_id if plate_id.startswith(f"{self.campaign_id}/") else self.campaign_id
+        note(tx, act, subject, who=by, why=reason, facts={"campaign": self.campaign_id, "plate": plate_id})
 
     def _log(self, tx: Connection, message: str) -> None:
         write_log(tx, logging.INFO, f"{self.campaign_id}: {message}")

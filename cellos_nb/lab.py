@@ -276,7 +276,13 @@ class Lab:
         with dispatcher(self.store), self._machine_of(config) as machine:
             loop = Loop(self.store, machine, make_planner(config.planner), on_event or ignore)
             with self.store.write() as tx:
-                note(tx, Act.CAMPAIGN_BEGUN, campaign_id, who=person(), was=record.status, by="this process")
+                note(
+                    tx,
+                    Act.CAMPAIGN_BEGUN,
+                    campaign_id,
+                    who=person(),
+                    facts={"was": record.status, "on": "this process"},
+                )
                 steering.begin(tx, campaign_id)
             try:
                 ending = run_campaign(loop, campaign_id)
@@ -300,7 +306,7 @@ class Lab:
         """Notes that a campaign has ended, or waits for a person, by itself."""
         self.store.set_campaign_status(campaign_id, status, reason)
         act = Act.CAMPAIGN_HELD if status is CampaignStatus.PAUSED else Act.CAMPAIGN_ENDED
-        note(tx, act, campaign_id, who=f"campaign {campaign_id}", why=reason, status=status)
+        note(tx, act, campaign_id, who=f"campaign {campaign_id}", why=reason, facts={"status": status})
 
     def fork(self, campaign_id: str, *, at: int, **changes: Any) -> Campaign:
         """A new campaign that begins with the results of another one up to iteration `at`; `resume` runs it.
@@ -321,7 +327,8 @@ class Lab:
         self.check(config)
         with self.store.write() as tx:
             made = steering.fork(tx, campaign_id, at, config)
-            note(tx, Act.CAMPAIGN_FORKED, made, who=person(), parent=campaign_id, at=at, changes=changes)
+            facts = {"parent": campaign_id, "at": at, "changes": changes}
+            note(tx, Act.CAMPAIGN_FORKED, made, who=person(), facts=facts)
             return self.campaign(made)
 
     def submit(self, config: CampaignConfig) -> Campaign:
@@ -347,7 +354,7 @@ class Lab:
         if record.status is CampaignStatus.FINISHED and record.stop_request is None:
             return campaign
         with self.store.write() as tx:
-            note(tx, Act.CAMPAIGN_BEGUN, campaign_id, who=person(), was=record.status, by="the daemon")
+            note(tx, Act.CAMPAIGN_BEGUN, campaign_id, who=person(), facts={"was": record.status, "on": "the daemon"})
             steering.begin(tx, campaign_id)
             self._plan_next(campaign_id, f"handed over {now_utc().isoformat()}")
         return campaign

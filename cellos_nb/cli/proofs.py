@@ -49,7 +49,7 @@ def proof(
         _print_proof(each, folder)
 
 
-def approve_workflow(
+def approve_workflow(  # noqa: PLR0917 — options, which are given by name
     workflow: Annotated[str, typer.Option("--workflow", help="SHA-256 of the workflow, as `cellos proof` shows it.")],
     machine: Annotated[str, typer.Option("--machine", help="The machine that may execute it.")],
     person: Annotated[

@@ -69,7 +69,7 @@ def dead_letters(
     print_table(rows, as_json=as_json, empty="There are no dead letters.")
 
 
-def approve(
+def approve(  # noqa: PLR0917 — options, which are given by name
     plate: Annotated[str, typer.Argument(help="The plate, as `cellos queue` names it.", metavar="PLATE")],
     is_done: Annotated[
         bool, typer.Option("--mark-done", help="The step in question took effect; go on after it.")

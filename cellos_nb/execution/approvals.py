@@ -69,7 +69,8 @@ def approve(store: Store, workflow_sha256: str, *, machine: str, person: str, ex
         tx.execute(insert(approvals), {name: getattr(given, name) for name in Approval.__slots__})
         write_log(tx, logging.INFO, message, artifact=proof.manifest)
         facts = {"machine": machine, "workflow_sha256": workflow_sha256, "manifest_sha256": given.manifest_sha256}
-        note(tx, Act.APPROVAL_GIVEN, proof.plate_id, who=given.person, expires_at=expires_at.isoformat(), **facts)
+        facts |= {"expires_at": expires_at.isoformat()}
+        note(tx, Act.APPROVAL_GIVEN, proof.plate_id, who=given.person, facts=facts)
     return given
 
 
@@ -99,7 +100,7 @@ def withdraw(store: Store, workflow_sha256: str, *, machine: str, person: str, r
         message = f"{plate_id}: {person.strip()} took back the approval of workflow {workflow_sha256} for {machine}"
         write_log(tx, logging.WARNING, f"{message}: {reason}")
         facts = {"machine": machine, "workflow_sha256": workflow_sha256, "n_approvals": len(mine)}
-        note(tx, Act.APPROVAL_WITHDRAWN, plate_id, who=person.strip(), why=reason, **facts)
+        note(tx, Act.APPROVAL_WITHDRAWN, plate_id, who=person.strip(), why=reason, facts=facts)
     return len(mine)
 
 
@@ -140,7 +141,7 @@ def require_approval(store: Store, workflow: Workflow, capabilities: Capabilitie
         if last.withdrawn_at is not None:
             raise ApprovalError(
                 f"{workflow.plate_id}: {last.withdrawn_by} took back the approval for {machine} at "
-                f"{last.withdrawn_at:%Y-%m-%d %H:%M} UTC: {last.withdrawn_reason}. Approve the workflow again with {how}."
+                f"{last.withdrawn_at:%Y-%m-%d %H:%M} UTC: {last.withdrawn_reason}. Approve it again with {how}."
             )
         ended = max(approval.expires_at for approval in given)
         raise ApprovalError(

@@ -57,18 +57,19 @@ class ControlFlags:
 
     def set(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
         """Sets a flag; setting it again keeps the first reason."""
-        values = {"name": name, "reason": reason, "set_by": by or person(), "set_at": now_utc()}
+        who = by or person()
+        values = {"name": name, "reason": reason, "set_by": who, "set_at": now_utc()}
         with self._store.write() as tx:
             if tx.scalar(select(control_flags.c.name).where(control_flags.c.name == name)) is None:
                 tx.execute(insert(control_flags), values)
-                note(tx, _SET[name], QUEUE, who=values["set_by"], why=reason)
+                note(tx, _SET[name], QUEUE, who=who, why=reason)
         self.forget()
 
     def clear(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
         """Takes a flag back; does nothing when it is not set."""
         with self._store.write() as tx:
             if tx.execute(delete(control_flags).where(control_flags.c.name == name)).rowcount:
-                note(tx, Act.QUEUE_ALLOWED, QUEUE, who=by or person(), why=reason, was=name)
+                note(tx, Act.QUEUE_ALLOWED, QUEUE, who=by or person(), why=reason, facts={"was": name})
         self.forget()
 
     def read(self, *, max_age_s: float = 0.0) -> dict[str, Flag]:

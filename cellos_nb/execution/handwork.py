@@ -72,4 +72,4 @@ class Handwork:
             level = logging.WARNING if is_odd else logging.INFO
             write_log(tx, level, f"{run.plate_id}: {task.person} {what}", run.run_id)
             facts = {"task": task.number, "step": task.step.uid, "changes": task.changes.text}
-            note(tx, act, run.plate_id, who=task.person or person(), why=task.note, **facts)
+            note(tx, act, run.plate_id, who=task.person or person(), why=task.note, facts=facts)

@@ -184,7 +184,7 @@ class JobQueue:
             after = self.job(job_id).status
             if after is not before.status:
                 facts = {"job": job_id, "was": before.status, "status": after}
-                note(tx, Act.JOB_CANCELLED, before.what, who=by or person(), why=reason, **facts)
+                note(tx, Act.JOB_CANCELLED, before.what, who=by or person(), why=reason, facts=facts)
         flags_of(self._store).forget()
         return after
 
@@ -198,7 +198,7 @@ class JobQueue:
             before = self.job(job_id)
             self.put_back(job_id)
             facts = {"job": job_id, "was": before.status, "error": before.last_error}
-            note(tx, Act.JOB_REQUEUED, before.what, who=by or person(), why=reason, **facts)
+            note(tx, Act.JOB_REQUEUED, before.what, who=by or person(), why=reason, facts=facts)
 
     def put_back(self, job_id: int) -> None:
         """The same as part of another act, which the audit log has under its own name.

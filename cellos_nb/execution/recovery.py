@@ -71,7 +71,8 @@ def mark_done(store: Store, plate_id: str, *, person: str, reason: str = "") -> 
         tx.execute(update(steps).where(steps.c.token == row.token), done)
         _put_back(store, tx, run.run_id)
         write_log(tx, logging.WARNING, f"{plate_id}: {person} marked step {row.step_uid} as done", run.run_id)
-        note(tx, Act.STEP_MARKED_DONE, plate_id, who=person, why=reason, step=row.step_uid, token=row.token)
+        facts = {"step": row.step_uid, "token": row.token}
+        note(tx, Act.STEP_MARKED_DONE, plate_id, who=person, why=reason, facts=facts)
     return row.step_uid
 
 
@@ -109,7 +110,7 @@ def continue_after(store: Store, plate_id: str, n_done: int, *, person: str, rea
         message = f"{plate_id}: {person} had step {row.step_uid} continued after {n_done} transfers"
         write_log(tx, logging.WARNING, message, run.run_id)
         facts = {"step": row.step_uid, "token": row.token, "transfers_done": n_done}
-        note(tx, Act.STEP_CONTINUED, plate_id, who=person, why=reason, **facts)
+        note(tx, Act.STEP_CONTINUED, plate_id, who=person, why=reason, facts=facts)
     return row.step_uid
 
 
@@ -126,7 +127,7 @@ def requeue(store: Store, job_id: int, *, reason: str = "", by: str | None = Non
         before = JobQueue(store).job(job_id)
         _put_back(store, tx, job_id)
         facts = {"job": job_id, "was": before.status, "error": before.last_error}
-        note(tx, Act.JOB_REQUEUED, before.what, who=by or who_is_here(), why=reason, **facts)
+        note(tx, Act.JOB_REQUEUED, before.what, who=by or who_is_here(), why=reason, facts=facts)
 
 
 def _put_back(store: Store, tx: Connection, job_id: int) -> None:
@@ -164,7 +165,7 @@ def discard(store: Store, plate_id: str, *, person: str, reason: str = "") -> No
         gone = {"status": StepStatus.DISCARDED.value, "error": why, "finished_at": now_utc()}
         tx.execute(update(steps).where(steps.c.run_id == run.run_id, steps.c.status.in_(_OPEN)), gone)
         write_log(tx, logging.WARNING, f"{plate_id}: {why}", run.run_id)
-        note(tx, Act.PLATE_DISCARDED, plate_id, who=person, why=reason, was=run.status, error=run.error)
+        note(tx, Act.PLATE_DISCARDED, plate_id, who=person, why=reason, facts={"was": run.status, "error": run.error})
 
 
 def _in_question(tx: Connection, run: RunRecord) -> _Question | None:

@@ -59,7 +59,7 @@ def write_record(lab: Lab, campaign_id: str, records: Path) -> Path:
         digest = write_manifest(folder, recorded.run)
     with lab.store.write() as tx:
         write_log(tx, logging.INFO, f"{campaign_id}: recorded by {person()}, SHA-256 of its manifest {digest}")
-        note(tx, Act.RECORD_WRITTEN, campaign_id, who=person(), manifest_sha256=digest)
+        note(tx, Act.RECORD_WRITTEN, campaign_id, who=person(), facts={"manifest_sha256": digest})
     return target
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -56,7 +56,14 @@ class Verified:
 
 
 def note(
-    tx: Connection, act: Act | str, subject: str, *, who: str, why: str = "", of: str | None = None, **facts: Any
+    tx: Connection,
+    act: Act,
+    subject: str,
+    *,
+    who: str,
+    why: str = "",
+    facts: Mapping[str, Any] | None = None,
+    of: str | None = None,
 ) -> AuditEntry:
     """Adds an entry in the transaction of the act itself: both are stored, or neither.
 
@@ -68,8 +75,8 @@ def note(
         subject: what it was about.
         who: the person, or the software that acted by itself.
         why: the reason that was given.
-        of: the account; that of this process when left out.
         facts: what else belongs to it.
+        of: the account; that of this process when left out.
     """
     values = {
         "at": now_utc().astimezone(UTC).isoformat(timespec="microseconds"),
@@ -78,7 +85,7 @@ def note(
         "kind": str(act),
         "subject": clean(subject),
         "why": clean(why),
-        "payload": payload_text(facts),
+        "payload": payload_text(facts or {}),
     }
     entry = sealed(values, last_link(tx))
     _INSERT(tx, asdict(entry))

@@ -35,9 +35,9 @@ def begin(tx: Connection) -> None:
     if last_link(tx) is not None:
         return
     old = sorted([*_approvals(tx), *_overrulings(tx), *_rollbacks(tx), *_bookings(tx)], key=lambda each: each[0])
-    note(tx, Act.AUDIT_BEGUN, "database", who=person(), n_before=len(old))
+    note(tx, Act.AUDIT_BEGUN, "database", who=person(), facts={"n_before": len(old)})
     for at, act, subject, who, why, facts in old:
-        note(tx, act, subject, who=who, why=why, of=BEFORE, done_at=at.isoformat(), **facts)
+        note(tx, act, subject, who=who, why=why, of=BEFORE, facts={"done_at": at.isoformat(), **facts})
 
 
 def _approvals(tx: Connection) -> Iterator[_Old]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Index, Table, Text, event
 
-from cellos_nb.domain.audit import GENESIS
 from cellos_nb.store.stock_tables import metadata
 
 __all__ = ["audit_log", "metadata"]
@@ -36,7 +35,8 @@ SQLITE_GUARDS = (
     (
         "CREATE TRIGGER audit_log_follows BEFORE INSERT ON audit_log "
         "WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit_log) "
-        f"OR NEW.previous IS NOT coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), '{GENESIS}') "
+        "OR NEW.previous IS NOT coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), "
+        "'0000000000000000000000000000000000000000000000000000000000000000') "
         "BEGIN SELECT RAISE(ABORT, 'an entry of the audit log follows the last one'); END"
     ),
 )
@@ -57,7 +57,8 @@ POSTGRESQL_GUARDS = (
         "CREATE FUNCTION audit_log_follow() RETURNS trigger LANGUAGE plpgsql AS $$ "
         "BEGIN IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM audit_log) "
         "OR NEW.previous IS DISTINCT FROM "
-        f"coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), '{GENESIS}') "
+        "coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), "
+        "'0000000000000000000000000000000000000000000000000000000000000000') "
         "THEN RAISE EXCEPTION 'an entry of the audit log follows the last one'; END IF; RETURN NEW; END $$"
     ),
     ("CREATE TRIGGER audit_log_follows BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_log_follow()"),

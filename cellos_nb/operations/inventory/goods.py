@@ -69,7 +69,7 @@ class Inventory:
         with self._store.write(durable=True) as tx:
             who = by or self._who()
             stock_shelf.declare(tx, resource, at=self._store.now(tx), person=who)
-            note(tx, Act.STOCK_DECLARED, resource.name, who=who, **resource.model_dump(mode="json"))
+            note(tx, Act.STOCK_DECLARED, resource.name, who=who, facts=resource.model_dump(mode="json"))
 
     def withdraw(self, name: str, *, by: str | None = None) -> None:
         """Takes back the declaration of a resource of which there was never a lot.
@@ -243,7 +243,8 @@ def _note(tx: Connection, act: Act, ledger: Ledger, lot: Lot, reason: str) -> No
     """Has the audit log say what a person booked, in the smallest units, with the balance after it."""
     after = ledger.balance(lot.lot_id)
     facts = {"lot": lot.lot_number, "lot_id": lot.lot_id, "unit": lot.unit, "on_hand_after": after.on_hand}
-    note(tx, act, lot.resource, who=ledger.person, why=reason, freeze_thaws_after=after.freeze_thaws, **facts)
+    facts |= {"freeze_thaws_after": after.freeze_thaws}
+    note(tx, act, lot.resource, who=ledger.person, why=reason, facts=facts)
 
 
 def _take_back(tx: Connection, ledger: Ledger, lot: Lot, reason: str) -> None:

@@ -10,7 +10,6 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-GENESIS = "0" * 64
 SQLITE = (
     *(
         f"CREATE TRIGGER audit_log_no_{verb} BEFORE {verb.upper()} ON audit_log "
@@ -20,7 +19,8 @@ SQLITE = (
     (
         "CREATE TRIGGER audit_log_follows BEFORE INSERT ON audit_log "
         "WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit_log) "
-        f"OR NEW.previous IS NOT coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), '{GENESIS}') "
+        "OR NEW.previous IS NOT coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), "
+        "'0000000000000000000000000000000000000000000000000000000000000000') "
         "BEGIN SELECT RAISE(ABORT, 'an entry of the audit log follows the last one'); END"
     ),
 )
@@ -41,7 +41,8 @@ POSTGRESQL = (
         "CREATE FUNCTION audit_log_follow() RETURNS trigger LANGUAGE plpgsql AS $$ "
         "BEGIN IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM audit_log) "
         "OR NEW.previous IS DISTINCT FROM "
-        f"coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), '{GENESIS}') "
+        "coalesce((SELECT sha256 FROM audit_log ORDER BY seq DESC LIMIT 1), "
+        "'0000000000000000000000000000000000000000000000000000000000000000') "
         "THEN RAISE EXCEPTION 'an entry of the audit log follows the last one'; END IF; RETURN NEW; END $$"
     ),
     ("CREATE TRIGGER audit_log_follows BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_log_follow()"),
