@@ -262,3 +262,19 @@ def test_the_static_form_names_what_waits_for_a_person(doubtful):
         form = panel.static_form(panel.read())
     assert {table.caption for table in form.tables} == {"execution", "in doubt", "log"}
     assert "1 in doubt" in form.summary
+
+
+def test_who_decided_what_is_shown_with_account_and_reason_and_escaped(panel, monkeypatch):
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    panel.reason.value = EVIL
+    panel.pause_button.click()
+    panel.refresh()
+    shown = text_of(panel, "acts")
+    assert "queue.paused" in shown
+    assert "jupyterhub:ada" in shown
+    assert EVIL not in shown
+    panel.reason.value = "air is clear"
+    panel.allow_button.click()
+    panel.refresh()
+    newest = panel.shown.acts[0]
+    assert (newest.who, newest.kind, newest.why) == ("ada", "queue.allowed", "air is clear")
