@@ -111,7 +111,9 @@ def verify(
     else:
         with Lab.open(db, must_exist=True) as lab, lab.store.read() as tx:
             found, where = audit.verify(tx, noted), lab.store.where
-    problems = [{"entry": each.seq, "problem": each.what, "what": each.text} for each in found.breaks]
+    problems: list[dict[str, Any]] = [
+        {"entry": each.seq, "problem": each.what, "what": each.text} for each in found.breaks
+    ]
     if found.is_noted_lost:
         said = f"no entry has the hash {noted}: what there was when it was noted was cut off or written anew"
         problems.append({"entry": None, "problem": "lost", "what": said})

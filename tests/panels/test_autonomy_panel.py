@@ -260,7 +260,7 @@ def test_the_log_is_filtered_by_level_and_text_and_its_words_are_escaped(panel):
 def test_the_static_form_names_what_waits_for_a_person(doubtful):
     with AutonomyPanel(doubtful, static=True) as panel:
         form = panel.static_form(panel.read())
-    assert {table.caption for table in form.tables} == {"execution", "in doubt", "log"}
+    assert {table.caption for table in form.tables} == {"execution", "in doubt", "who decided what", "log"}
     assert "1 in doubt" in form.summary
 
 

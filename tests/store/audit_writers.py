@@ -11,7 +11,6 @@ from cellos_nb.store.store import Store
 if __name__ == "__main__":
     url, name, n_entries = sys.stdin.readline().strip(), sys.argv[1], int(sys.argv[2])
     with Store.open(url, busy_timeout_s=60) as store:
-        print("ready", flush=True)
         sys.stdin.readline()
         for number in range(n_entries):
             with store.write() as tx:

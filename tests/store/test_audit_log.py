@@ -91,10 +91,14 @@ def test_entries_read_back_as_they_were_written(store):
         "UPDATE audit_log SET why = 'other' WHERE seq = 3",
         "DELETE FROM audit_log WHERE seq = 3",
         "DELETE FROM audit_log",
-        "INSERT INTO audit_log SELECT seq + 1, at, who, account, kind, subject, why, payload, 'x', 'y' FROM audit_log "
-        "WHERE seq = 7",
-        "INSERT INTO audit_log SELECT 99, at, who, account, kind, subject, why, payload, sha256, 'y' FROM audit_log "
-        "WHERE seq = 7",
+        (
+            "INSERT INTO audit_log SELECT seq + 1, at, who, account, kind, subject, why, payload, 'x', 'y' "
+            "FROM audit_log WHERE seq = 7"
+        ),
+        (
+            "INSERT INTO audit_log SELECT 99, at, who, account, kind, subject, why, payload, sha256, 'y' "
+            "FROM audit_log WHERE seq = 7"
+        ),
     ],
     ids=["update", "delete", "delete all", "insert another chain", "insert out of turn"],
 )
