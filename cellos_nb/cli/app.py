@@ -10,6 +10,7 @@ import typer
 from cellos_nb.cli import (
     assistant,
     audit,
+    bank,
     bench,
     calendar,
     campaigns,
@@ -97,6 +98,7 @@ app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
 app.add_typer(calendar.app, name="calendar")
+app.add_typer(bank.app, name="bank")
 app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
