@@ -9,6 +9,7 @@ import typer
 
 from cellos_nb.cli import (
     assistant,
+    audit,
     bank,
     bench,
     calendar,
@@ -91,6 +92,7 @@ app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.add_typer(record.app, name="record")
+app.add_typer(audit.app, name="audit")
 app.add_typer(templates.app, name="templates")
 app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
