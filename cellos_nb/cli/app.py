@@ -22,6 +22,7 @@ from cellos_nb.cli import (
     examples,
     facility,
     hardware,
+    images,
     lab,
     outputs,
     planning,
@@ -97,6 +98,7 @@ app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(images.app, name="images")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(bank.app, name="bank")
 app.add_typer(facility.app, name="facility")
