@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -129,7 +130,7 @@ def test_a_lab_without_a_file_tells_everything_to_everyone(tmp_path, monkeypatch
         pytest.param("occasions:\n  stock low: 'slack://token'\n", "is no name of a channel", id="an address"),
         pytest.param("window_s: -1\n", "line 1", id="window"),
         pytest.param("most_per_hour: 0\n", "line 1", id="limit"),
-        pytest.param("chanel: x\n", "chanel", id="typing error"),
+        pytest.param("windows: 3\n", "windows", id="typing error"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_refused_and_shows_no_address(tmp_path, monkeypatch, text, said):
@@ -149,5 +150,7 @@ def test_the_environment_may_name_another_file(tmp_path, monkeypatch):
         MessageSettings.of_lab(tmp_path)
 
 
-def test_every_occasion_has_a_meaning():
+def test_every_occasion_has_a_meaning_and_a_row_in_the_documentation():
     assert set(MEANINGS) == set(Occasion)
+    page = (Path(__file__).parents[2] / "docs/how-to/messages.md").read_text(encoding="utf-8")
+    assert [each for each in Occasion if f"| `{each}` |" not in page] == []

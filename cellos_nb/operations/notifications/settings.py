@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from cellos_nb.domain.config_errors import describe_all
 from cellos_nb.domain.occasions import Occasion
+from cellos_nb.domain.setting import Settings
 from cellos_nb.domain.yaml_lines import read_yaml
 from cellos_nb.errors import ChannelUrlError, ConfigError
 from cellos_nb.operations.notifications.channel import Channel
@@ -24,10 +25,8 @@ def _none_is_off(value: object) -> object:
     return "off" if value is False else value
 
 
-class MessageSettings(BaseModel):
+class MessageSettings(Settings):
     """Who hears of what. Everything is told on the channel without a name unless the file says otherwise."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     occasions: dict[Occasion, Annotated[str, BeforeValidator(_none_is_off)]] = Field(default_factory=dict)
     """The channel of each occasion, by name; `off` for what nobody wants to hear. Others go to `channel`."""
