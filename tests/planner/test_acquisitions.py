@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import differential_entropy, norm
-from test_planner_contract import campaign, run
+from cellos_nb.testing.planner_contract import campaign, run
 
 from cellos_nb.errors import AnalysisError
 from cellos_nb.planner.acquisition import log_expected_improvement, sampled_improvement

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from test_planner_contract import campaign, conditions, measured, run, viability
+from cellos_nb.testing.planner_contract import campaign, conditions, measured, run, viability
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History

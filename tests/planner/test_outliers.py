@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from test_planner_contract import campaign, run
+from cellos_nb.testing.planner_contract import campaign, run
 
 from cellos_nb.planner import DoseResponseGP, make_planner
 from cellos_nb.planner.curves import CurvePrior

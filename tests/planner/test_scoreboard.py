@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_planner_contract import campaign, measured, run
+from cellos_nb.testing.planner_contract import campaign, measured, run
 
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import score_conditions
