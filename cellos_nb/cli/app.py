@@ -13,6 +13,7 @@ from cellos_nb.cli import (
     calendar,
     campaigns,
     cluster,
+    compare,
     daemon,
     demo,
     doctor,
@@ -77,6 +78,7 @@ app.command()(steering.fork)
 app.command()(steering.overrule)
 app.command()(campaigns.status)
 app.command("list")(campaigns.list_campaigns)
+app.command()(compare.compare)
 app.command()(daemon.daemon)
 app.command("queue")(queue.list_queue)
 app.command()(queue.dead_letters)

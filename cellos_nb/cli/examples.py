@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
                  "cellos overrule first-look/i002-p1 --withdraw --reason 'the rows were exchanged after all'"),
     "status": ("cellos status", "cellos status first-look --watch"),
     "list": ("cellos list", "cellos list --json"),
+    "compare": ("cellos compare", "cellos compare first-look second-look --json"),
     "daemon": ("cellos daemon", "cellos daemon --real --metrics-port 9108",
                "cellos daemon --once    # one tick, for cron"),
     "queue": ("cellos queue", "cellos queue --cancel 12"),
