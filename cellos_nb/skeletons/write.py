@@ -57,8 +57,9 @@ def _module_named(kind: str, name: str) -> str:
     if keyword.iskeyword(module) or module in sys.stdlib_module_names or find_spec(module) is not None:
         raise InputError(f"{name!r} would hide the Python module {module!r}. Choose a name that nothing else has.")
     built_in = {"machine": machines.kinds(), "planner": planners.kinds(), "assay": tuple(ASSAYS)}.get(kind, ())
-    if module in {*built_in, *(entry.name for entry in entry_points(group=f"cellos_nb.{kind}s"))}:
-        raise InputError(f"{name!r}: there is a {kind} of that name. Choose another one.")
+    brought = (entry.name.rpartition(".")[2] for entry in entry_points(group=f"cellos_nb.{kind}s"))
+    if module in {*built_in, *brought}:
+        raise InputError(f"{name!r}: the {kind} {module} is there already. Choose another name.")
     return module
 
 
@@ -69,6 +70,7 @@ def _copy(source: Traversable, target: Path, kind: str, module: str) -> None:
         f"my_{kind}": module,
         f"my-{kind}": "-".join(words),
         f"my {kind}": " ".join(words),
+        f"My {kind}": " ".join(words).capitalize(),
         f"My{kind.title()}": "".join(word.title() for word in words),
         f"MY_{kind.upper()}": module.upper(),
     }

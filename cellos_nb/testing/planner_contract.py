@@ -161,6 +161,13 @@ class PlannerContract:
         config = campaign(planner, goal)
         assert len(make_planner(config.planner).propose(config, run(config, 1), 2, 1)) == 1
 
+    def test_what_is_excluded_is_never_asked_for(self, planner: Mapping[str, Any], goal: str) -> None:
+        exclude = [{"compound": "c1"}, {"compound": "c3", "above_um": 0.1}]
+        config = campaign({**planner, "constraints": {"exclude": exclude}}, goal)
+        for result in run(config, 3):
+            assert result.proposal.compound != "c1"
+            assert result.proposal.compound != "c3" or result.proposal.dose_um <= 0.1
+
     def test_comparisons_are_whole_with_the_target_first(self, planner: Mapping[str, Any]) -> None:
         self._supported("selectivity")
         config = campaign(planner, {"goal": "selectivity", "target": "A673"})
