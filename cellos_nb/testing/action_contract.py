@@ -22,10 +22,10 @@ from cellos_nb.lab import Lab
 class ActionContract:
     """Inherit it, and give the kind with a payload that it performs, and payloads that it must refuse.
 
-        class TestMine(ActionContract):
-            kind = "label"
-            payload = {"text": "plate 7"}
-            refused = ({}, {"text": 5})
+    class TestMine(ActionContract):
+        kind = "label"
+        payload = {"text": "plate 7"}
+        refused = ({}, {"text": 5})
     """
 
     kind: ClassVar[str]
@@ -71,9 +71,7 @@ class ActionContract:
                 submit_action(lab.store, self.kind, dict(payload), idempotency_key=f"refused {number}")
         assert [job for job in JobQueue(lab.store).jobs() if job.kind == self.kind] == []
 
-    def test_in_proof_it_says_what_it_would_do_and_bears_being_repeated(
-        self, lab: Lab, asked: dict[str, Any]
-    ) -> None:
+    def test_in_proof_it_says_what_it_would_do_and_bears_being_repeated(self, lab: Lab, asked: dict[str, Any]) -> None:
         bench = Bench(lab.store, lab, is_real=False)
         for said in (perform_now(self.kind, asked, bench), perform_now(self.kind, asked, bench)):
             assert isinstance(said, str)

@@ -1,4 +1,4 @@
-"""What every protocol that a plug-in brings promises: it is compiled as it is written, and can be read and concluded."""
+"""What every protocol that a plug-in brings promises: it is compiled as it is written, and can be concluded."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _PUT_IN = frozenset({StepKind.DILUTE, StepKind.TRANSPORT})
 class AssayContract:
     """Inherit it, and name the protocol.
 
-        class TestMine(AssayContract):
-            protocol = "early_death"
+    class TestMine(AssayContract):
+        protocol = "early_death"
     """
 
     protocol: ClassVar[str]

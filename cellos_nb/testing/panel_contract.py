@@ -19,8 +19,8 @@ from cellos_nb.panels.tabs import RoomTab, room_tabs
 class PanelContract:
     """Inherit it, and name the tab as it stands in the control room.
 
-        class TestMine(PanelContract):
-            tab = "Incubators"
+    class TestMine(PanelContract):
+        tab = "Incubators"
     """
 
     tab: ClassVar[str]

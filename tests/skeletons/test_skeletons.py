@@ -47,7 +47,9 @@ def installed(plugin: Path, site: Path) -> Path:
 def test_it_holds_its_contract_unchanged_once_it_is_installed(kind, tmp_path):
     plugin = write_skeleton(kind, NAMES[kind], tmp_path)
     site = installed(plugin, tmp_path / "site")
-    ended = run("pytest", "-q", "-p", "no:cacheprovider", "-W", "error::DeprecationWarning:cellos_nb", cwd=plugin, site=site)
+    ended = run(
+        "pytest", "-q", "-p", "no:cacheprovider", "-W", "error::DeprecationWarning:cellos_nb", cwd=plugin, site=site
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert " passed" in ended.stdout
 

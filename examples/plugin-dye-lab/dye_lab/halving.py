@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.planning import PlannerSettings

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from ipywidgets import VBox
+
 from cellos_nb import Lab
 from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.html import html_widget
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import markup
-from ipywidgets import VBox
 
 COLUMNS = ("campaign", "compound", "wells")
 

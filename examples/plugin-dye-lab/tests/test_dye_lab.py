@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from dye_lab.reader import EC50_UM
+
 from cellos_nb import CampaignConfig, Lab, fit_dose_response
 from cellos_nb.execution.actions import Bench, perform_now
 from cellos_nb.panels.tabs import RoomTab
 from cellos_nb.testing import ActionContract, AssayContract, MachineContract, PanelContract, PlannerContract
-from dye_lab.reader import EC50_UM
 
 
 class TestDyeReader(MachineContract):

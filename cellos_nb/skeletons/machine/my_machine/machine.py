@@ -15,7 +15,6 @@ from cellos_nb.domain.step import Step, StepKind
 from cellos_nb.errors import MachineError, MachineRefusedError, StepFailedError
 from cellos_nb.hardware.append_log import AppendLog
 from cellos_nb.hardware.virtual import VirtualMachine
-
 from my_machine.device import Device
 
 NAME = "my_machine"
@@ -96,7 +95,9 @@ class MyMachine:
                     f"Step {step.uid}: the token {token} was used for another step. Give each step its own token."
                 )
             if known["state"] != OutcomeState.DONE:
-                raise MachineError(f"Step {step.uid}: {token} was begun before. It is not begun again; look at the plate.")
+                raise MachineError(
+                    f"Step {step.uid}: {token} was begun before. It is not begun again; look at the plate."
+                )
             return _reading(known)
         self.preflight(step)
         self._connect(step)

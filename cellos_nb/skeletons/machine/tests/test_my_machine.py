@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from my_machine.device import Device
+from my_machine.machine import MyMachine
 
 from cellos_nb.domain.machine import OutcomeState
 from cellos_nb.domain.step import Step
 from cellos_nb.errors import MachineError, StepFailedError
 from cellos_nb.testing import MachineContract
-from my_machine.device import Device
-from my_machine.machine import MyMachine
 
 
 class Jammed(Device):

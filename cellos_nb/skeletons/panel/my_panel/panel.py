@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
+from ipywidgets import Dropdown, VBox
+
 from cellos_nb import Lab
 from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.html import html_widget
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import markup
-from ipywidgets import Dropdown, VBox
 
 BY = {"cell line": "cell_line", "compound": "compound"}
 
