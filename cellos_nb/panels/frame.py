@@ -263,20 +263,22 @@ class Panel(ABC, Generic[Choice, Shown]):
 
     def _look(self, *, is_forced: bool) -> bool:
         """Draws what is new; whether the panel shows what was chosen."""
-        stamp = self.stamp()
-        if not is_forced and stamp == self._refused_at:
-            return False
-        if is_forced or self._has_failed or stamp != self._stamp or self.shown is None:
+        with self.lab.store.one_state():
+            stamp = self.stamp()
+            if not is_forced and stamp == self._refused_at:
+                return False
+            if not (is_forced or self._has_failed or stamp != self._stamp or self.shown is None):
+                return True
             try:
-                self.shown = self.read()
+                shown = self.shown = self.read()
             except InputError:
                 # What was chosen cannot be shown; asking again before anything changes would say the same.
                 self._refused_at = stamp
                 raise
-            self._refused_at = _NEVER
-            self.draw(self.shown)
-            self._write_head(self.shown)
-            self._stamp = stamp
+        self._refused_at = _NEVER
+        self.draw(shown)
+        self._write_head(shown)
+        self._stamp = stamp
         return True
 
     def _build(self) -> VBox:
