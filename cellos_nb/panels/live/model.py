@@ -14,7 +14,7 @@ from cellos_nb.execution.runs import load_workflow
 from cellos_nb.execution.story import PlateRecord, plate_records
 from cellos_nb.execution.under_way import Progress, ResultsMark, progress_of, results_mark
 from cellos_nb.lab import Campaign, Lab
-from cellos_nb.panels.histories import results_of, uncollected
+from cellos_nb.panels.histories import conditions_of, results_of, uncollected
 from cellos_nb.panels.live.trajectory import Trail, Trajectory
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing
 from cellos_nb.store.store import Store
@@ -115,9 +115,9 @@ class Reader:
         store, campaign = self._lab.store, self._campaign
         mark = results_mark(store, campaign.campaign_id)
         if self._known is None or self._known.mark != mark:
-            results = results_of(campaign)
+            results, scores = results_of(campaign), conditions_of(campaign)
             with uncollected():
-                found, scores = self._trail.follow(results)
+                found = self._trail.follow(results, scores)
             plates = plate_records(store, campaign.campaign_id, is_concluded=True)
             summary = campaign.summary(results, scores, self._laps_at(mark))
             self._known = _Concluded(mark, summary, found, plates)

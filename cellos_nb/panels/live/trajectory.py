@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import is_
 
 import numpy as np
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
-from cellos_nb.domain.objective import ConditionScores, Estimate, ScoredCondition
+from cellos_nb.domain.objective import Estimate, ScoredCondition, score_conditions
 from cellos_nb.domain.proposal import Intent
 from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.panels.histories import beyond
 from cellos_nb.records.figures import score_label, value_label
 
 MAX_DOTS = 600
@@ -63,26 +63,21 @@ class Trail:
 
     def _begin_anew(self) -> None:
         self._seen: tuple[ExperimentResult, ...] = ()
-        self._scores = ConditionScores(self._config)
         self._intents: dict[_Key, Intent] = {}
         self._said: dict[_Key, _Said] = {}
 
-    def follow(self, history: History) -> tuple[Trajectory, tuple[ScoredCondition, ...]]:
-        """What a history found, iteration by iteration, and its conditions with their scores."""
-        results, n = history.results, len(self._seen)
-        if len(results) < n or not all(map(is_, self._seen, results)):
-            # Something was taken back, or counts differently now.
+    def follow(self, history: History, conditions: tuple[ScoredCondition, ...]) -> Trajectory:
+        """What a history found, iteration by iteration; `conditions` are those that it answers, scored."""
+        new = beyond(self._seen, history.results)
+        if new is None:
             self._begin_anew()
-            n = 0
-        new = results[n:]
-        self._seen = results
-        self._scores.add(new)
+            new = history.results
+        self._seen = history.results
         for result in new:
             if result.proposal.reason is not None:
                 cell_line, compound, dose_um, _ = result.proposal.condition
                 self._intents.setdefault((cell_line, compound, dose_um), result.proposal.reason.intent)
-        conditions = self._scores.conditions()
-        return self._drawn(conditions), conditions
+        return self._drawn(conditions)
 
     def _drawn(self, conditions: tuple[ScoredCondition, ...]) -> Trajectory:
         goal = self._config.objective.goal
@@ -122,7 +117,7 @@ class Trail:
 
 def trajectory(config: CampaignConfig, history: History) -> Trajectory:
     """What a history found, iteration by iteration."""
-    return Trail(config).follow(history)[0]
+    return Trail(config).follow(history, score_conditions(config, history))
 
 
 _Key = tuple[str, str, float]
