@@ -11,6 +11,7 @@ from plain_panel import PlainPanel
 from cellos_nb.errors import CampaignError, StoreError
 from cellos_nb.panels import cells, frame
 from cellos_nb.panels.html import html_widget, write_html
+from cellos_nb.panels.pace import Pace
 from cellos_nb.panels.text import esc
 
 
