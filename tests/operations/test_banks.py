@@ -339,3 +339,21 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path):
     path.write_text("name: b\ncell_line: HeLa\nmaster: {vials: 0}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"line 3: master\.vials: 0 is too small; give a number of at least 1"):
         BankConfig.from_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"incubator_fails": ["nine"]}, "are no whole days"),
+        ({"contamination_found": [True]}, "are no whole days"),
+        ({"person_away": [9]}, "no first and last day"),
+    ],
+    ids=["a word", "yes", "one day"],
+)
+def test_troubles_from_parameters_are_checked(given, message):
+    with pytest.raises(InputError, match=message):
+        Trouble.on_days(**given)
+
+
+def test_troubles_from_parameters_are_those_that_are_meant():
+    assert Trouble.on_days([9], [12], [10, 14]) == Trouble((9,), (12,), (), ((10, 14),))

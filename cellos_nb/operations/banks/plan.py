@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cellos_nb.operations.banks.config import BankConfig
 from cellos_nb.operations.banks.outcome import BankRuns, StageRuns
 from cellos_nb.operations.banks.parameters import WorkParameters, load_bank_parameters
 from cellos_nb.operations.banks.simulate import rehearse
 from cellos_nb.operations.banks.tasks import BankTask, TaskKind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DAY_H = 24.0
 _WINDOW_H = {
@@ -36,6 +41,22 @@ def tasks_of_run(runs: BankRuns) -> dict[str, tuple[BankTask, ...]]:
     """
     work = load_bank_parameters(runs.config.parameters).work
     return {stage.name: _tasks(stage, work) for stage in runs.stages}
+
+
+def plan_table(config: BankConfig) -> pd.DataFrame:
+    """The tasks of each bank when everything is as it is on average: day, what is done, hours of hands, flasks then.
+
+    Raises:
+        ConfigError: as `simulate`.
+    """
+    import pandas as pd
+
+    rows = [
+        (bank, task.earliest_h / _DAY_H, task.name, task.person_h, task.incubator_slots)
+        for bank, tasks in plan_tasks(config).items()
+        for task in tasks
+    ]
+    return pd.DataFrame(rows, columns=["bank", "day", "task", "hours of hands", "flasks afterwards"])
 
 
 def _tasks(stage: StageRuns, work: WorkParameters) -> tuple[BankTask, ...]:

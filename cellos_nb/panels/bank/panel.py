@@ -11,6 +11,7 @@ from markupsafe import Markup
 from cellos_nb.lab import Lab
 from cellos_nb.operations.banks.config import BankConfig
 from cellos_nb.operations.banks.outcome import MEASURES
+from cellos_nb.operations.banks.tables import crash_table, ending_table, measure_table
 from cellos_nb.panels.arrange import part, parts, row
 from cellos_nb.panels.bank import words
 from cellos_nb.panels.bank.figures import crash_figure, fan_figure, histogram_figure, tornado_figure
@@ -126,8 +127,8 @@ class BankPanel(Panel[BankChoice, BankShown]):
         self._fields["for_days"].disabled = self.choice.wrong != "nobody comes"
         for name in ("on_day", "in_bank"):
             self._fields[name].disabled = self.choice.wrong == NOTHING
-        write_html(self._facts, join([rows_table(words.facts(shown)), frame_table(words.measure_frame(shown))]))
-        write_html(self._stages, frame_table(words.ending_frame(shown)))
+        write_html(self._facts, join([rows_table(words.facts(shown)), frame_table(measure_table(shown.summary))]))
+        write_html(self._stages, frame_table(ending_table(shown.summary)))
         write_figure(self._histogram, histogram_figure(shown.runs), words.histogram_text(shown))
         write_figure(self._fan, fan_figure(shown.runs), words.fan_text(shown))
         write_figure(self._tornado, tornado_figure(shown.sensitivity), words.tornado_text(shown))
@@ -136,7 +137,7 @@ class BankPanel(Panel[BankChoice, BankShown]):
             self._crash.layout.display = "none"
         else:
             said = markup("<p>{}</p>", words.crash_text(shown.crash))
-            write_html(self._crash_words, join([said, frame_table(words.crash_frame(shown.crash))]))
+            write_html(self._crash_words, join([said, frame_table(crash_table(shown.crash))]))
             write_figure(self._crash, crash_figure(shown.crash), words.crash_text(shown.crash))
             self._crash.layout.display = None
 
@@ -152,10 +153,10 @@ class BankPanel(Panel[BankChoice, BankShown]):
             static_figure(tornado_figure(shown.sensitivity), words.tornado_text(shown)),
         ]
         tables = [
-            StaticTable("All runs", words.measure_frame(shown)),
-            StaticTable("How they ended", words.ending_frame(shown)),
+            StaticTable("All runs", measure_table(shown.summary)),
+            StaticTable("How they ended", ending_table(shown.summary)),
         ]
         if shown.crash is not None:
             figures.append(static_figure(crash_figure(shown.crash), words.crash_text(shown.crash)))
-            tables.append(StaticTable("With the trouble", words.crash_frame(shown.crash)))
+            tables.append(StaticTable("With the trouble", crash_table(shown.crash)))
         return StaticForm(f"{self.title}: {self.subtitle()}", self.summary(shown), tuple(figures), tuple(tables))

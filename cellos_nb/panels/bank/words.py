@@ -1,16 +1,11 @@
-"""The bank panel in words and tables."""
+"""The bank panel in words."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
 from cellos_nb.operations.banks.outcome import MEASURES
 from cellos_nb.operations.banks.summary import CrashTest
 from cellos_nb.panels.bank.model import BankShown
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def summary(shown: BankShown) -> str:
@@ -39,38 +34,6 @@ def facts(shown: BankShown) -> list[tuple[object, object]]:
         rows.append((f"{stage.name} bank", text + (f", {tainted} released though bad" if tainted else "")))
     rows += [("in stock", lot) for lot in shown.in_stock]
     return rows
-
-
-def measure_frame(shown: BankShown) -> pd.DataFrame:
-    """Quantiles of every measure."""
-    import pandas as pd
-
-    rows = [(MEASURES[name], one.p5, one.p50, one.p95) for name, one in shown.summary.measures.items()]
-    return pd.DataFrame(rows, columns=["", "p5", "p50", "p95"])
-
-
-def ending_frame(shown: BankShown) -> pd.DataFrame:
-    """How many runs ended how."""
-    import pandas as pd
-
-    rows = [(stage.name, ending, n) for stage in shown.summary.stages for ending, n in stage.endings]
-    return pd.DataFrame(rows, columns=["bank", "ended", "runs"])
-
-
-def crash_frame(test: CrashTest) -> pd.DataFrame:
-    """Means with and without the trouble."""
-    import pandas as pd
-
-    rows = [
-        (
-            MEASURES[one.measure],
-            one.before,
-            one.after,
-            "" if math.isnan(one.difference) else f"{one.difference:+.3g} ± {one.half_width:.2g}",
-        )
-        for one in test.changes
-    ]
-    return pd.DataFrame(rows, columns=["mean of", "as planned", "with the trouble", "difference"])
 
 
 def crash_text(test: CrashTest) -> str:
