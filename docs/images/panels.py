@@ -45,12 +45,13 @@ CELLS = {
     "comparison": 'ComparisonPanel("lab.db")',
     "live": f'LiveCampaignPanel("lab.db", "{CAMPAIGN}")',
     "autonomy": 'AutonomyPanel("lab.db")',
+    "bank": 'panel = BankPanel("lab.db")\npanel.choose(wrong="incubator fails")\npanel',
     "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
     "control_room": f'ControlRoom("lab.db", "{CAMPAIGN}")',
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
 }
 
-HEIGHTS = {"autonomy": 1700, "comparison": 2000, "launcher": 1300}
+HEIGHTS = {"autonomy": 1700, "bank": 1500, "comparison": 2000, "launcher": 1300}
 """Of the page, where a panel is taller than most; what is below it is not in the picture."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 from cellos_nb.operations.banks.outcome import MEASURES
 from cellos_nb.operations.banks.summary import CrashTest
 from cellos_nb.panels.bank.model import BankShown
