@@ -33,14 +33,10 @@ def plan_tasks(config: BankConfig) -> dict[str, tuple[BankTask, ...]]:
     return tasks_of_run(rehearse(config))
 
 
-def tasks_of_run(runs: BankRuns) -> dict[str, tuple[BankTask, ...]]:
-    """The tasks of each bank of a single run, by name, counted from its own first task.
-
-    Args:
-        runs: one run; many have no diary.
-    """
+def tasks_of_run(runs: BankRuns, run: int = 0) -> dict[str, tuple[BankTask, ...]]:
+    """The tasks of each bank in one of the runs, by name, counted from its own first task."""
     work = load_bank_parameters(runs.config.parameters).work
-    return {stage.name: _tasks(stage, work) for stage in runs.stages}
+    return {stage.name: _tasks(stage, run, work) for stage in runs.stages}
 
 
 def plan_table(config: BankConfig) -> pd.DataFrame:
@@ -59,10 +55,10 @@ def plan_table(config: BankConfig) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["bank", "day", "task", "hours of hands", "flasks afterwards"])
 
 
-def _tasks(stage: StageRuns, work: WorkParameters) -> tuple[BankTask, ...]:
+def _tasks(stage: StageRuns, run: int, work: WorkParameters) -> tuple[BankTask, ...]:
     found: list[BankTask] = []
     n_of_kind: dict[TaskKind, int] = {}
-    for day, what, n in stage.diary:
+    for day, what, n in stage.diary(run):
         kind = TaskKind(what)
         n_of_kind[kind] = n_of_kind.get(kind, 0) + 1
         is_last = kind is TaskKind.FREEZE
