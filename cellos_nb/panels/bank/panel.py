@@ -115,7 +115,7 @@ class BankPanel(Panel[BankChoice, BankShown]):
         for name, widget in fields.items():
             widget.observe(lambda change, name=name: self.choose(**{name: change.new}), "value")
             widget.style.description_width = "initial"
-            widget.layout.width = "auto"
+            widget.layout.width = "max-content" if name == "weekends" else "11.5em"
         return fields
 
     def draw(self, shown: BankShown) -> None:
