@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from importlib import resources as files
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from cellos_nb.domain.config_errors import describe_all
 from cellos_nb.domain.setting import Name, PositiveFloat, Settings
 from cellos_nb.domain.yaml_lines import YamlDocument, read_yaml
-from cellos_nb.errors import ConfigError, InputError
+from cellos_nb.errors import ConfigError
 
 DAY_H = 24.0
 MONTH_H = DAY_H * 365.25 / 12
@@ -201,22 +201,13 @@ class FacilityConfig(Settings):
         except ValidationError as error:
             raise ConfigError("\n".join(describe_all(error, cls, document))) from None
 
-    def with_capacities(self, capacities: dict[str, int]) -> Self:
-        """The same with other capacities for some resources.
+    def with_settings(self, settings: dict[str, Any]) -> Self:
+        """The same with other values for some keys of the file.
 
         Raises:
-            InputError: there is no such resource, or a capacity that cannot be.
+            ConfigError: a value is refused.
         """
-        names = [one.name for one in self.resources]
-        for name, capacity in capacities.items():
-            if name not in names:
-                raise InputError(f"{name}: is none of the resources; possible: {', '.join(names)}.")
-            if capacity < 1:
-                raise InputError(f"{name}: {capacity} of it cannot be; give 1 or more.")
-        content = self.model_dump()
-        for one in content["resources"]:
-            one["capacity"] = capacities.get(one["name"], one["capacity"])
         try:
-            return self.model_validate(content)
+            return self.model_validate(self.model_dump() | settings)
         except ValidationError as error:
-            raise InputError("\n".join(describe_all(error, type(self), None))) from None
+            raise ConfigError("\n".join(describe_all(error, type(self), None))) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simpy import Environment, Event
 
@@ -31,19 +31,24 @@ class Claim:
 class Account:
     """What was counted of one resource, in hours within the window of measurement."""
 
-    used_h: float = 0.0
-    """Units times hours."""
+    used_by_week_h: list[float]
+    """Units times hours, in each week of the window; the last may be shorter."""
     waited_h: float = 0.0
-    """Hours that requests waited while too few units were free."""
+    """Hours that requests waited while too few units were free, when they were last looked at."""
     closed_h: float = 0.0
     """Hours that requests waited only for its hours to begin."""
+
+    @property
+    def used_h(self) -> float:
+        """Units times hours, in all."""
+        return sum(self.used_by_week_h)
 
 
 @dataclass(slots=True)
 class _Place:
     settings: FacilityResource
     free: int
-    account: Account = field(default_factory=Account)
+    account: Account
     n_waiting: float = 0.0
     """Requests that wait for it; each counts once, shared among all that it lacks."""
     n_closed: float = 0.0
@@ -76,7 +81,8 @@ class Floor:
             ends_h: … until then.
         """
         self.env = env
-        self._places = {one.name: _Place(one, one.capacity) for one in resources}
+        n_weeks = math.ceil((ends_h - begins_h) / WEEK_H)
+        self._places = {one.name: _Place(one, one.capacity, Account([0.0] * n_weeks)) for one in resources}
         self._window = begins_h, ends_h
         self._waiting: list[_Request] = []
         self._looked_at = env.now
@@ -108,14 +114,19 @@ class Floor:
     def settle(self) -> None:
         """Books the time since it was last called: what was in use, and what was waited for."""
         begins, ends = self._window
-        hours = min(self.env.now, ends) - max(self._looked_at, begins)
+        now, then = min(self.env.now, ends), max(self._looked_at, begins)
         self._looked_at = self.env.now
-        if hours <= 0:
+        if now <= then:
             return
         for place in self._places.values():
-            place.account.used_h += hours * (place.settings.capacity - place.free)
-            place.account.waited_h += hours * place.n_waiting
-            place.account.closed_h += hours * place.n_closed
+            place.account.waited_h += (now - then) * place.n_waiting
+            place.account.closed_h += (now - then) * place.n_closed
+        while then < now:
+            week = int((then - begins) // WEEK_H)
+            until = min(now, begins + (week + 1) * WEEK_H)
+            for place in self._places.values():
+                place.account.used_by_week_h[week] += (until - then) * (place.settings.capacity - place.free)
+            then = until
 
     def _serve_all(self, changed: frozenset[str]) -> None:
         """Looks at those who wait for what has become free or has opened; nobody else can be served by it."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from cellos_nb.operations.banks.inputs import Floats
+from cellos_nb.operations.facility.change import changed
 from cellos_nb.operations.facility.config import DAY_H, MONTH_H, FacilityConfig
 from cellos_nb.operations.facility.run import Replication, replicate
 from cellos_nb.operations.facility.work import offered_load
-
-NEARLY_FULL = 0.95
-"""Use beyond which a queue hardly ever ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Estimate:
     def of(cls, values: Floats) -> Estimate:
         """Over the replications that have a value; not a number where fewer than two have."""
         there = values[np.isfinite(values)]
-        if len(there) < 2:  # noqa: PLR2004 - an interval needs two
+        if len(there) < 2:
             return cls(float(there.mean()) if len(there) else float("nan"), float("nan"))
         half = stats.t.ppf(0.975, len(there) - 1) * there.std(ddof=1) / np.sqrt(len(there))
         return cls(float(there.mean()), float(half))
@@ -65,7 +63,7 @@ class LoadOutcome:
     wait_h: Estimate
     """That a step waits before it begins, on average."""
     unfinished: float
-    """Share of the jobs that arrived in the window and did not end in it."""
+    """Share of the jobs that arrived in the window and had not ended after as much time again: a sign of overload."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,9 +89,10 @@ class FacilityPlan:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """What other capacities bring: differences of replications that have the same work, with their intervals."""
+    """What a change brings: differences of replications that have the same work, with their intervals."""
 
-    capacities: dict[str, int]
+    change: str
+    """As a person wrote it."""
     flow_days: dict[str, Estimate]
     """Later (+) or earlier (−), by load."""
     wait_h: dict[str, Estimate]
@@ -101,10 +100,6 @@ class WhatIf:
     finished_per_month: Estimate
     """Plates and stages of banks, all together."""
     plan: FacilityPlan
-
-    def __str__(self) -> str:
-        """As a person reads it."""
-        return ", ".join(f"{capacity} × {name}" for name, capacity in self.capacities.items())
 
 
 def plan_facility(config: FacilityConfig, *, say: Callable[[str], None] | None = None) -> FacilityPlan:
@@ -125,24 +120,28 @@ def plan_facility(config: FacilityConfig, *, say: Callable[[str], None] | None =
     return summarise(config, tuple(made))
 
 
-def what_if(before: FacilityPlan, capacities: Mapping[str, int]) -> WhatIf:
-    """The same work in a facility of other capacities.
+def what_if(before: FacilityPlan, change: str) -> WhatIf:
+    """The same work in a facility that was changed.
+
+    Args:
+        before: the facility as it is.
+        change: such as `liquid handler=2`, or `people=3, people.closes=20`; see `changed`.
 
     Raises:
-        InputError: there is no such resource, or a capacity that cannot be.
+        InputError: the change cannot be.
     """
-    after = plan_facility(before.config.with_capacities(dict(capacities)))
+    after = plan_facility(changed(before.config, change))
     flow, wait = {}, {}
     for load in (one.name for one in before.loads):
         flow[load] = _paired(before, after, lambda one, load=load: _flow_days(one, load, lambda values: values.mean()))
         wait[load] = _paired(before, after, lambda one, load=load: _mean(one.waits_h.get(load, np.empty(0))))
     finished = _paired(before, after, lambda one: sum(one.n_finished_items.values()) / (one.window_h / MONTH_H))
-    return WhatIf(dict(capacities), flow, wait, finished, after)
+    return WhatIf(change, flow, wait, finished, after)
 
 
 def one_more_of_each(before: FacilityPlan) -> tuple[WhatIf, ...]:
     """What one more of each resource brings, that which shortens work most first."""
-    found = [what_if(before, {one.name: one.capacity + 1}) for one in before.resources]
+    found = [what_if(before, f"{one.name}={one.capacity + 1}") for one in before.resources]
     return tuple(sorted(found, key=lambda one: sum(np.nan_to_num(each.mean) for each in one.flow_days.values())))
 
 

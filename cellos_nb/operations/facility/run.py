@@ -22,7 +22,7 @@ class JobRecord:
     number: int
     arrives_h: float
     flow_h: float
-    """From its arrival to its end; not a number when the time was over before."""
+    """From its arrival to its end; not a number when it had none after another window's time."""
     waited_h: float
     """Of its items, on average, with nothing to do but wait for resources."""
     n_items: int
@@ -44,7 +44,10 @@ class Replication:
 
 
 def replicate(config: FacilityConfig, replication: int) -> Replication:
-    """Lives through warm-up and window once.
+    """Lives through warm-up and window once, and on until all that arrived in the window has ended.
+
+    Work goes on arriving meanwhile, so the last jobs do not find an empty laboratory. Where more is asked than there
+    is, that time might never come: after another window's length it is over.
 
     Args:
         config: the facility.
@@ -52,14 +55,18 @@ def replicate(config: FacilityConfig, replication: int) -> Replication:
     """
     begins = config.warm_up_days * DAY_H
     ends = begins + config.months * MONTH_H
-    jobs = draw_work(config, replication, ends)
+    last = ends + (ends - begins)
+    jobs = draw_work(config, replication, last)
+    measured = [job for job in jobs if begins <= job.arrives_h < ends]
     env = Environment()
-    run = _Run(env, Floor(env, config.resources, begins, ends), begins, ends)
+    run = _Run(env, Floor(env, config.resources, begins, ends), begins, ends, len(measured), env.event())
     env.process(run.let_in(jobs))
     env.run(until=ends)
+    if run.n_open:
+        env.run(until=run.is_over | env.timeout(last - ends))
     run.floor.settle()
     return Replication(
-        jobs=tuple(run.record(job) for job in jobs if job.arrives_h >= begins),
+        jobs=tuple(run.record(job) for job in measured),
         accounts=run.floor.accounts,
         waits_h={load: np.array(waits) for load, waits in run.waits.items()},
         n_finished_items=run.n_finished,
@@ -79,6 +86,10 @@ class _Run:
     floor: Floor
     begins_h: float
     ends_h: float
+    n_open: int
+    """Jobs of the window that have not ended yet."""
+    is_over: Event
+    """Happens when the last of them ends."""
     waits: dict[str, list[float]] = field(default_factory=dict)
     n_finished: dict[str, int] = field(default_factory=dict)
     progress: dict[tuple[str, int], _Progress] = field(default_factory=dict)
@@ -103,6 +114,10 @@ class _Run:
                 yield self.env.timeout(job.pause_h)
             yield AllOf(self.env, [self.env.process(self._item(job.load, steps, progress)) for steps in items])
         progress.ended_h = self.env.now
+        if self._is_measured(job.arrives_h):
+            self.n_open -= 1
+            if not self.n_open:
+                self.is_over.succeed()
 
     def _item(self, load: str, steps: tuple[WorkStep, ...], progress: _Progress) -> Iterator[Event]:
         """One plate, or one stage of a bank."""
@@ -123,11 +138,14 @@ class _Run:
                 self.floor.give_back(step.claims)
         for before in held:
             self.floor.give_back(before.claims)
-        if self.env.now >= self.begins_h:
+        if self._is_measured(self.env.now):
             self.n_finished[load] = self.n_finished.get(load, 0) + 1
 
     def _note_wait(self, load: str, asked_h: float, progress: _Progress) -> None:
         waited = self.env.now - asked_h
         progress.waited_h += waited
-        if asked_h >= self.begins_h:
+        if self._is_measured(asked_h):
             self.waits.setdefault(load, []).append(waited)
+
+    def _is_measured(self, moment_h: float) -> bool:
+        return self.begins_h <= moment_h < self.ends_h
