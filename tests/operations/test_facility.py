@@ -231,7 +231,7 @@ def test_one_more_of_each_is_sorted_by_what_it_brings():
 
 
 def test_more_than_there_is_is_told_and_ends():
-    plan = plan_facility(facility(campaigns=[{"name": "c", "every_days": 0.1, "steps": [
+    plan = plan_facility(facility(campaigns=[{"name": "c", "every_days": 0.05, "steps": [
         {"name": "x", "hours": 4, "needs": [{"resource": "robot"}]}]}]))  # fmt: skip
     assert [one.name for one in plan.overloaded] == ["robot"]
     assert plan.loads[0].unfinished > 0.1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -27,7 +29,7 @@ class Estimate:
         """Over the replications that have a value; not a number where fewer than two have."""
         there = values[np.isfinite(values)]
         if len(there) < 2:
-            return cls(float(there.mean()) if len(there) else float("nan"), float("nan"))
+            return cls(float(there.mean()) if len(there) else math.nan, math.nan)
         half = stats.t.ppf(0.975, len(there) - 1) * there.std(ddof=1) / np.sqrt(len(there))
         return cls(float(there.mean()), float(half))
 
@@ -133,8 +135,8 @@ def what_if(before: FacilityPlan, change: str) -> WhatIf:
     after = plan_facility(changed(before.config, change))
     flow, wait = {}, {}
     for load in (one.name for one in before.loads):
-        flow[load] = _paired(before, after, lambda one, load=load: _flow_days(one, load, lambda values: values.mean()))
-        wait[load] = _paired(before, after, lambda one, load=load: _mean(one.waits_h.get(load, np.empty(0))))
+        flow[load] = _paired(before, after, partial(_mean_flow_days, load=load))
+        wait[load] = _paired(before, after, partial(_mean_wait_h, load=load))
     finished = _paired(before, after, lambda one: sum(one.n_finished_items.values()) / (one.window_h / MONTH_H))
     return WhatIf(change, flow, wait, finished, after)
 
@@ -173,14 +175,14 @@ def _outcome(load: str, replications: tuple[Replication, ...]) -> LoadOutcome:
         return Estimate.of(np.array([value(one) for one in replications]))
 
     jobs = [job for one in replications for job in one.jobs if job.load == load]
-    unfinished = float(np.mean([np.isnan(job.flow_h) for job in jobs])) if jobs else float("nan")
+    unfinished = float(np.mean([np.isnan(job.flow_h) for job in jobs])) if jobs else math.nan
     return LoadOutcome(
         load,
         len(jobs) / len(replications),
         over(lambda one: one.n_finished_items.get(load, 0) / (one.window_h / MONTH_H)),
-        over(lambda one: _flow_days(one, load, lambda values: values.mean())),
-        over(lambda one: _flow_days(one, load, lambda values: np.quantile(values, 0.95))),
-        over(lambda one: _mean(one.waits_h.get(load, np.empty(0)))),
+        over(partial(_mean_flow_days, load=load)),
+        over(lambda one: float(np.quantile(_flow_days(one, load), 0.95)) if len(_flow_days(one, load)) else math.nan),
+        over(partial(_mean_wait_h, load=load)),
         unfinished,
     )
 
@@ -190,10 +192,19 @@ def _paired(before: FacilityPlan, after: FacilityPlan, value: Callable[[Replicat
     return Estimate.of(np.array([value(new) - value(old) for old, new in pairs]))
 
 
-def _flow_days(one: Replication, load: str, what: Callable[[Floats], float]) -> float:
-    flows = np.array([job.flow_h for job in one.jobs if job.load == load and not np.isnan(job.flow_h)]) / DAY_H
-    return float(what(flows)) if len(flows) else float("nan")
+def _flow_days(one: Replication, load: str) -> Floats:
+    """Of the jobs that ended."""
+    flows = np.array([job.flow_h for job in one.jobs if job.load == load], dtype=float) / DAY_H
+    return flows[np.isfinite(flows)]
+
+
+def _mean_flow_days(one: Replication, load: str) -> float:
+    return _mean(_flow_days(one, load))
+
+
+def _mean_wait_h(one: Replication, load: str) -> float:
+    return _mean(one.waits_h.get(load, np.empty(0)))
 
 
 def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else float("nan")
+    return float(values.mean()) if len(values) else math.nan

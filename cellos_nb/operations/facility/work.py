@@ -34,6 +34,10 @@ class WorkStep:
     """Hours after the first step of its item began."""
 
 
+Rounds = tuple[tuple[tuple[WorkStep, ...], ...], ...]
+"""One after the other, each of items side by side, each of steps in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A campaign or a bank: rounds one after the other, each of items side by side, each of steps in order."""
@@ -41,7 +45,7 @@ class Job:
     load: str
     number: int
     arrives_h: float
-    rounds: tuple[tuple[tuple[WorkStep, ...], ...], ...]
+    rounds: Rounds
     pause_h: float
     """Between two rounds."""
 
@@ -57,12 +61,12 @@ def draw_work(config: FacilityConfig, replication: int, until_h: float) -> list[
     Every load has a stream of luck of its own, so that a further load leaves the others as they are.
     """
     jobs: list[Job] = []
-    for load in (*config.campaigns, *config.banks):
+    loads: tuple[CampaignLoad | BankLoad, ...] = (*config.campaigns, *config.banks)
+    for load in loads:
         key = (config.seed, replication, zlib.crc32(load.name.encode()))
         random = np.random.default_rng(SeedSequence(key))
         for number, arrives in enumerate(_arrivals(load, until_h, random)):
-            rounds, pause = _campaign(load, random) if isinstance(load, CampaignLoad) else (_bank(load, random), 0.0)
-            jobs.append(Job(load.name, number, arrives, rounds, pause))
+            jobs.append(Job(load.name, number, arrives, *_rounds(load, random)))
     return sorted(jobs, key=lambda job: (job.arrives_h, job.load, job.number))
 
 
@@ -74,11 +78,12 @@ def offered_load(config: FacilityConfig, n_draws: int = 200) -> dict[str, float]
     """
     known = {one.name: one for one in config.resources}
     offered = dict.fromkeys(known, 0.0)
-    for load in (*config.campaigns, *config.banks):
+    loads: tuple[CampaignLoad | BankLoad, ...] = (*config.campaigns, *config.banks)
+    for load in loads:
         random = np.random.default_rng(SeedSequence((config.seed, zlib.crc32(load.name.encode()))))
         n = n_draws if isinstance(load, BankLoad) else 1
         for _ in range(n):
-            rounds = _campaign(load, None)[0] if isinstance(load, CampaignLoad) else _bank(load, random)
+            rounds, _ = _rounds(load, random if isinstance(load, BankLoad) else None)
             for step in (step for items in rounds for steps in items for step in steps):
                 share = min((known[claim.resource].open_share for claim in step.claims), default=1.0)
                 for claim in step.claims:
@@ -96,10 +101,10 @@ def _arrivals(load: Arriving, until_h: float, random: Generator) -> Iterator[flo
         now += gap if load.regular else random.exponential(gap)
 
 
-def _campaign(
-    load: CampaignLoad, random: Generator | None
-) -> tuple[tuple[tuple[tuple[WorkStep, ...], ...], ...], float]:
-    """Its rounds of plates; everything as it is on average without luck."""
+def _rounds(load: CampaignLoad | BankLoad, random: Generator | None) -> tuple[Rounds, float]:
+    """The rounds of a job and the pause between them; a campaign without luck is as it is on average."""
+    if isinstance(load, BankLoad):
+        return _bank(load, random or np.random.default_rng(0)), 0.0
     rounds = tuple(
         tuple(tuple(_step(step, random) for step in load.steps) for _ in range(load.plates))
         for _ in range(load.iterations)
@@ -118,7 +123,7 @@ def _step(step: FacilityStep, random: Generator | None) -> WorkStep:
     return WorkStep(step.name, hours, tuple(claims), step.stays)
 
 
-def _bank(load: BankLoad, random: Generator) -> tuple[tuple[tuple[WorkStep, ...], ...], ...]:
+def _bank(load: BankLoad, random: Generator) -> Rounds:
     """One of the runs of its bank; each stage is a round, and the tests before the release are in its last step."""
     runs = _bank_runs(load.bank)
     run = int(random.integers(runs.n_runs))
