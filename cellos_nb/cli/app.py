@@ -9,6 +9,7 @@ import typer
 
 from cellos_nb.cli import (
     assistant,
+    audit,
     bank,
     bench,
     calendar,
@@ -21,6 +22,7 @@ from cellos_nb.cli import (
     examples,
     facility,
     hardware,
+    images,
     lab,
     outputs,
     planning,
@@ -90,11 +92,13 @@ app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.add_typer(record.app, name="record")
+app.add_typer(audit.app, name="audit")
 app.add_typer(templates.app, name="templates")
 app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(images.app, name="images")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(bank.app, name="bank")
 app.add_typer(facility.app, name="facility")
