@@ -148,8 +148,14 @@ PLANNERS: dict[str, Callable[[Task, int], Any]] = {
     "BayBE": Baybe,
     "Ax": Ax,
 }
-NEEDS = {"optuna TPE": ("optuna",), "optuna GP": ("optuna", "torch"), "emukit + GPy": ("emukit", "GPy"), "BoTorch": ("botorch",)}
-NEEDS |= {"BayBE": ("baybe",), "Ax": ("ax", "torch")}
+NEEDS = {
+    "optuna TPE": ("optuna",),
+    "optuna GP": ("optuna", "torch"),
+    "emukit + GPy": ("emukit", "GPy"),
+    "BoTorch": ("botorch",),
+    "BayBE": ("baybe",),
+    "Ax": ("ax", "torch"),
+}
 
 
 def installed() -> list[str]:

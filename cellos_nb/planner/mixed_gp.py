@@ -266,7 +266,7 @@ class MixedGP:
         return result
 
 
-def _inverse_root(root: Array) -> Array:
+def _inverse_root(root: NDArray[np.floating]) -> Array:
     """Inverse of a lower triangular matrix."""
     from scipy.linalg.lapack import dtrtri
 

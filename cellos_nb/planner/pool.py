@@ -19,8 +19,8 @@ from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
-from cellos_nb.planner.promise import Layout, Promise
 from cellos_nb.planner.prior import Prior, prior_named
+from cellos_nb.planner.promise import Layout, Promise
 from cellos_nb.planner.well_table import WellTable
 
 _LOG10_UM_PER_M = 6.0

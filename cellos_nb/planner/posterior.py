@@ -143,7 +143,8 @@ def _draw_few(weights: Array, n: int, rng: np.random.Generator) -> Index:
 def _draw(weights: Array, uniform: Array) -> Index:
     cumulative = np.cumsum(weights)
     found = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
-    return np.minimum(found, len(weights) - 1).astype(np.int64)
+    chosen: Index = np.minimum(found, len(weights) - 1).astype(np.int64)
+    return chosen
 
 
 def prior_only(prior: CurvePrior, log10_range: tuple[float, float], library: CurveLibrary | None = None) -> Posterior:

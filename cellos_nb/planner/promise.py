@@ -1,4 +1,4 @@
-"""Which wells of a large table are worth joint samples: their expected improvement, curve by curve, without sampling."""
+"""Which wells of a table are worth joint samples: their expected improvement over all curves, without sampling."""
 
 from __future__ import annotations
 
