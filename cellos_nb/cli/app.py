@@ -9,16 +9,20 @@ import typer
 
 from cellos_nb.cli import (
     assistant,
+    audit,
+    bank,
     bench,
     calendar,
     campaigns,
     cluster,
+    compare,
     daemon,
     demo,
     doctor,
     examples,
     facility,
     hardware,
+    images,
     lab,
     outputs,
     planning,
@@ -76,6 +80,7 @@ app.command()(steering.fork)
 app.command()(steering.overrule)
 app.command()(campaigns.status)
 app.command("list")(campaigns.list_campaigns)
+app.command()(compare.compare)
 app.command()(daemon.daemon)
 app.command("queue")(queue.list_queue)
 app.command()(queue.dead_letters)
@@ -87,12 +92,15 @@ app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.add_typer(record.app, name="record")
+app.add_typer(audit.app, name="audit")
 app.add_typer(templates.app, name="templates")
 app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(images.app, name="images")
 app.add_typer(calendar.app, name="calendar")
+app.add_typer(bank.app, name="bank")
 app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)

@@ -16,24 +16,24 @@ from cellos_nb.domain import codec
 from cellos_nb.errors import InputError, StoreError
 from cellos_nb.lab import Lab
 from cellos_nb.panels import cells
-from cellos_nb.panels.html import html_widget
+from cellos_nb.panels.html import heading, html_widget, write_html
 from cellos_nb.panels.log import ErrorLog
 from cellos_nb.panels.memory import Memory
+from cellos_nb.panels.pace import Pace
 from cellos_nb.panels.source import Source
 from cellos_nb.panels.static import StaticForm, is_static, show_static
-from cellos_nb.panels.text import markup
 from cellos_nb.panels.theme import style
 from cellos_nb.panels.worker import LOOK_S, Worker
 
 if TYPE_CHECKING:
     from ipywidgets import HTML, VBox, Widget
 
+    from cellos_nb.panels.seat import Begun, Seat
+
 Choice = TypeVar("Choice")
 """What a person chose in the panel: a frozen dataclass."""
 _NEVER = object()
 """Equal to no stamp."""
-PACE_S = 0.2
-"""Between two readings, unless something is clicked: a page follows five updates a second."""
 LONGEST_S = 1.0
 """After which the stamp is asked for though nothing was stored: a lease runs out by itself."""
 Shown = TypeVar("Shown")
@@ -55,6 +55,10 @@ class Panel(ABC, Generic[Choice, Shown]):
     title: ClassVar[str]
     is_remembered: ClassVar[bool] = True
     """Whether a choice comes back after a kernel restart."""
+    is_of_campaign: ClassVar[bool] = False
+    """Whether it shows one campaign, which the second argument names; another one in the room then opens it anew."""
+    launched: Begun | None = None
+    """A campaign that was begun from here; the control room brings it into view."""
 
     def __init__(
         self, lab: Lab | str | Path | None, choice: Choice, *, static: bool | None = None, interval_s: float = LOOK_S
@@ -85,8 +89,15 @@ class Panel(ABC, Generic[Choice, Shown]):
         self._memory: Memory | None = None
         self._kept = choice
         self._mark = ""
-        self._stamped_at = self._next_at = 0.0
+        self._stamped_at = 0.0
+        self._pace = Pace()
         self._worker = Worker(self._follow_up, interval_s)
+
+    @classmethod
+    def for_room(cls, seat: Seat) -> Panel[Any, Any]:
+        """The panel as a tab of the control room; to be replaced by one that is opened with something else."""
+        make: Callable[..., Panel[Any, Any]] = cls
+        return make(seat.lab, *([seat.campaign_id] if cls.is_of_campaign else []), static=seat.static)
 
     def stamp(self) -> Hashable:
         """Something cheap to read that changes whenever `read` would give another value."""
@@ -95,6 +106,10 @@ class Panel(ABC, Generic[Choice, Shown]):
     @abstractmethod
     def read(self) -> Shown:
         """What is to be shown, from the store and `self.choice`; called in the panel's thread."""
+
+    def complete(self, shown: Shown) -> Shown | None:  # noqa: ARG002 - for those who replace it
+        """The same with what takes long, read after the rest was drawn; None where `read` gave everything."""
+        return None
 
     @abstractmethod
     def body(self) -> Widget:
@@ -219,9 +234,9 @@ class Panel(ABC, Generic[Choice, Shown]):
     def _follow_up(self, is_forced: bool) -> None:  # noqa: FBT001 - the worker's callback
         """Refreshes when something was clicked or stored; never busy for more than half of the time."""
         begun = time.monotonic()
-        if is_forced or (begun >= self._next_at and self._may_have_news(begun)):
+        if is_forced or (self._pace.is_open(begun) and self._may_have_news(begun)):
             self._refresh(is_forced)
-            self._next_at = begun + max(PACE_S, 2.0 * (time.monotonic() - begun))
+            self._pace.take(begun, time.monotonic())
 
     def _may_have_news(self, now: float) -> bool:
         try:
@@ -252,43 +267,47 @@ class Panel(ABC, Generic[Choice, Shown]):
 
     def _look(self, *, is_forced: bool) -> bool:
         """Draws what is new; whether the panel shows what was chosen."""
-        stamp = self.stamp()
-        if not is_forced and stamp == self._refused_at:
-            return False
-        if is_forced or self._has_failed or stamp != self._stamp or self.shown is None:
+        with self.lab.store.one_state():
+            stamp = self.stamp()
+            if not is_forced and stamp == self._refused_at:
+                return False
+            if not (is_forced or self._has_failed or stamp != self._stamp or self.shown is None):
+                return True
             try:
-                self.shown = self.read()
+                shown = self.shown = self.read()
             except InputError:
                 # What was chosen cannot be shown; asking again before anything changes would say the same.
                 self._refused_at = stamp
                 raise
-            self._refused_at = _NEVER
-            self.draw(self.shown)
-            self._write_head(self.shown)
-            self._stamp = stamp
+        self._refused_at = _NEVER
+        self._show(shown)
+        whole = self.complete(shown)
+        if whole is not None:
+            self.shown = whole
+            self._show(whole)
+        self._stamp = stamp
         return True
+
+    def _show(self, shown: Shown) -> None:
+        self.draw(shown)
+        if self._head is not None:
+            write_html(self._head, heading(self.title, self.subtitle(), self.summary(shown)))
 
     def _build(self) -> VBox:
         from ipywidgets import VBox
 
         sheet = html_widget(style())
         sheet.layout.display = "none"
-        self._head, self._foot = html_widget(self._heading("Reading …")), html_widget(Markup())
-        root = VBox([sheet, self._head, self.body(), self._foot])
+        self._head, self._foot = html_widget(heading(self.title, self.subtitle(), "Reading …")), html_widget(Markup())
+        root = VBox([sheet, self._head, self._foot])
         root.add_class("cellos-panel")
+        try:
+            root.children = (sheet, self._head, self.body(), self._foot)
+        except Exception:
+            cells.close_tree(root)
+            raise
         return root
-
-    def _heading(self, summary: str) -> Markup:
-        return markup(
-            '<div class="cellos-head"><h3>{}</h3><span class="cellos-quiet">{}</span></div>'
-            '<p class="cellos-summary">{}</p>',
-            *(self.title, self.subtitle(), summary),
-        )
-
-    def _write_head(self, shown: Shown) -> None:
-        if self._head is not None:
-            self._head.value = str(self._heading(self.summary(shown)))
 
     def _write_foot(self) -> None:
         if self._foot is not None:
-            self._foot.value = str(self.errors.html())
+            write_html(self._foot, self.errors.html())

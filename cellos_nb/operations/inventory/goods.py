@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert
 
 from cellos_nb.domain.amounts import count_of, micro_usd, quantity
+from cellos_nb.domain.audit import Act
 from cellos_nb.domain.stock import EntryKind, Lot, Resource, Transaction
 from cellos_nb.errors import InventoryError
 from cellos_nb.store import stock_shelf
+from cellos_nb.store.audit import note
 from cellos_nb.store.stock_claims import let_go, open_claims
 from cellos_nb.store.stock_ledger import Change, Ledger
 from cellos_nb.store.stock_tables import lots, resources
@@ -65,9 +67,11 @@ class Inventory:
             InventoryError: it has lots, and its kind, unit or use would change.
         """
         with self._store.write(durable=True) as tx:
-            stock_shelf.declare(tx, resource, at=self._store.now(tx), person=by or self._who())
+            who = by or self._who()
+            stock_shelf.declare(tx, resource, at=self._store.now(tx), person=who)
+            note(tx, Act.STOCK_DECLARED, resource.name, who=who, facts=resource.model_dump(mode="json"))
 
-    def withdraw(self, name: str) -> None:
+    def withdraw(self, name: str, *, by: str | None = None) -> None:
         """Takes back the declaration of a resource of which there was never a lot.
 
         Raises:
@@ -78,6 +82,7 @@ class Inventory:
             if stock_shelf.lots_of(tx, resource=name):
                 raise InventoryError(f"{name}: has lots, and their books are kept. Discard what is left of them.")
             tx.execute(delete(resources).where(resources.c.resource_id == number))
+            note(tx, Act.STOCK_WITHDRAWN, name, who=by or self._who())
 
     def receive(
         self,
@@ -137,7 +142,9 @@ class Inventory:
             (lot_id,) = tx.execute(insert(lots), values).inserted_primary_key or (0,)
             ledger = Ledger(tx, now, by or self._who())
             ledger.receive(int(lot_id), count, int(values["price_micro_usd"]))
-            return stock_shelf.lots_of(tx, lot_ids=[lot_id])[0]
+            found = stock_shelf.lots_of(tx, lot_ids=[lot_id])[0]
+            _note(tx, Act.STOCK_RECEIVED, ledger, found, "")
+            return found
 
     def adjust(self, lot: str | int, counted: Quantity, reason: str, *, by: str | None = None) -> Lot:
         """Books that so much of a lot was counted, whatever the books say.
@@ -151,7 +158,7 @@ class Inventory:
         Raises:
             InventoryError: no such lot, no reason, or less than runs have reserved.
         """
-        with self._changing(lot, reason, by) as (_, ledger, found):
+        with self._changing(lot, reason, by) as (tx, ledger, found):
             count = _count(found.resource, counted, found.unit)
             if count < 0:
                 raise InventoryError(
@@ -159,6 +166,7 @@ class Inventory:
                 )
             change = Change(on_hand=count - found.balance.on_hand)
             ledger.book(found, EntryKind.ADJUST, change, reason=reason)
+            _note(tx, Act.STOCK_ADJUSTED, ledger, found, reason)
         return self.lot(found.lot_id)
 
     def discard(self, lot: str | int, reason: str, amount: Quantity | None = None, *, by: str | None = None) -> Lot:
@@ -178,6 +186,7 @@ class Inventory:
             if count <= 0:
                 raise InventoryError(f"{found.resource}, lot {found.lot_number}: there is nothing to discard.")
             ledger.book(found, EntryKind.DISCARD, Change(on_hand=-count), reason=reason)
+            _note(tx, Act.STOCK_DISCARDED, ledger, found, reason)
         return self.lot(found.lot_id)
 
     def thaw(self, lot: str | int, reason: str, *, by: str | None = None) -> Lot:
@@ -186,8 +195,9 @@ class Inventory:
         Raises:
             InventoryError: no such lot, or no reason.
         """
-        with self._changing(lot, reason, by) as (_, ledger, found):
+        with self._changing(lot, reason, by) as (tx, ledger, found):
             ledger.book(found, EntryKind.THAW, Change(freeze_thaws=1), reason=reason)
+            _note(tx, Act.STOCK_THAWED, ledger, found, reason)
         return self.lot(found.lot_id)
 
     def resources(self) -> tuple[Resource, ...]:
@@ -227,6 +237,14 @@ class Inventory:
         with self._store.write(durable=True) as tx:
             found = stock_shelf.find_lot(tx, str(lot))
             yield tx, Ledger(tx, self._store.now(tx), by or self._who()), found
+
+
+def _note(tx: Connection, act: Act, ledger: Ledger, lot: Lot, reason: str) -> None:
+    """Has the audit log say what a person booked, in the smallest units, with the balance after it."""
+    after = ledger.balance(lot.lot_id)
+    facts = {"lot": lot.lot_number, "lot_id": lot.lot_id, "unit": lot.unit, "on_hand_after": after.on_hand}
+    facts |= {"freeze_thaws_after": after.freeze_thaws}
+    note(tx, act, lot.resource, who=ledger.person, why=reason, facts=facts)
 
 
 def _take_back(tx: Connection, ledger: Ledger, lot: Lot, reason: str) -> None:
