@@ -1,4 +1,4 @@
-"""How many months of a facility are simulated in a second: the example, a fuller lab, and one of which too much is asked.
+"""How many months of a facility are simulated in a second: the example, fuller labs, and one that is overloaded.
 
     uv run python benchmarks/facility.py [--replications 8]
 
