@@ -121,17 +121,20 @@ class Campaign:
         return seen.digest() == state.history_sha256
 
     def summary(
-        self, results: History | None = None, scores: tuple[ScoredCondition, ...] | None = None
+        self,
+        results: History | None = None,
+        scores: tuple[ScoredCondition, ...] | None = None,
+        laps: tuple[IterationRecord, ...] | None = None,
     ) -> CampaignSummary:
-        """The campaign in a few numbers; `results` and their `scores` are made unless the caller has them."""
-        record = self.store.campaign(self.campaign_id)
-        laps = self.store.iterations(self.campaign_id, has_proposals=False)
+        """The campaign in a few numbers; `results`, their `scores` and `laps` are read unless the caller has them."""
+        record = self.store.standing(self.campaign_id)
+        laps = self.store.iterations(self.campaign_id, has_proposals=False) if laps is None else laps
         return summarise(
             self.campaign_id,
             self.config,
             self.results if results is None else results,
             status=self._standing(record.status),
-            stop_reason=_reason(record.status, record.stop_reason, record.stop_request),
+            stop_reason=_reason(record.status, record.reason, record.stop_request),
             duration_s=sum(lap.duration_s or 0.0 for lap in laps),
             spent_usd=self.store.spent_usd(self.campaign_id),
             parent=str(record.parent or ""),
