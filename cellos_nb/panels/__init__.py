@@ -10,11 +10,13 @@ from typing import Any
 
 _HOME: dict[str, str] = {
     "AutonomyPanel": "autonomy.panel",
+    "BankPanel": "bank.panel",
     "BenchPanel": "bench.panel",
     "CalendarPanel": "calendar.panel",
     "ComparisonPanel": "comparison.panel",
     "ControlRoom": "room",
     "DoseResponsePanel": "dose_response.panel",
+    "FacilityPanel": "facility.panel",
     "LauncherPanel": "launcher.panel",
     "LiveCampaignPanel": "live.panel",
     "PlatesPanel": "plates.panel",

@@ -30,7 +30,9 @@ CELLS = {
     "table": f'TablePanel("lab.db", "{CAMPAIGN}")',
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
     "autonomy": 'AutonomyPanel("lab.db")',
+    "bank": 'panel = BankPanel("lab.db")\npanel.choose(wrong="incubator fails")\npanel',
     "bench": 'BenchPanel("bench.db")',
+    "facility": 'panel = FacilityPanel("lab.db")\npanel.choose(capacities=(2, 1, 120, 1, 2))\npanel',
     "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
     "control_room": f'ControlRoom("lab.db", "{CAMPAIGN}")',
 }
@@ -46,7 +48,12 @@ def photograph(
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         make(work)
-        cells = [nbformat.v4.new_code_cell(f"from cellos_nb.panels import *\n{CELLS[panel]}") for panel in wanted]
+        cells = [
+            nbformat.v4.new_code_cell(
+                f"from cellos_nb.panels import *\n{CELLS[panel]}"
+            )
+            for panel in wanted
+        ]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / "pictures.ipynb")
         with _jupyterlab(work) as url, sync_playwright() as play:
