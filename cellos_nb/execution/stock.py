@@ -9,7 +9,8 @@ from sqlalchemy import Connection, insert
 
 from cellos_nb.domain.amounts import MICRO_PER_USD
 from cellos_nb.domain.machine import Capabilities
-from cellos_nb.domain.stock import Need, Shortage
+from cellos_nb.domain.shortage import Shortage
+from cellos_nb.domain.stock import Need
 from cellos_nb.errors import OutOfStockError
 from cellos_nb.store.stock_claims import Allocation, allocate, claim, let_go, open_claims, settle_on, stale_claims
 from cellos_nb.store.stock_ledger import Ledger
