@@ -10,12 +10,13 @@ from cellos_nb.errors import OutOfStockError
 from cellos_nb.execution.actions import submit_action
 from cellos_nb.execution.bookings import bring_up_to_date
 from cellos_nb.execution.process import person
-from cellos_nb.execution.stock import require_stock
+from cellos_nb.execution.stock import is_out_of_stock, require_stock
 from cellos_nb.loop import first_batch
 from cellos_nb.operations.inventory import Inventory
 from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.store.campaigns import free_campaign_id
+from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.compile import compile_plates
@@ -39,6 +40,15 @@ def require_first_plates(store: Store, config: CampaignConfig, machine: Capabili
     bring_up_to_date(store)
     with store.read() as tx:
         require_stock(store, tx, config.name, plates, batch.batch_id)
+
+
+def waiting_for_stock(store: Store) -> tuple[str, ...]:
+    """The campaigns that were paused because something had to be ordered, oldest first."""
+    return tuple(
+        each.campaign_id
+        for each in store.campaigns()
+        if each.status is CampaignStatus.PAUSED and is_out_of_stock(each.stop_reason or "")
+    )
 
 
 def tell_out_of_stock(store: Store, campaign_id: str, error: OutOfStockError) -> None:

@@ -19,6 +19,7 @@ from cellos_nb.cli import (
     examples,
     facility,
     hardware,
+    inventory,
     lab,
     outputs,
     planning,
@@ -92,6 +93,7 @@ app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(inventory.app, name="inventory")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)

@@ -21,6 +21,8 @@ from cellos_nb.workflow.estimate import default_prices, estimate, machine_usd
 from cellos_nb.workflow.needs import needs_of
 from cellos_nb.workflow.workflow import Workflow
 
+_HELD = "not begun, out of stock."
+
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
@@ -136,4 +138,9 @@ def why_not_begin(store: Store, run_id: int) -> str | None:
 def out_of_stock(what: str, shortages: Sequence[Shortage]) -> str:
     """What is missing, what to order, and what to do then."""
     missing = "; ".join(map(str, shortages))
-    return f"{what}: not begun, out of stock. {missing}. Then `cellos inventory receive`, and resume."
+    return f"{what}: {_HELD} {missing}. Then `cellos inventory receive`, and resume."
+
+
+def is_out_of_stock(reason: str) -> bool:
+    """Whether a campaign or run is held for this reason because something has to be ordered."""
+    return _HELD in reason

@@ -135,13 +135,14 @@ def find_lot(tx: Connection, name: str) -> Lot:
 
 
 def entries(
-    tx: Connection, *, lot_id: int | None = None, after: int = 0, limit: int | None = None
+    tx: Connection, *, lot_id: int | None = None, after: int = 0, last: int | None = None
 ) -> tuple[Transaction, ...]:
-    """The ledger, oldest first: all of it or that of one lot, from behind a transaction, so many at most."""
-    query = select(transactions).where(transactions.c.transaction_id > after).order_by(transactions.c.transaction_id)
+    """The ledger, oldest first: all of it or that of one lot, from behind a transaction, the last so many at most."""
+    query = select(transactions).where(transactions.c.transaction_id > after)
     if lot_id is not None:
         query = query.where(transactions.c.lot_id == lot_id)
-    return tuple(_entry(row) for row in tx.execute(query.limit(limit)))
+    newest_first = query.order_by(transactions.c.transaction_id.desc()).limit(last)
+    return tuple(_entry(row) for row in tx.execute(newest_first))[::-1]
 
 
 def occasions_to_come(tx: Connection, lot_id: int, *, without: str) -> int:

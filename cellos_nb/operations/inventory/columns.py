@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, InstanceOf
 
-from cellos_nb.domain.amounts import quantity
+from cellos_nb.domain.amounts import quantity as number_of
 from cellos_nb.domain.setting import Settings
 from cellos_nb.domain.stock import Resource
 from cellos_nb.operations.inventory.deliveries import Delivery
 
 
-def _moment(text: str) -> date | datetime:
-    """A day, or a moment, UTC where it names no zone."""
+def moment_of(text: str) -> date | datetime:
+    """A day, or a moment, UTC where it names no zone.
+
+    Raises:
+        ValueError: it is neither.
+    """
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return date.fromisoformat(text)
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no date; write it as 2026-11-30") from None
+        raise ValueError("no date; write it as 2026-11-30") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -31,10 +36,15 @@ def day_of(text: str) -> date:
     Raises:
         ValueError: it is none.
     """
-    found = _moment(text)
+    found = moment_of(text)
     if isinstance(found, datetime):
-        raise ValueError(f"{text!r} is no day; write it as 2026-11-30")
+        raise ValueError("no day; write it as 2026-11-30")
     return found
+
+
+_Number = Annotated[Decimal, BeforeValidator(number_of)]
+_Moment = Annotated[date, InstanceOf(), BeforeValidator(moment_of)]
+_Day = Annotated[date, BeforeValidator(day_of)]
 
 
 class LotColumns(Settings):
@@ -42,11 +52,11 @@ class LotColumns(Settings):
 
     lot_number: str = ""
     """The maker's; unique among the lots of the resource."""
-    quantity: Annotated[Any, BeforeValidator(quantity)] = None
+    quantity: _Number | None = None
     """How much of it there is, in the unit of the resource; one pack when empty."""
-    expires: Annotated[Any, BeforeValidator(_moment)] = None
+    expires: _Moment | None = None
     """The last day on which it may be used; it keeps for ever when empty."""
-    received: Annotated[Any, BeforeValidator(_moment)] = None
+    received: _Moment | None = None
     """When it came; now when empty."""
     location: str = ""
     """Where it stands."""
@@ -56,11 +66,11 @@ class LotColumns(Settings):
     """Of cells."""
     freeze_thaws: Annotated[int, Field(ge=0)] = 0
     """How often a compound was thawed so far."""
-    lot_price_usd: Annotated[Any, BeforeValidator(quantity)] = None
+    lot_price_usd: _Number | None = None
     """What all of it cost; at the price of a pack when empty."""
     lot_price_source: str | None = None
     """Where that price stands."""
-    lot_price_as_of: Annotated[Any, BeforeValidator(day_of)] = None
+    lot_price_as_of: _Day | None = None
     """Of when that price is."""
 
     def delivery(self, resource: str) -> Delivery:

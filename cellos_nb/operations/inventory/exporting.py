@@ -31,7 +31,8 @@ def stock_table(resources: Sequence[Resource], lots: Sequence[Lot]) -> str:
 def _resource_cells(resource: Resource) -> list[object]:
     values = resource.model_dump(mode="json")
     exact = {name: getattr(resource, name) for name in ("pack_size", "pack_price_usd", "reorder_point")}
-    return [(values | exact)[column] for column in RESOURCE_COLUMNS]
+    shown = values | exact | ({} if resource.n_wells else {"plate_use": None})
+    return [shown[column] for column in RESOURCE_COLUMNS]
 
 
 def _lot_cells(lot: Lot) -> list[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from pydantic import ValidationError
@@ -56,7 +57,7 @@ def import_table(tx: Connection, ledger: Ledger, text: str, where: str) -> Impor
     usable = found.declare(found.gather(rows))
     lots = found.receive(row for row in rows if row.cells.get("name") in usable)
     if found.problems:
-        said = "\n".join(f"{where}, line {line}: {why}" for line, why in sorted(found.problems))
+        said = "\n".join(f"{where}, line {line}: {why}" for line, why in sorted(found.problems, key=itemgetter(0)))
         n = len({line for line, _ in found.problems})
         what = "1 line has" if n == 1 else f"{n} lines have"
         raise InventoryError(f"{where}: nothing was imported; {what} to be corrected.\n{said}")
@@ -122,10 +123,11 @@ class _Import:
             if not cells:
                 continue
             try:
-                lots.append(book_delivery(self._tx, self._ledger, LotColumns(**cells).delivery(row.cells["name"])))
+                said = LotColumns.model_validate(cells)
+                lots.append(book_delivery(self._tx, self._ledger, said.delivery(row.cells["name"])))
             except ValidationError as error:
-                for said in describe_all(error, LotColumns, None):
-                    self._refuse(row.line, said)
+                for problem in describe_all(error, LotColumns, None):
+                    self._refuse(row.line, problem)
             except InventoryError as error:
                 self._refuse(row.line, str(error))
         return lots
@@ -139,7 +141,7 @@ class _Import:
             try:
                 values["price_as_of"] = day_of(mine.cells["price_as_of"])
             except ValueError as error:
-                self._refuse(mine.lines["price_as_of"], f"price_as_of: {error}.")
+                self._refuse(mine.lines["price_as_of"], f"price_as_of: {mine.cells['price_as_of']!r} is {error}.")
                 values["price_as_of"] = date.min  # so that the rest is checked as well
         try:
             resource = Resource.model_validate(values)

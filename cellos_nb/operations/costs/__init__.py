@@ -1,0 +1,5 @@
+"""Costs: what a campaign was expected to cost and did, and what that is for each well, condition and answer."""
+
+from cellos_nb.operations.costs.shares import Shares, shares_of
+
+__all__ = ["Shares", "shares_of"]
