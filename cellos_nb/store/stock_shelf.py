@@ -224,7 +224,7 @@ def _lot(row: Row[Any]) -> Lot:
         passage=row.passage,
         max_freeze_thaws=row.max_freeze_thaws,
         max_passage=row.max_passage,
-        balance=Balance(*(getattr(row, f"{name}_after") for name in _AFTER)),
+        balance=Balance(*(getattr(row, f"{name}_after") or 0 for name in _AFTER)),
     )
 
 
@@ -255,6 +255,7 @@ _LOTS: Select[Any] = (
         *(transactions.c[f"{name}_after"] for name in _AFTER),
     )
     .join(resources, resources.c.resource_id == lots.c.resource_id)
-    .join(transactions, transactions.c.transaction_id == _LAST)
+    # A lot of which every transaction was removed by force is still a lot; `reconcile` finds it.
+    .outerjoin(transactions, transactions.c.transaction_id == _LAST)
 )
 _KINDS = Prepared(select(resources.c.kind).distinct())

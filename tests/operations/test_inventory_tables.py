@@ -133,7 +133,7 @@ def test_a_table_of_another_separator_is_the_same(inventory, separator):
 def test_a_file_in_another_encoding_is_refused_with_what_to_do(tmp_path):
     path = tmp_path / "stock.csv"
     path.write_bytes("name\nµ-plate".encode("latin-1"))
-    with pytest.raises(InventoryError, match="not in UTF-8. Save it as"):
+    with pytest.raises(InventoryError, match=r"not in UTF-8\. Save it as"):
         read_text(path)
 
 

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, func, select
 
 from cellos_nb.domain.amounts import format_count, format_usd, value_of
 from cellos_nb.domain.stock import EntryKind, Lot
 from cellos_nb.store import stock_shelf
 from cellos_nb.store.stock_claims import open_claims
-from cellos_nb.store.stock_tables import lots, resources, transactions
+from cellos_nb.store.stock_tables import transactions
 
 _COUNTED = ("on_hand", "reserved", "uncertain", "freeze_thaws")
 
@@ -82,7 +82,11 @@ def reconcile(tx: Connection) -> Reconciliation:
     differences = [
         Difference(lot_id, f"{lot.resource}, lot {lot.lot_number}", what)
         for lot_id, lot in shelf.items()
-        for what in _differences(lot, sums[lot_id], firsts[lot_id], broken[lot_id], held[lot_id])
+        for what in (
+            _differences(lot, sums[lot_id], firsts[lot_id], broken[lot_id], held[lot_id])
+            if lot_id in sums
+            else ["has no transactions, not even its delivery"]
+        )
     ]
     worth = sum(value_of(lot.balance.on_hand, lot.received, lot.price_micro_usd) for lot in shelf.values())
     return Reconciliation(
@@ -90,7 +94,7 @@ def reconcile(tx: Connection) -> Reconciliation:
         sum(each["n"] for each in sums.values()),
         sum(lot.price_micro_usd for lot in shelf.values()),
         worth,
-        (*_unbooked(tx), *differences),
+        tuple(differences),
         tuple(doubts),
     )
 
@@ -118,16 +122,6 @@ def _differences(lot: Lot, sums: dict[str, int], first: str, broken: list[int], 
 def _apart(name: str, added: int, stated: int, unit: str) -> str:
     said = [f"{each:,} times" if not unit else format_count(each, unit) for each in (added, stated)]
     return f"{name}: the transactions add up to {said[0]}, the books state {said[1]}"
-
-
-def _unbooked(tx: Connection) -> Iterator[Difference]:
-    """Lots of which no transaction is left."""
-    is_booked = exists().where(transactions.c.lot_id == lots.c.lot_id)
-    query = select(lots.c.lot_id, resources.c.name, lots.c.lot_number).join(
-        resources, resources.c.resource_id == lots.c.resource_id
-    )
-    for lot_id, name, lot_number in tx.execute(query.where(~is_booked)):
-        yield Difference(lot_id, f"{name}, lot {lot_number}", "has no transactions, not even its delivery")
 
 
 def _sums(tx: Connection) -> dict[int, dict[str, int]]:
