@@ -10,6 +10,7 @@ from troubled_machine import TroubledMachine
 from cellos_nb.errors import InDoubtError, InventoryError, OutOfStockError
 from cellos_nb.execution.autonomous import AutonomousExecutor
 from cellos_nb.execution.jobs import JobStatus
+from cellos_nb.execution.journal import entries_of
 from cellos_nb.execution.recovery import mark_done
 from cellos_nb.execution.runs import run_records
 from cellos_nb.hardware.biology import BiologicalVirtualMachine
@@ -97,7 +98,7 @@ def test_a_queued_run_whose_lot_was_thrown_away_waits_and_its_need_is_ordered(la
         OutOfStockError, match=r"DMEM: 1\.\d+ mL needed, 0 mL free; 1\.\d+ mL missing: order 1 × 500 mL"
     ):
         executor.results(batch)
-    assert run_records(lab.store)[0].started_at is None
+    assert list(entries_of(lab.store, run_records(lab.store)[0].run_id)) == []
     assert (standing(inventory, "DMEM").light, standing(inventory, "DMEM").words) == (Light.NOW, "runs wait for it")
     (order,) = inventory.reorder_list()
     assert order.why.startswith("0 mL usable, runs that wait need 1.")

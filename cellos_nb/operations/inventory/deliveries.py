@@ -57,7 +57,7 @@ def book_delivery(tx: Connection, ledger: Ledger, delivery: Delivery) -> Lot:
         InventoryError: no such resource, a quantity that cannot be, or a lot number or barcode that is taken.
     """
     number, made_of = stock_shelf.resource_id(tx, delivery.resource), stock_shelf.resource_named(tx, delivery.resource)
-    count = made_of.pack if delivery.amount is None else counted(made_of.name, delivery.amount, made_of.unit)
+    count = made_of.pack if delivery.amount is None else count_in(made_of.name, delivery.amount, made_of.unit)
     if count <= 0:
         raise InventoryError(
             f"{made_of.name}: {delivery.amount} {made_of.unit} cannot be received; give more than nothing."
@@ -81,7 +81,7 @@ def book_delivery(tx: Connection, ledger: Ledger, delivery: Delivery) -> Lot:
     return stock_shelf.lots_of(tx, lot_ids=[int(lot_id)])[0]
 
 
-def counted(where: str, amount: Quantity, unit: str) -> int:
+def count_in(where: str, amount: Quantity, unit: str) -> int:
     """A quantity as a person writes it, in the smallest units.
 
     Raises:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete
 
 from cellos_nb.domain.stock import EntryKind, Lot, Resource, Transaction
 from cellos_nb.errors import InventoryError
-from cellos_nb.operations.inventory.deliveries import Delivery, Quantity, book_delivery, counted
+from cellos_nb.operations.inventory.deliveries import Delivery, Quantity, book_delivery, count_in
 from cellos_nb.operations.inventory.exporting import stock_table
 from cellos_nb.operations.inventory.importing import Imported, import_table
 from cellos_nb.operations.inventory.reconcile import Reconciliation, reconcile
@@ -147,7 +147,7 @@ class Inventory:
             InventoryError: no such lot, no reason, or less than runs have reserved.
         """
         with self._changing(lot, reason, by) as (_, ledger, found):
-            count = counted(found.resource, counted, found.unit)
+            count = count_in(found.resource, counted, found.unit)
             if count < 0:
                 raise InventoryError(
                     f"{found.resource}: {counted} {found.unit} cannot be there. Give what you counted."
@@ -163,7 +163,7 @@ class Inventory:
             InventoryError: no such lot, no reason, nothing taken, or more than is free.
         """
         with self._changing(lot, reason, by) as (_, ledger, found):
-            count = counted(found.resource, amount, found.unit)
+            count = count_in(found.resource, amount, found.unit)
             if count <= 0:
                 raise InventoryError(
                     f"{found.resource}: {amount} {found.unit} cannot be taken; give more than nothing."
@@ -184,7 +184,7 @@ class Inventory:
                 _take_back(tx, ledger, found, reason)
                 count = ledger.balance(found.lot_id).on_hand
             else:
-                count = counted(found.resource, amount, found.unit)
+                count = count_in(found.resource, amount, found.unit)
             if count <= 0:
                 raise InventoryError(f"{found.resource}, lot {found.lot_number}: there is nothing to discard.")
             ledger.book(found, EntryKind.DISCARD, Change(on_hand=-count), reason=reason)
