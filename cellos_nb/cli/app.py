@@ -9,10 +9,12 @@ import typer
 
 from cellos_nb.cli import (
     assistant,
+    bank,
     bench,
     calendar,
     campaigns,
     cluster,
+    compare,
     daemon,
     demo,
     doctor,
@@ -77,6 +79,7 @@ app.command()(steering.fork)
 app.command()(steering.overrule)
 app.command()(campaigns.status)
 app.command("list")(campaigns.list_campaigns)
+app.command()(compare.compare)
 app.command()(daemon.daemon)
 app.command("queue")(queue.list_queue)
 app.command()(queue.dead_letters)
@@ -95,6 +98,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(calendar.app, name="calendar")
+app.add_typer(bank.app, name="bank")
 app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)

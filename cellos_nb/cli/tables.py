@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -34,6 +36,23 @@ def print_table(rows: Sequence[dict[str, Any]], *, as_json: bool, empty: str) ->
 def print_json(value: Any) -> None:
     """Prints one JSON document."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def write_csv_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes rows with the same keys as a CSV file with a header.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from cellos_nb.errors import OutputError
+
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 def _cell(value: Any) -> str:

@@ -45,22 +45,28 @@ def register(panel: Closable, cell: tuple[str, str] | None) -> None:
     _open[cell_id] = (run, [*panels, panel])
 
 
-def close_tree(widget: Widget) -> None:
-    """Closes a widget and all that it holds: children, layouts, scales, marks, axes."""
+def tree_of(widget: Widget) -> list[Widget]:
+    """A widget and all that it holds: children, layouts, scales, marks, axes."""
     from ipywidgets import Widget
 
-    seen: set[int] = set()
+    found: dict[int, Widget] = {}
     waiting: list[Any] = [widget]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Widget):
-            if id(value) in seen:
+            if id(value) in found:
                 continue
-            seen.add(id(value))
+            found[id(value)] = value
             with suppress(AttributeError):
                 waiting += [getattr(value, name) for name in value.keys]
-            value.close()
         elif isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, list | tuple):
             waiting += value
+    return [*found.values()]
+
+
+def close_tree(widget: Widget) -> None:
+    """Closes a widget and all that it holds."""
+    for each in tree_of(widget):
+        each.close()

@@ -16,17 +16,18 @@ from cellos_nb.domain import codec
 from cellos_nb.errors import InputError, StoreError
 from cellos_nb.lab import Lab
 from cellos_nb.panels import cells
-from cellos_nb.panels.html import html_widget
+from cellos_nb.panels.html import heading, html_widget, write_html
 from cellos_nb.panels.log import ErrorLog
 from cellos_nb.panels.memory import Memory
 from cellos_nb.panels.source import Source
 from cellos_nb.panels.static import StaticForm, is_static, show_static
-from cellos_nb.panels.text import markup
 from cellos_nb.panels.theme import style
 from cellos_nb.panels.worker import LOOK_S, Worker
 
 if TYPE_CHECKING:
     from ipywidgets import HTML, VBox, Widget
+
+    from cellos_nb.panels.seat import Begun, Seat
 
 Choice = TypeVar("Choice")
 """What a person chose in the panel: a frozen dataclass."""
@@ -55,6 +56,10 @@ class Panel(ABC, Generic[Choice, Shown]):
     title: ClassVar[str]
     is_remembered: ClassVar[bool] = True
     """Whether a choice comes back after a kernel restart."""
+    is_of_campaign: ClassVar[bool] = False
+    """Whether it shows one campaign, which the second argument names; another one in the room then opens it anew."""
+    launched: Begun | None = None
+    """A campaign that was begun from here; the control room brings it into view."""
 
     def __init__(
         self, lab: Lab | str | Path | None, choice: Choice, *, static: bool | None = None, interval_s: float = LOOK_S
@@ -87,6 +92,12 @@ class Panel(ABC, Generic[Choice, Shown]):
         self._mark = ""
         self._stamped_at = self._next_at = 0.0
         self._worker = Worker(self._follow_up, interval_s)
+
+    @classmethod
+    def for_room(cls, seat: Seat) -> Panel[Any, Any]:
+        """The panel as a tab of the control room; to be replaced by one that is opened with something else."""
+        make: Callable[..., Panel[Any, Any]] = cls
+        return make(seat.lab, *([seat.campaign_id] if cls.is_of_campaign else []), static=seat.static)
 
     def stamp(self) -> Hashable:
         """Something cheap to read that changes whenever `read` would give another value."""
@@ -273,22 +284,20 @@ class Panel(ABC, Generic[Choice, Shown]):
 
         sheet = html_widget(style())
         sheet.layout.display = "none"
-        self._head, self._foot = html_widget(self._heading("Reading …")), html_widget(Markup())
-        root = VBox([sheet, self._head, self.body(), self._foot])
+        self._head, self._foot = html_widget(heading(self.title, self.subtitle(), "Reading …")), html_widget(Markup())
+        root = VBox([sheet, self._head, self._foot])
         root.add_class("cellos-panel")
+        try:
+            root.children = (sheet, self._head, self.body(), self._foot)
+        except Exception:
+            cells.close_tree(root)
+            raise
         return root
-
-    def _heading(self, summary: str) -> Markup:
-        return markup(
-            '<div class="cellos-head"><h3>{}</h3><span class="cellos-quiet">{}</span></div>'
-            '<p class="cellos-summary">{}</p>',
-            *(self.title, self.subtitle(), summary),
-        )
 
     def _write_head(self, shown: Shown) -> None:
         if self._head is not None:
-            self._head.value = str(self._heading(self.summary(shown)))
+            write_html(self._head, heading(self.title, self.subtitle(), self.summary(shown)))
 
     def _write_foot(self) -> None:
         if self._foot is not None:
-            self._foot.value = str(self.errors.html())
+            write_html(self._foot, self.errors.html())

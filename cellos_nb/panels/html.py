@@ -38,6 +38,15 @@ def _checked(content: Markup) -> Markup:
     return content
 
 
+def heading(title: str, subtitle: str, summary: str) -> Markup:
+    """What stands above a panel: its title, what it is about, and what it shows in words."""
+    return markup(
+        '<div class="cellos-head"><h3>{}</h3><span class="cellos-quiet">{}</span></div>'
+        '<p class="cellos-summary">{}</p>',
+        *(title, subtitle, summary),
+    )
+
+
 def cards(rows: list[tuple[object, object]]) -> Markup:
     """Numbers to be seen at a glance, each above its name; `rows` holds (name, number)."""
     made = join(markup('<div class="cellos-card"><b>{}</b><span>{}</span></div>', n, name) for name, n in rows)

@@ -1,48 +1,41 @@
-"""The control room: all panels of one database in tabs, each opened when it is first looked at."""
+"""The control room: the panels of one database in tabs, each opened when it is first looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from cellos_nb.lab import Campaign, Lab
+from cellos_nb.errors import InputError
+from cellos_nb.lab import Lab
 from cellos_nb.panels import cells
 from cellos_nb.panels.arrange import offer
-from cellos_nb.panels.autonomy.panel import AutonomyPanel
-from cellos_nb.panels.cells import close_tree
-from cellos_nb.panels.comparison.panel import ComparisonPanel
-from cellos_nb.panels.dose_response.panel import DoseResponsePanel
 from cellos_nb.panels.frame import Panel
-from cellos_nb.panels.launcher.panel import LauncherPanel
-from cellos_nb.panels.live.panel import LiveCampaignPanel
+from cellos_nb.panels.html import html_widget, write_html
+from cellos_nb.panels.log import ErrorLog
 from cellos_nb.panels.memory import Memory
-from cellos_nb.panels.plates.panel import PlatesPanel
+from cellos_nb.panels.refusal import refusal, refusal_form
+from cellos_nb.panels.seat import Seat
 from cellos_nb.panels.source import Source
-from cellos_nb.panels.static import is_static
-from cellos_nb.panels.table.panel import TablePanel
-from cellos_nb.panels.why.panel import WhyThisDosePanel
+from cellos_nb.panels.static import is_static, show_static
+from cellos_nb.panels.tabs import GROUPS, room_tabs
+from cellos_nb.panels.theme import style
 
 if TYPE_CHECKING:
-    from ipywidgets import Widget
+    from ipywidgets import Box, Tab, Widget
 
 for _drawn_with in ("cellos_nb.panels.live.figure", "scipy.special"):
     # With the room and not at its first look: nobody waits twice, and a notebook imports in a cell of its own.
     import_module(_drawn_with)
 
-OF_CAMPAIGN: dict[str, Callable[..., Panel[Any, Any]]] = {
-    "Live": LiveCampaignPanel,
-    "Doses": DoseResponsePanel,
-    "Plates": PlatesPanel,
-    "Table": TablePanel,
-    "Why": WhyThisDosePanel,
-}
-TABS = ("Launcher", "Live", "Doses", "Compare", "Plates", "Table", "Why", "Autonomy")
+FIRST, WITHOUT_CAMPAIGN = "Live", "Launcher"
+"""The tabs that a room opens at."""
 
 
 class ControlRoom:
-    """All panels of one database; the campaign in view is chosen above them.
+    """The panels of one database, those of plug-ins among them; the campaign in view is chosen above them.
+
+    A panel that cannot be opened says so in its own tab, and the others work.
 
     >>> ControlRoom("lab.db")  # doctest: +SKIP
     """
@@ -53,17 +46,27 @@ class ControlRoom:
         """A room on one campaign; the one begun last when none is named.
 
         Raises:
-            CampaignError: there is no such campaign, or none at all; `LauncherPanel` begins the first.
+            CampaignError: there is no such campaign.
             StoreError: the database cannot be opened.
         """
         self._given = lab
         self.source = Source.of(lab)
         self.static = is_static(static)
-        self.campaign: Campaign = self.source.campaign(campaign_id)
-        self._tab = "Live"
+        store = self.source.lab.store
+        if campaign_id is not None:
+            self.source.campaign(campaign_id)
+        self.campaign_id: str | None = campaign_id or next(reversed(store.campaign_ids()), None)
+        """The campaign in view; None while the database holds none."""
+        self.known = {tab.name: tab for tab in room_tabs()}
+        """All tabs by name; of a tab that was not looked at, nothing is imported."""
         self.panels: dict[str, Panel[Any, Any]] = {}
         """Those that were opened, by tab."""
-        self._root: Widget | None = None
+        self.errors = ErrorLog()
+        """What went wrong in the room itself."""
+        self._tab = FIRST if self.campaign_id is not None else WITHOUT_CAMPAIGN
+        self._is_offering = False
+        """While the list of campaigns is written, which is no choice of anybody."""
+        self._root: Box | None = None
         self._cell: str | None = None
         self._memory: Memory | None = None
 
@@ -75,13 +78,32 @@ class ControlRoom:
             self._look()
         return self._root
 
+    @property
+    def tab(self) -> str:
+        """The tab in view."""
+        return self._tab
+
+    def open(self, name: str) -> None:
+        """Brings a tab into view.
+
+        Raises:
+            InputError: there is no such tab.
+        """
+        if name not in self.known:
+            raise InputError(f"{name}: there is no such tab; possible: {', '.join(self.known)}.")
+        if self._root is None:
+            self._tab = name
+            return
+        group = self.known[name].group
+        self._bars[group].selected_index = self._names(group).index(name)
+        self.groups.selected_index = list(self._bars).index(group)
+
     def close(self) -> None:
         """Closes every panel that was opened; may be called twice. A campaign that was launched goes on."""
-        for panel in self.panels.values():
-            panel.close()
-        self.panels.clear()
+        for name in [*self.panels]:
+            self._close_panel(name)
         if self._root is not None:
-            close_tree(self._root)
+            cells.close_tree(self._root)
             self._root = None
         self.source.close()
 
@@ -93,9 +115,8 @@ class ControlRoom:
 
     def _ipython_display_(self) -> None:
         if self.static:
-            for name in TABS:
-                with self._make(name) as panel:
-                    panel._ipython_display_()
+            for name in self.known:
+                self._show_static(name)
             return
         from IPython.display import display
 
@@ -109,23 +130,49 @@ class ControlRoom:
         """Takes up the tab, and in each panel the choice, of an earlier kernel, and keeps those made from now on."""
         self._cell = cell
         self._memory = Memory.of(cell, self.source.lab.store.identity, type(self).__name__)
-        self._tab = _known_tab(self._memory.recall(str)) or self._tab
+        recalled = self._memory.recall(str)
+        self._tab = recalled if recalled in self.known else self._tab
 
-    def _build(self) -> Widget:
+    def _names(self, group: str) -> list[str]:
+        return [tab.name for tab in self.known.values() if tab.group == group]
+
+    def _build(self) -> Box:
         from ipywidgets import Dropdown, Tab, VBox
 
-        empty = [VBox() for _ in TABS]
-        self.tabs = Tab(children=empty, titles=TABS, selected_index=TABS.index(self._tab))
+        self._places: dict[str, VBox] = {name: VBox() for name in self.known}
+        self._bars: dict[str, Tab] = {}
+        shown = self.known[self._tab].group
+        for group in GROUPS:
+            if names := self._names(group):
+                at = names.index(self._tab) if group == shown else 0
+                places = [self._places[name] for name in names]
+                self._bars[group] = Tab(children=places, titles=names, selected_index=at)
+        bars = [*self._bars.values()]
+        self.groups = Tab(children=bars, titles=[*self._bars], selected_index=[*self._bars].index(shown))
         self.chosen = Dropdown(description="campaign", style={"description_width": "initial"})
-        self._offer_campaigns()
-        self.tabs.observe(lambda _: self._look(), "selected_index")
+        self._said = html_widget(self.errors.html())
+        for bar in (self.groups, *bars):
+            bar.observe(lambda _: self._look(), "selected_index")
         self.chosen.observe(lambda change: self._choose(change.new), "value")
-        return VBox([self.chosen, self.tabs])
+        sheet = html_widget(style())
+        sheet.layout.display = "none"
+        for bar in (self.groups, *bars):
+            bar.add_class("cellos-bar")
+        root = VBox([sheet, self.chosen, self._said, self.groups])
+        root.add_class("cellos-room")
+        return root
 
     def _look(self) -> None:
         """Opens the panel of the tab in view, lets the others rest, and finds campaigns that were begun meanwhile."""
-        self._offer_campaigns()
-        name = TABS[self.tabs.selected_index or 0]
+        self.errors.clear()
+        with self.errors.caught():
+            self._offer_campaigns()
+        write_html(self._said, self.errors.html())
+        if self.chosen.value not in {None, self.campaign_id}:
+            self._choose(self.chosen.value)
+            return
+        bar = [*self._bars][self.groups.selected_index or 0]
+        name = self._names(bar)[self._bars[bar].selected_index or 0]
         if self._memory is not None and name != self._tab:
             self._memory.keep(name)
         self._tab = name
@@ -134,46 +181,58 @@ class ControlRoom:
                 panel.rest()
         if name in self.panels:
             self.panels[name].follow()
-            return
-        place = self.tabs.children[TABS.index(name)]
-        self.panels[name] = panel = self._make(name)
-        if self._cell is not None:
-            panel.remember(f"{self._cell} {name}")
-        place.children = (panel.follow(),)
+        else:
+            self._open_panel(name)
+
+    def _open_panel(self, name: str) -> None:
+        """Opens a panel in its place; where that fails, what is wrong stands there."""
+        place, errors, panel = self._places[name], ErrorLog(), None
+        before = place.children
+        with errors.caught():
+            panel = self.known[name].load().for_room(self._seat())
+            if self._cell is not None:
+                panel.remember(f"{self._cell} {name}")
+            place.children = (panel.follow(),)
+            self.panels[name] = panel
+        if name not in self.panels:
+            place.children = (refusal(self.known[name], errors, again=self._look),)
+            if panel is not None:
+                with errors.caught():
+                    panel.close()
+        for widget in before:
+            cells.close_tree(widget)
+
+    def _close_panel(self, name: str) -> None:
+        with self.errors.caught():
+            self.panels.pop(name).close()
+
+    def _show_static(self, name: str) -> None:
+        errors = ErrorLog()
+        with errors.caught(), self.known[name].load().for_room(self._seat()) as panel:
+            panel._ipython_display_()
+        if errors.lines:
+            show_static(refusal_form(self.known[name], errors))
+
+    def _seat(self) -> Seat:
+        return Seat(self.source.lab, self._given, self.campaign_id, self.static)
 
     def _offer_campaigns(self) -> None:
-        """The newest first; one that was launched from here comes into view."""
+        """The newest first; one that was begun from here comes into view."""
         known = [*reversed(self.source.lab.store.campaign_ids())]
-        launcher = self.panels.get("Launcher")
-        launched = getattr(getattr(launcher, "launched", None), "campaign_id", "")
-        is_new = launched in known and launched not in self.chosen.options
-        offer(self.chosen, known, launched if is_new else self.campaign.campaign_id)
+        begun = [panel.launched.campaign_id for panel in self.panels.values() if panel.launched is not None]
+        new = [name for name in begun if name in known and name not in self.chosen.options]
+        in_view = [self.campaign_id] if self.campaign_id is not None else known
+        self._is_offering = True
+        offer(self.chosen, known, next(iter([*new, *in_view]), None))
+        self._is_offering = False
 
     def _choose(self, campaign_id: str | None) -> None:
-        """Shows another campaign; launcher and autonomy stay as they are."""
-        if campaign_id is None or campaign_id == self.campaign.campaign_id:
+        """Shows another campaign; panels of the whole laboratory stay as they are."""
+        if self._is_offering or campaign_id is None or campaign_id == self.campaign_id:
             return
-        self.campaign = self.source.campaign(campaign_id)
-        for name in OF_CAMPAIGN:
-            panel = self.panels.pop(name, None)
-            if panel is not None:
-                self.tabs.children[TABS.index(name)].children = ()
-                panel.close()
+        self.campaign_id = campaign_id
+        for name, panel in [*self.panels.items()]:
+            if panel.is_of_campaign:
+                self._places[name].children = ()
+                self._close_panel(name)
         self._look()
-
-    def _make(self, name: str) -> Panel[Any, Any]:
-        lab, static = self.source.lab, self.static
-        match name:
-            case "Launcher":
-                # With a connection of its own: what it launches outlives the room.
-                return LauncherPanel(self._given, self.campaign.config, static=static)
-            case "Compare":
-                return ComparisonPanel(lab, static=static)
-            case "Autonomy":
-                return AutonomyPanel(lab, static=static)
-            case _:
-                return OF_CAMPAIGN[name](lab, self.campaign.campaign_id, static=static)
-
-
-def _known_tab(name: str | None) -> str | None:
-    return name if name in TABS else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cellos_nb.domain.comparing import check_same_question
 from cellos_nb.domain.objective import best_condition, score_conditions
 from cellos_nb.errors import InputError
 from cellos_nb.records.figures import PALETTE, legend, new_figure, score_label
@@ -26,21 +27,10 @@ def check_comparable(records: Sequence[RecordedCampaign]) -> None:
     """
     if len(records) < 2:
         raise InputError(f"records: {len(records)} campaign cannot be compared; give the folders of at least two.")
-    first = records[0]
     for record in records:
         if not record.history.learnable:
             raise InputError(f"{record.run.campaign_id}: has no result that passed quality control; leave it out.")
-    for record in records[1:]:
-        for what, ours, theirs in (
-            ("goal", first.config.objective.goal, record.config.objective.goal),
-            ("assay", first.config.assay.name, record.config.assay.name),
-            ("target line", _target(first), _target(record)),
-        ):
-            if ours != theirs:
-                raise InputError(
-                    f"{record.run.campaign_id}: its {what} is {theirs}, that of {first.run.campaign_id} is {ours}; "
-                    "their scores do not mean the same. Compare campaigns with one question."
-                )
+    check_same_question({record.run.campaign_id: record.config for record in records})
 
 
 def comparison_table(records: Sequence[RecordedCampaign]) -> pd.DataFrame:
@@ -79,7 +69,3 @@ def progress(record: RecordedCampaign) -> tuple[np.ndarray, np.ndarray]:
     made = [sum(result.iteration <= lap for result in record.history) for lap in laps]
     best = [best_condition(each for each in conditions if each.iteration <= lap) for lap in laps]
     return np.array(made, dtype=float), np.array([np.nan if one is None else one.score.value for one in best])
-
-
-def _target(record: RecordedCampaign) -> str:
-    return record.config.target_line if record.config.objective.goal == "selectivity" else "any"

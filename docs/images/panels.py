@@ -46,6 +46,7 @@ CELLS = {
     "live": f'LiveCampaignPanel("lab.db", "{CAMPAIGN}")',
     "autonomy": 'AutonomyPanel("lab.db")',
     "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
+    "control_room": f'ControlRoom("lab.db", "{CAMPAIGN}")',
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
 }
 
@@ -166,7 +167,7 @@ def _photograph(url: str, work: Path, folder: Path, wanted: list[str]) -> None:
             for panel in wanted:
                 page.set_viewport_size({"width": 1500, "height": HEIGHTS.get(panel, 1000)})
                 _open(page, f"{url}/lab/workspaces/{theme}{panel}/tree/{panel}.ipynb?reset&token={TOKEN}")
-                shot = page.locator(".cellos-panel").first
+                shot = page.locator(".cellos-room, .cellos-panel").first
                 act(page, panel)
                 shot.screenshot(path=str(folder / f"{panel}-{theme}.png"))
             page.close()

@@ -33,6 +33,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "The file of `cellos facility simulate` and `cellos calendar plan`: [a lab week](../how-to/lab-week.md).",
         ("week.config",),
     ),
+    "A cell bank": (
+        "The file of `cellos bank`, with its parameters and prices: [cell banks](../how-to/cell-banks.md).",
+        ("operations.banks.config", "operations.banks.parameters"),
+    ),
     "An Opentrons robot": (
         "The file of an OT-2 or Flex: [Opentrons](../how-to/opentrons.md).",
         ("hardware.opentrons.settings",),

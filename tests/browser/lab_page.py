@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lab_server import TOKEN, WAIT_S, LabServer
 
+from cellos_nb.panels.tabs import room_tabs
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = WAIT_S * 1e3
@@ -48,8 +50,10 @@ class NotebookPage:
         self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
 
     def open_tab(self, name: str) -> None:
-        """A tab of the control room."""
-        self.page.locator(".jp-OutputArea .lm-TabBar-tab").get_by_text(name, exact=True).click()
+        """A tab of the control room, by way of its group."""
+        group = next(tab.group for tab in room_tabs() if tab.name == name)
+        for title in (group, name):
+            self.page.locator(".jp-OutputArea .lm-TabBar-tab:visible").get_by_text(title, exact=True).first.click()
 
     def panel(self, title: str):
         """The first panel with this heading, once it has read its first value."""

@@ -115,29 +115,29 @@ def test_the_control_room_opens_at_the_tab_and_with_the_choices_of_before(lab):
     with ControlRoom(lab) as room:
         room.remember("a cell")
         assert room.widget
-        assert room.tabs.titles[room.tabs.selected_index] == "Live"
-        room.tabs.selected_index = room.tabs.titles.index("Plates")
+        assert room.tab == "Live"
+        room.open("Plates")
         room.panels["Plates"].choose(colour="dose")
         until(lambda: room.panels["Plates"]._kept.colour == "dose")
     with ControlRoom(lab) as room:
         room.remember("a cell")
         assert room.widget
-        assert room.tabs.titles[room.tabs.selected_index] == "Plates"
+        assert room.tab == "Plates"
         assert room.panels["Plates"].choice.colour == "dose"
     Memory.of("a cell", lab.store.identity, "ControlRoom").keep("Cellar")
     with ControlRoom(lab) as room:
         room.remember("a cell")
         assert room.widget
-        assert room.tabs.titles[room.tabs.selected_index] == "Live"
+        assert room.tab == "Live"
 
 
 def test_only_the_tab_in_view_looks_for_news(lab):
     with ControlRoom(lab) as room:
         assert room.widget
-        room.tabs.selected_index = room.tabs.titles.index("Table")
+        room.open("Table")
         at_rest = {name: panel._worker._is_resting for name, panel in room.panels.items()}
         assert at_rest == {"Live": True, "Table": False}
-        room.tabs.selected_index = room.tabs.titles.index("Live")
+        room.open("Live")
         assert {name: panel._worker._is_resting for name, panel in room.panels.items()} == {
             "Live": False,
             "Table": True,

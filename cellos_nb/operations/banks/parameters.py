@@ -70,7 +70,7 @@ class ContaminationKind(Settings):
     seen_after_days: Annotated[int, Field(ge=0, le=60)] | None
     """Days until somebody who looks at the flasks sees it; null: nobody does, only a test finds it."""
     source: str = NO_SOURCE
-    """Where share and days come from."""
+    """Where the days come from."""
 
 
 class ContaminationParameters(Settings):
@@ -97,6 +97,8 @@ class Senescence(Settings):
     """Population doublings after which half of the growth is gone, on average over cultures."""
     limit_sd: NotNegative
     """From culture to culture."""
+    width_doublings: Positive
+    """Doublings over which growth falls from 73 % before the limit to 50 % at it."""
 
 
 class FreezingParameters(Settings):

@@ -69,6 +69,7 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
     """What was measured, fitted and expected, over dose."""
 
     title = "Dose response"
+    is_of_campaign = True
 
     def __init__(
         self,

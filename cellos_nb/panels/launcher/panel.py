@@ -50,6 +50,8 @@ from cellos_nb.planner.registry import kinds as planner_kinds
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
+    from cellos_nb.panels.seat import Seat
+
 HERE, DAEMON = "here", "daemon"
 """Where a campaign is executed."""
 
@@ -89,6 +91,12 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
         self._needs: dict[CampaignConfig, Preflight | InputError] = {}
         self._names = KnownNames(opened)
         self._n_filled = -1
+
+    @classmethod
+    def for_room(cls, seat: Seat) -> LauncherPanel:
+        """A form with the campaign in view; its connection is its own, since what it launches outlives the room."""
+        config = None if seat.campaign_id is None else seat.lab.campaign(seat.campaign_id).config
+        return cls(seat.given, config, static=seat.static)
 
     def stamp(self) -> Hashable:
         """How far the launched campaign is."""
@@ -173,6 +181,8 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
             tooltips=["In this kernel: ends with it", "`cellos daemon` executes it; the notebook may be closed"],
             # Whoever executes already is the one that can.
             value=DAEMON if other_dispatcher(self.lab) else HERE,
+            description="where",
+            style={"description_width": "initial"},
         )
 
     def draw(self, shown: LauncherShown) -> None:

@@ -35,6 +35,7 @@ class LiveCampaignPanel(Panel[LiveChoice, LiveShown]):
     """
 
     title = "Live campaign"
+    is_of_campaign = True
 
     def __init__(
         self, lab: Lab | str | Path | None = None, campaign_id: str | None = None, *, static: bool | None = None

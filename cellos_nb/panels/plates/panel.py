@@ -64,6 +64,7 @@ class PlatesPanel(Panel[PlatesChoice, PlatesShown]):
     """Every plate of a campaign, well by well."""
 
     title = "Plates"
+    is_of_campaign = True
 
     def __init__(
         self,

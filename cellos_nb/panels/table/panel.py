@@ -52,6 +52,7 @@ class TablePanel(Panel[TableChoice, TableShown]):
     """All results of a campaign as a table."""
 
     title = "Results"
+    is_of_campaign = True
 
     def __init__(
         self, lab: Lab | str | Path | None = None, campaign_id: str | None = None, *, static: bool | None = None

@@ -71,6 +71,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
     """
 
     title = "Why this dose"
+    is_of_campaign = True
 
     def __init__(
         self,
