@@ -15,6 +15,7 @@ from cellos_nb.cli import (
     campaigns,
     cluster,
     compare,
+    costs,
     daemon,
     demo,
     doctor,
@@ -90,6 +91,7 @@ app.command()(queue.approve)
 app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
+app.command()(costs.costs)
 app.add_typer(record.app, name="record")
 app.add_typer(templates.app, name="templates")
 app.command()(scoreboard.scoreboard)

@@ -50,6 +50,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "bench fail": ("cellos bench fail 3 --reason 'dropped it'",),
     "bench protocol": ("cellos bench protocol first-look/i001-p1",),
     "bench files": ("cellos bench files", "cellos bench files --get 3f6c…"),
+    "costs": ("cellos costs first-look", "cellos costs first-look --json"),
     "inventory list": ("cellos inventory list", "cellos inventory list --json"),
     "inventory lots": ("cellos inventory lots", "cellos inventory lots DMEM --empty"),
     "inventory ledger": ("cellos inventory ledger DM-0417 --all", "cellos inventory ledger --csv ledger.csv"),

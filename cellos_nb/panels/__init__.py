@@ -15,6 +15,7 @@ _HOME: dict[str, str] = {
     "ComparisonPanel": "comparison.panel",
     "ControlRoom": "room",
     "DoseResponsePanel": "dose_response.panel",
+    "InventoryPanel": "inventory.panel",
     "LauncherPanel": "launcher.panel",
     "LiveCampaignPanel": "live.panel",
     "PlatesPanel": "plates.panel",

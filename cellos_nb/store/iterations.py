@@ -6,13 +6,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select, update
 
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, proposal_of, unknown_campaign
 from cellos_nb.store.configs import config_of
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing, Supersession
-from cellos_nb.store.schema import actions, campaigns, inherited_iterations, iterations, proposals, results, runs
+from cellos_nb.store.schema import (
+    actions,
+    campaigns,
+    inherited_iterations,
+    iterations,
+    proposals,
+    results,
+    runs,
+    steps,
+)
 from cellos_nb.units import now_utc
 
 
@@ -131,12 +140,12 @@ def spent_usd(tx: Connection, campaign_id: str) -> float:
     concluded = select(func.sum(results.c.cost_usd)).join(iterations, iterations.c.batch_id == results.c.batch_id)
     # An iteration that was rolled back before it was concluded has results of some of its plates at most.
     is_given_up = iterations.c.superseded_from.is_not(None) & iterations.c.concluded_at.is_(None)
+    was_begun = exists().where(steps.c.run_id == runs.c.run_id)
     given_up = (
         select(func.sum(runs.c.cost_usd))
         .join(iterations, iterations.c.batch_id == runs.c.batch_id)
         .join(actions, actions.c.action_id == runs.c.run_id)
-        .where(own, is_given_up)
-        .where(actions.c.status == "succeeded")
+        .where(own, is_given_up, actions.c.status.in_(("succeeded", "cancelled", "dead_letter")), was_begun)
     )
     return float(tx.scalar(concluded.where(own, ~is_given_up)) or 0.0) + float(tx.scalar(given_up) or 0.0)
 

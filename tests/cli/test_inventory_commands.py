@@ -156,3 +156,28 @@ def test_books_that_do_not_balance_end_with_1(folder):
     assert done.code == 1
     assert "books          do not balance" in done.out
     assert "DMEM, lot DM-0417" in done.out
+
+
+def test_a_plan_says_for_how_many_iterations_the_stock_suffices_and_what_to_order(folder):
+    more = CAMPAIGN.replace("max_iterations: 1", "max_iterations: 40").replace("n_doses: 6", "n_doses: 240")
+    (folder / "campaign.yaml").write_text(more, encoding="utf-8")
+    plain = cellos_here("plan", "campaign.yaml", cwd=folder).out
+    assert "USD an experiment, at most" in plain
+    assert "for each of 1 curves" in plain
+    assert "prices      of 2025-06-01: " in plain
+    told = cellos_here("plan", "campaign.yaml", "--db", "lab.db", cwd=folder).out
+    # There are ten plates for dilutions, and one is taken in each iteration.
+    assert "suffices for 10 of 40 iterations" in told
+    assert "deep-well plate: 40 pcs needed, 10 pcs free; 30 pcs missing: order 3 × 10 pcs" in told
+    facts = json.loads(cellos_here("plan", "campaign.yaml", "--db", "lab.db", "--json", cwd=folder).out)
+    assert facts["stock"]["n_covered"] == 10
+
+
+def test_the_costs_of_a_campaign_stand_beside_what_was_expected_with_date_and_source(folder):
+    assert cellos_here("run", "campaign.yaml", cwd=folder).code == 0
+    told = cellos_here("costs", "first-look", cwd=folder).out
+    assert "prices of 2026-11-01 for stock: quotation 18" in told
+    assert "per EC50" in told
+    facts = json.loads(cellos_here("costs", "first-look", "--json", cwd=folder).out)
+    assert facts["booked_usd"] == pytest.approx(facts["predicted_usd"], abs=1e-4)
+    assert facts["plates"][0]["n_experiments"] == 6

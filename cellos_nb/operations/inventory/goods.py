@@ -52,6 +52,10 @@ class Inventory:
         with self._store.read() as tx:
             return bool(stock_shelf.kept_kinds(tx))
 
+    def catch_up(self) -> int:
+        """Books what the journal says and the books do not; returns of how many claims. Looking does it as well."""
+        return self._catch_up()
+
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """A consistent view of the stock, brought up to date with the journal first."""

@@ -143,9 +143,12 @@ def _first_kinds(tx: Connection) -> Iterator[tuple[int, str]]:
 
 def _broken_links(tx: Connection) -> Iterator[tuple[int, int]]:
     """Lot and number of each transaction whose balance is not that of the one before it with its own change."""
-    within = {"partition_by": transactions.c.lot_id, "order_by": transactions.c.transaction_id}
+    number = transactions.c.transaction_id
     before = [
-        func.coalesce(func.lag(transactions.c[f"{name}_after"]).over(**within), 0).label(name) for name in _COUNTED
+        func.coalesce(
+            func.lag(transactions.c[f"{name}_after"]).over(partition_by=transactions.c.lot_id, order_by=number), 0
+        ).label(name)
+        for name in _COUNTED
     ]
     changes = [transactions.c[name].label(f"{name}_change") for name in _COUNTED]
     after = [transactions.c[f"{name}_after"] for name in _COUNTED]
