@@ -149,12 +149,12 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
         self.received = Dropdown(options=[], description="what")
         self.amount, self.lot_number = _text("how much", "one pack"), _text("lot number", "the maker's")
         self.expires, self.location = _text("expires", "2027-03-31"), _text("stands in", "fridge 2")
-        self.price, self.source = _text("price in USD", "as declared"), _text("price from", "invoice 881")
+        self.price, self.price_source = _text("price in USD", "as declared"), _text("price from", "invoice 881")
         self.receive_button = Button(description="Receive", button_style="success")
         self.receive_button.on_click(lambda _: self.do(self._receive))
         return [
             row(self.received, self.amount, self.lot_number),
-            row(self.expires, self.location, self.price, self.source),
+            row(self.expires, self.location, self.price, self.price_source),
             row(self.receive_button),
         ]
 
@@ -183,9 +183,9 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
             expires=expires,
             location=self.location.value.strip(),
             price_usd=self.price.value.strip() or None,
-            price_source=self.source.value.strip() or None,
+            price_source=self.price_source.value.strip() or None,
         )
-        for field in (self.amount, self.lot_number, self.expires, self.location, self.price, self.source):
+        for field in (self.amount, self.lot_number, self.expires, self.location, self.price, self.price_source):
             field.value = ""
         write_html(self._html["said"], markup("<p>{} is received, as lot {}.</p>", lot.resource, lot.lot_number))
 
