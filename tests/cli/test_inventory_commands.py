@@ -159,7 +159,7 @@ def test_books_that_do_not_balance_end_with_1(folder):
 
 
 def test_a_plan_says_for_how_many_iterations_the_stock_suffices_and_what_to_order(folder):
-    more = CAMPAIGN.replace("max_iterations: 1", "max_iterations: 40").replace("n_doses: 6", "n_doses: 240")
+    more = CAMPAIGN.replace("max_iterations: 1", "max_iterations: 40").replace("n_doses: 6", "n_doses: 60")
     (folder / "campaign.yaml").write_text(more, encoding="utf-8")
     plain = cellos_here("plan", "campaign.yaml", cwd=folder).out
     assert "USD an experiment, at most" in plain
