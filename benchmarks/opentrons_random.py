@@ -1,13 +1,14 @@
 """Random workflows compiled for an OT-2 and a Flex: each protocol analysed by the real package, and read back.
 
-    uv run python benchmarks/opentrons_random.py [--workflows 500] [--minutes 60] [--record FILE]
+    uv run python benchmarks/opentrons_random.py [--workflows 500] [--minutes 60] [--record FILE] [--kinds OT-2 Flex]
 
 after `cellos hardware install opentrons`. Hypothesis draws plates of 6 to 384 wells with one to eight experiments, 20
 for each seed, from seed 0 on: even seeds for an OT-2, odd ones for a Flex, each with two pairs of pipettes, until there
 are as many different workflows as asked for, half for each kind of robot. Each is a line of the record
-as soon as it is proved, so that a run that was cut short is taken up where it stopped, and `--summary` prints what the
-record holds. A workflow that the package refuses, or of which a well gets another volume than was compiled, is made as
-small as it goes and ends the run with exit code 1.
+as soon as it is proved, so that a run that was cut short is taken up where it stopped; two runs may share the kinds,
+each with a record of its own, and the lines of both are one record. `--summary` prints what a record holds. A workflow
+that the package refuses, or of which a well gets another volume than was compiled, is made as small as it goes and ends
+the run with exit code 1.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ ROBOTS = (
 )
 COMPOUNDS = ("staurosporine", "doxorubicin", "tunicamycin")
 PER_SEED = 20
+KINDS = ("OT-2", "Flex")
 
 
 @dataclass(frozen=True)
@@ -168,12 +170,13 @@ def kind_of(number: int) -> str:
     return "Flex" if number % 2 else "OT-2"
 
 
-def seeds_to_do(record: Record, n_workflows: int) -> Iterator[int]:
+def seeds_to_do(record: Record, n_workflows: int, kinds: list[str]) -> Iterator[int]:
     """Seeds that are not through yet, of kinds of which there are too few workflows."""
     for number in range(10**6):
-        if all(record.n_for(kind) >= n_workflows / 2 for kind in ("OT-2", "Flex")):
+        if all(record.n_for(kind) >= n_workflows / 2 for kind in kinds):
             return
-        if number not in record.seeds and record.n_for(kind_of(number)) < n_workflows / 2:
+        is_wanted = kind_of(number) in kinds and record.n_for(kind_of(number)) < n_workflows / 2
+        if is_wanted and number not in record.seeds:
             yield number
 
 
@@ -199,12 +202,13 @@ def main() -> None:
     parser.add_argument("--workflows", type=int, default=500)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--record", type=Path, default=Path("opentrons_random.jsonl"))
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--summary", action="store_true", help="print what the record holds, and do nothing")
     asked = parser.parse_args()
     record, end = Record(asked.record), time.monotonic() + 60 * asked.minutes
     if not asked.summary:
-        with OpentronsWorker(environment.require()) as worker:
-            for number in seeds_to_do(record, asked.workflows):
+        with OpentronsWorker(environment.require(), timeout_s=3600.0) as worker:
+            for number in seeds_to_do(record, asked.workflows, asked.kinds):
                 if time.monotonic() > end:
                     break
                 prove_seed(number, record, worker)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.model_state import ModelState
@@ -20,6 +21,7 @@ from cellos_nb.execution.process import person
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_records, write_log
 from cellos_nb.store import iterations, overrulings, steering
+from cellos_nb.store.audit import note
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing
 from cellos_nb.store.store import Store
 from cellos_nb.workflow.workflow import Workflow
@@ -119,17 +121,20 @@ class Campaign:
         return seen.digest() == state.history_sha256
 
     def summary(
-        self, results: History | None = None, scores: tuple[ScoredCondition, ...] | None = None
+        self,
+        results: History | None = None,
+        scores: tuple[ScoredCondition, ...] | None = None,
+        laps: tuple[IterationRecord, ...] | None = None,
     ) -> CampaignSummary:
-        """The campaign in a few numbers; `results` and their `scores` are made unless the caller has them."""
-        record = self.store.campaign(self.campaign_id)
-        laps = self.store.iterations(self.campaign_id, has_proposals=False)
+        """The campaign in a few numbers; `results`, their `scores` and `laps` are read unless the caller has them."""
+        record = self.store.standing(self.campaign_id)
+        laps = self.store.iterations(self.campaign_id, has_proposals=False) if laps is None else laps
         return summarise(
             self.campaign_id,
             self.config,
             self.results if results is None else results,
             status=self._standing(record.status),
-            stop_reason=_reason(record.status, record.stop_reason, record.stop_request),
+            stop_reason=_reason(record.status, record.reason, record.stop_request),
             duration_s=sum(lap.duration_s or 0.0 for lap in laps),
             spent_usd=self.store.spent_usd(self.campaign_id),
             parent=str(record.parent or ""),
@@ -151,20 +156,24 @@ class Campaign:
         Raises:
             CampaignError: the campaign has ended.
         """
-        said = _said("paused", by or person(), reason)
+        by = by or person()
+        said = _said("paused", by, reason)
         with self.store.write(durable=True) as tx:
             steering.pause(tx, self.campaign_id, said)
             self._log(tx, said)
+            note(tx, Act.CAMPAIGN_PAUSED, self.campaign_id, who=by, why=reason)
 
-    def unpause(self) -> None:
+    def unpause(self, reason: str = "", *, by: str | None = None) -> None:
         """Takes a pause back, for the process that still executes a plate, or the daemon; itself it executes nothing.
 
         Raises:
             CampaignError: the campaign is not paused.
         """
+        by = by or person()
         with self.store.write(durable=True) as tx:
             steering.unpause(tx, self.campaign_id)
-            self._log(tx, f"pause taken back by {person()}")
+            self._log(tx, _said("pause taken back", by, reason))
+            note(tx, Act.CAMPAIGN_UNPAUSED, self.campaign_id, who=by, why=reason)
 
     def stop_after_iteration(self, reason: str = "", *, by: str | None = None) -> None:
         """The iteration under way is brought to its end, and the campaign then ends as finished with this reason.
@@ -174,10 +183,12 @@ class Campaign:
         Raises:
             CampaignError: the campaign has ended.
         """
-        said = _said("stopped", by or person(), reason)
+        by = by or person()
+        said = _said("stopped", by, reason)
         with self.store.write(durable=True) as tx:
             steering.request_stop(tx, self.campaign_id, said)
             self._log(tx, f"to be {said} after the iteration under way")
+            note(tx, Act.CAMPAIGN_STOPPED, self.campaign_id, who=by, why=reason)
 
     def rollback(self, to: int, reason: str = "", *, by: str | None = None) -> tuple[int, ...]:
         """Goes back to the end of iteration `to` (0: the beginning); returns the iterations that no longer count.
@@ -198,8 +209,10 @@ class Campaign:
             for batch_id in gone.values():
                 for run in run_records(self.store, batch_id=batch_id):
                     if not run.status.is_final:
-                        queue.cancel(run.run_id, said)
+                        queue.cancel(run.run_id, said, by=by)
             self._log(tx, f"{said}; superseded: {', '.join(map(str, gone))}")
+            facts = {"to": to, "superseded": list(gone)}
+            note(tx, Act.CAMPAIGN_ROLLED_BACK, self.campaign_id, who=by, why=reason, facts=facts)
         return tuple(gone)
 
     def overrule(self, plate_id: str, reason: str, *, by: str | None = None) -> None:
@@ -222,6 +235,7 @@ class Campaign:
                 )
             overrulings.overrule(tx, self.campaign_id, plate_id, by=by, reason=reason)
             self._log(tx, f"quarantine of {plate_id} {_said('overruled', by, reason)}")
+            self._note_plate(tx, Act.OVERRULED, plate_id, by, reason)
 
     def withdraw_overruling(self, plate_id: str, reason: str = "", *, by: str | None = None) -> None:
         """Takes back that a plate counts, from the next iteration on.
@@ -233,6 +247,7 @@ class Campaign:
         with self.store.write(durable=True) as tx:
             overrulings.withdraw(tx, self.campaign_id, plate_id, by=by, reason=reason)
             self._log(tx, f"overruling of {plate_id} {_said('withdrawn', by, reason)}")
+            self._note_plate(tx, Act.OVERRULING_WITHDRAWN, plate_id, by, reason)
 
     def overrulings(self) -> tuple[Overruling, ...]:
         """Who let which quarantined plates count, when and why; withdrawn decisions among them, in order."""
@@ -262,6 +277,11 @@ class Campaign:
 
     def _waits_for_daemon(self) -> bool:
         return campaign_resource(self.campaign_id) in JobQueue(self.store).wanted_resources(PLANNING)
+
+    def _note_plate(self, tx: Connection, act: Act, plate_id: str, by: str, reason: str) -> None:
+        """Has the audit log say what was decided about a plate; of an inherited one, as the fork's own decision."""
+        subject = plate_id if plate_id.startswith(f"{self.campaign_id}/") else self.campaign_id
+        note(tx, act, subject, who=by, why=reason, facts={"campaign": self.campaign_id, "plate": plate_id})
 
     def _log(self, tx: Connection, message: str) -> None:
         write_log(tx, logging.INFO, f"{self.campaign_id}: {message}")

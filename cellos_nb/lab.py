@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy import Connection
+
 from cellos_nb.analysis.rehearsal import LayoutRehearsal, NuisanceEffects, rehearse_layout
 from cellos_nb.campaign import PLANNING, Campaign
+from cellos_nb.domain.audit import Act
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.fork import forked_config
 from cellos_nb.domain.machine import Capabilities
@@ -23,6 +26,7 @@ from cellos_nb.execution.handwork import Handwork
 from cellos_nb.execution.lease import dispatcher, lease_of
 from cellos_nb.execution.pool import executor_for
 from cellos_nb.execution.preflight import Preflight, check_campaign
+from cellos_nb.execution.process import person
 from cellos_nb.execution.proof import Proof, prove_on
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
 from cellos_nb.hardware.interface import HardwareInterface
@@ -33,6 +37,7 @@ from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.stockroom import StockForecast, foresee, inventory_of, require_first_plates, tell_out_of_stock
 from cellos_nb.store import steering
+from cellos_nb.store.audit import note
 from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
@@ -275,6 +280,13 @@ class Lab:
         with dispatcher(self.store), self._machine_of(config) as machine:
             loop = Loop(self.store, machine, make_planner(config.planner), on_event or ignore)
             with self.store.write() as tx:
+                note(
+                    tx,
+                    Act.CAMPAIGN_BEGUN,
+                    campaign_id,
+                    who=person(),
+                    facts={"was": record.status, "on": "this process"},
+                )
                 steering.begin(tx, campaign_id)
             try:
                 ending = run_campaign(loop, campaign_id)
@@ -292,7 +304,13 @@ class Lab:
         """Notes how a campaign stands, unless another process took over: then that one knows better."""
         with self.store.write() as tx:
             lease_of(self.store).check(tx)
-            self.store.set_campaign_status(campaign_id, status, reason)
+            self._end(tx, campaign_id, status, reason)
+
+    def _end(self, tx: Connection, campaign_id: str, status: CampaignStatus, reason: str) -> None:
+        """Notes that a campaign has ended, or waits for a person, by itself."""
+        self.store.set_campaign_status(campaign_id, status, reason)
+        act = Act.CAMPAIGN_HELD if status is CampaignStatus.PAUSED else Act.CAMPAIGN_ENDED
+        note(tx, act, campaign_id, who=f"campaign {campaign_id}", why=reason, facts={"status": status})
 
     def fork(self, campaign_id: str, *, at: int, **changes: Any) -> Campaign:
         """A new campaign that begins with the results of another one up to iteration `at`; `resume` runs it.
@@ -312,7 +330,10 @@ class Lab:
         config = forked_config(self.campaign(campaign_id).config, changes)
         self.check(config)
         with self.store.write() as tx:
-            return self.campaign(steering.fork(tx, campaign_id, at, config))
+            made = steering.fork(tx, campaign_id, at, config)
+            facts = {"parent": campaign_id, "at": at, "changes": changes}
+            note(tx, Act.CAMPAIGN_FORKED, made, who=person(), facts=facts)
+            return self.campaign(made)
 
     def submit(self, config: CampaignConfig) -> Campaign:
         """Hands a new campaign to the daemon (`cellos daemon`) and returns at once.
@@ -337,6 +358,7 @@ class Lab:
         if record.status is CampaignStatus.FINISHED and record.stop_request is None:
             return campaign
         with self.store.write() as tx:
+            note(tx, Act.CAMPAIGN_BEGUN, campaign_id, who=person(), facts={"was": record.status, "on": "the daemon"})
             steering.begin(tx, campaign_id)
             self._plan_next(campaign_id, f"handed over {now_utc().isoformat()}")
         return campaign
@@ -365,15 +387,16 @@ class Lab:
         following = next_batch(loop, campaign_id)
         if isinstance(following, Ending):
             if following.status is not CampaignStatus.PAUSED:
-                with self.store.write():
-                    self.store.set_campaign_status(campaign_id, following.status, following.reason)
+                with self.store.write() as tx:
+                    self._end(tx, campaign_id, following.status, following.reason)
                     self._plan_record(campaign_id)
             return f"{campaign_id}: {following.status}: {following.reason}"
         executor = executor_for(self.store, machine, name=name)
         try:
             runs = submit_batch(self.store, executor, following, machine.describe())
         except OutOfStockError as error:
-            self.store.set_campaign_status(campaign_id, CampaignStatus.PAUSED, str(error))
+            with self.store.write() as tx:
+                self._end(tx, campaign_id, CampaignStatus.PAUSED, str(error))
             tell_out_of_stock(self.store, campaign_id, error)
             return f"{campaign_id}: paused: {error}"
         return f"{following.batch_id}: {len(runs)} plates"

@@ -51,11 +51,13 @@ def format_dose(dose_um: float) -> str:
 
 
 def format_volume(volume_ul: float) -> str:
-    """A volume in µL, or in nL below 0.1 µL.
+    """A volume in µL, or in nL below 0.1 µL and in mL from 10 mL on.
 
-    >>> format_volume(50), format_volume(0.0025)
-    ('50 µL', '2.5 nL')
+    >>> format_volume(50), format_volume(0.0025), format_volume(17_780)
+    ('50 µL', '2.5 nL', '17.78 mL')
     """
+    if abs(volume_ul) >= 1e4:
+        return f"{volume_ul / 1e3:.4g} mL"
     if 0 < abs(volume_ul) < 0.1:
         return f"{volume_ul * 1e3:.4g} nL"
     return f"{volume_ul:.4g} µL"

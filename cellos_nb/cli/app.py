@@ -9,6 +9,7 @@ import typer
 
 from cellos_nb.cli import (
     assistant,
+    audit,
     bank,
     bench,
     calendar,
@@ -22,8 +23,10 @@ from cellos_nb.cli import (
     examples,
     facility,
     hardware,
+    images,
     inventory,
     lab,
+    new,
     outputs,
     planning,
     proofs,
@@ -93,18 +96,21 @@ app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
 app.command()(costs.costs)
 app.add_typer(record.app, name="record")
+app.add_typer(audit.app, name="audit")
 app.add_typer(templates.app, name="templates")
 app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
 app.add_typer(inventory.app, name="inventory")
+app.add_typer(images.app, name="images")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(bank.app, name="bank")
 app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
 app.command()(lab.lab)
+app.command()(new.new)
 app.command()(doctor.doctor)
 # The last line: what is added above it gets its examples from the same table.
 examples.show_examples(app)

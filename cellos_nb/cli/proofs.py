@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 from dataclasses import asdict
 from datetime import timedelta
@@ -50,20 +49,32 @@ def proof(
         _print_proof(each, folder)
 
 
-def approve_workflow(
+def approve_workflow(  # noqa: PLR0917 — options, which are given by name
     workflow: Annotated[str, typer.Option("--workflow", help="SHA-256 of the workflow, as `cellos proof` shows it.")],
     machine: Annotated[str, typer.Option("--machine", help="The machine that may execute it.")],
     person: Annotated[
         str | None, typer.Option("--person", help="Who approves. Default: who is logged in.", show_default=False)
     ] = None,
     expires_h: Annotated[float, typer.Option("--expires-h", help="For how many hours.")] = 24.0,
+    is_withdrawn: Annotated[
+        bool, typer.Option("--withdraw", help="Take the approval back instead; needs --reason.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is taken back; kept in the audit log.")] = "",
     db: Database = None,
 ) -> None:
-    """Allow one real machine to execute one workflow whose proof you have read."""
-    from cellos_nb.execution.approvals import approve
+    """Allow one real machine to execute one workflow whose proof you have read.
+
+    With --withdraw no plate that has not begun is executed under it any more.
+    """
+    from cellos_nb.execution.approvals import approve, withdraw
     from cellos_nb.lab import Lab
     from cellos_nb.units import now_utc
 
+    if is_withdrawn:
+        with Lab.open(db, must_exist=True) as lab:
+            n = withdraw(lab.store, workflow, machine=machine, person=person or _login(), reason=reason)
+        typer.echo(f"{workflow[:12]}…: {n} approval{'s' if n > 1 else ''} for {machine} taken back.")
+        return
     if not (math.isfinite(expires_h) and 0 < expires_h <= MAX_HOURS):
         raise InputError(f"--expires-h: {expires_h:g} h is not possible; give a number above 0 and up to {MAX_HOURS}.")
     until = now_utc() + timedelta(hours=expires_h)
@@ -99,10 +110,12 @@ def read_workflow(path: Path) -> Workflow:
 
 
 def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError) as error:  # which of them depends on the Python and the system
-        raise InputError("--person: nobody is logged in by name. Say who approves.") from error
+    from cellos_nb.store.accounts import UNKNOWN, person
+
+    name = person()
+    if name == UNKNOWN:
+        raise InputError("--person: nobody is logged in by name. Say who approves.")
+    return name
 
 
 def _as_dict(proof: Proof, folder: Path) -> dict[str, Any]:

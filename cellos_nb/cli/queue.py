@@ -21,6 +21,7 @@ def list_queue(
     cancel: Annotated[
         int | None, typer.Option("--cancel", metavar="JOB", help="Cancel this job first.", show_default=False)
     ] = None,
+    reason: Reason = "",
     everything: Annotated[bool, typer.Option("--all", help="Also what succeeded or was cancelled.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -34,7 +35,7 @@ def list_queue(
     with Lab.open(db, must_exist=True) as lab:
         work, queue = who_works(lab.store), JobQueue(lab.store)
         if cancel is not None:
-            after = queue.cancel(cancel, f"cancelled by {person()}")
+            after = queue.cancel(cancel, f"cancelled by {person()}{f': {reason}' if reason else ''}")
             typer.echo(f"Job {cancel} is {after}.", err=True)
         jobs = [_row(job) for status in JobStatus if status not in over for job in queue.jobs(status)]
         counts = queue.stats()
@@ -50,6 +51,7 @@ def dead_letters(
     requeue: Annotated[
         int | None, typer.Option("--requeue", metavar="JOB", help="Try this job again.", show_default=False)
     ] = None,
+    reason: Reason = "",
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,14 +62,14 @@ def dead_letters(
 
     with Lab.open(db, must_exist=True) as lab:
         if requeue is not None:
-            give_another_chance(lab.store, requeue)
+            give_another_chance(lab.store, requeue, reason=reason)
         rows = [_row(job) for job in JobQueue(lab.store).dead_letters()]
     if requeue is not None:
         typer.echo(f"Job {requeue} waits for its turn again.", err=True)
     print_table(rows, as_json=as_json, empty="There are no dead letters.")
 
 
-def approve(
+def approve(  # noqa: PLR0917 — options, which are given by name
     plate: Annotated[str, typer.Argument(help="The plate, as `cellos queue` names it.", metavar="PLATE")],
     is_done: Annotated[
         bool, typer.Option("--mark-done", help="The step in question took effect; go on after it.")
@@ -85,6 +87,7 @@ def approve(
             show_default=False,
         ),
     ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="How you know; kept in the audit log.")] = "",
     db: Database = None,
 ) -> None:
     """Decide about a plate that is held because nobody can tell whether a step took effect."""
@@ -97,13 +100,13 @@ def approve(
         raise InputError(f"{plate}: look at the plate, then give one of --mark-done, --discard and --continue N.")
     with Lab.open(db, must_exist=True) as lab:
         if is_waste:
-            discard(lab.store, plate, person=person())
+            discard(lab.store, plate, person=person(), reason=reason)
             typer.echo(f"{plate}: discarded.")
         elif n_done is not None:
-            step = continue_after(lab.store, plate, n_done, person=person())
+            step = continue_after(lab.store, plate, n_done, person=person(), reason=reason)
             typer.echo(f"{plate}: step {step} goes on after its transfer {n_done} when the plate's turn comes.")
         else:
-            step = mark_done(lab.store, plate, person=person())
+            step = mark_done(lab.store, plate, person=person(), reason=reason)
             typer.echo(f"{plate}: step {step} counts as done; the plate waits for its turn.")
 
 
@@ -119,14 +122,14 @@ def kill(db: Database = None, reason: Reason = "") -> None:
     typer.echo("Killed. Nothing is executed until `cellos resume-queue`.")
 
 
-def resume_queue(db: Database = None) -> None:
+def resume_queue(db: Database = None, reason: Reason = "") -> None:
     """Allow work again after `cellos pause` or `cellos kill`."""
     from cellos_nb.execution.control import flags_of
     from cellos_nb.lab import Lab
 
     with Lab.open(db, must_exist=True) as lab, lab.store.write():
-        flags_of(lab.store).clear("paused")
-        flags_of(lab.store).clear("killed")
+        flags_of(lab.store).clear("paused", reason)
+        flags_of(lab.store).clear("killed", reason)
     typer.echo("Work is allowed. A killed daemon is started again with `cellos daemon`.")
 
 
@@ -142,7 +145,7 @@ def _row(job: Job) -> dict[str, Any]:
     return {
         "job": job.job_id,
         "kind": job.kind,
-        "what": job.payload.get("plate_id") or job.payload.get("campaign_id") or job.idempotency_key,
+        "what": job.what,
         "status": job.status.value,
         "priority": job.priority,
         "not_before": job.not_before.isoformat(timespec="seconds") if job.not_before else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -63,40 +62,88 @@ class ScoredCondition:
         return f"{self.compound} at {format_dose(self.dose_um)} on {self.cell_line}: {self.measurement}{spared}"
 
 
-def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCondition, ...]:
-    """Every condition that the history answers, in the order in which it was completed.
+_Key = tuple[str, str, float]
+"""Cell line, compound and dose in µM."""
+
+
+class ConditionScores:
+    """The conditions that a growing number of results answers; a further result costs as much as its own condition.
 
     Repeated measurements of a condition are pooled by the number of their wells. A selectivity counts once the target
     and all other cell lines were measured at that compound and dose. Where the planner's constraints ask for a
     viability, conditions that were measured to leave less are no answers.
     """
-    measured: dict[tuple[str, str, float], list[ExperimentResult]] = defaultdict(list)
-    for result in history.learnable:
-        proposal = result.proposal
-        measured[proposal.cell_line, proposal.compound, proposal.dose_um].append(result)
-    measured = {condition: results for condition, results in measured.items() if _is_viable(config, results)}
-    pooled = {condition: _pool(results) for condition, results in measured.items()}
-    done_in = {condition: min(result.iteration for result in results) for condition, results in measured.items()}
-    if config.objective.goal != "selectivity":
-        sign = 1.0 if config.objective.goal == "maximise" else -1.0
-        return tuple(
-            ScoredCondition(*condition, estimate, _scaled(estimate, sign), iteration=done_in[condition])
-            for condition, estimate in pooled.items()
-        )
-    target, spared = config.target_line, [line for line in config.cell_lines if line != config.target_line]
-    scored = []
-    for (line, compound, dose), estimate in pooled.items():
-        others = [(other, pooled[other, compound, dose]) for other in spared if (other, compound, dose) in pooled]
-        if line != target or len(others) < len(spared):
-            continue
+
+    def __init__(self, config: CampaignConfig) -> None:
+        """No results yet."""
+        self._config = config
+        self._is_selectivity = config.objective.goal == "selectivity"
+        self._sign = 1.0 if config.objective.goal == "maximise" else -1.0
+        self._measured: dict[_Key, list[ExperimentResult]] = {}
+        self._pooled: dict[_Key, Estimate] = {}
+        self._scored: dict[_Key, ScoredCondition | None] = {}
+
+    def add(self, results: Iterable[ExperimentResult]) -> None:
+        """Takes further results, in order; those that nothing is learnt from are passed over."""
+        changed: dict[_Key, None] = {}
+        for result in results:
+            if result.is_learnable:
+                proposal = result.proposal
+                key = proposal.cell_line, proposal.compound, proposal.dose_um
+                if key not in self._measured:
+                    self._measured[key] = []
+                    if not self._is_selectivity or proposal.cell_line == self._config.target_line:
+                        self._scored[key] = None
+                self._measured[key].append(result)
+                changed[key] = None
+        for key in changed:
+            if _is_viable(self._config, self._measured[key]):
+                self._pooled[key] = _pool(self._measured[key])
+            else:
+                self._pooled.pop(key, None)
+        if not self._is_selectivity:
+            self._scored.update((key, self._score(key)) for key in changed)
+            return
+        target = self._config.target_line
+        of_target = dict.fromkeys((target, compound, dose) for _, compound, dose in changed)
+        self._scored.update((key, self._selectivity(key)) for key in of_target if key in self._scored)
+
+    def conditions(self) -> tuple[ScoredCondition, ...]:
+        """Every condition that is answered, in the order in which it was completed."""
+        answered = (condition for condition in self._scored.values() if condition is not None)
+        return tuple(sorted(answered, key=lambda one: one.iteration) if self._is_selectivity else answered)
+
+    def _score(self, key: _Key) -> ScoredCondition | None:
+        if key not in self._pooled:
+            return None
+        estimate = self._pooled[key]
+        return ScoredCondition(*key, estimate, _scaled(estimate, self._sign), iteration=self._done_in(key))
+
+    def _selectivity(self, key: _Key) -> ScoredCondition | None:
+        line, compound, dose = key
+        spared = [other for other in self._config.cell_lines if other != line]
+        others = [(other, self._pooled[other, compound, dose]) for other in spared if self._has(other, compound, dose)]
+        if not self._has(*key) or len(others) < len(spared):
+            return None
         worst = min((other for _, other in others), key=lambda other: other.value)
         # Growth beyond the untreated control is noise or proliferation; it spares nothing further.
         worst = replace(worst, value=min(worst.value, UNTREATED))
-        done = max(done_in[name, compound, dose] for name in config.cell_lines)
-        scored.append(
-            ScoredCondition(line, compound, dose, estimate, _difference(worst, estimate), tuple(others), iteration=done)
-        )
-    return tuple(sorted(scored, key=lambda condition: condition.iteration))
+        done = max(self._done_in((name, compound, dose)) for name in self._config.cell_lines)
+        score = _difference(worst, self._pooled[key])
+        return ScoredCondition(*key, self._pooled[key], score, tuple(others), iteration=done)
+
+    def _has(self, cell_line: str, compound: str, dose_um: float) -> bool:
+        return (cell_line, compound, dose_um) in self._pooled
+
+    def _done_in(self, key: _Key) -> int:
+        return min(result.iteration for result in self._measured[key])
+
+
+def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCondition, ...]:
+    """Every condition that the history answers, in the order in which it was completed, as `ConditionScores` has it."""
+    scores = ConditionScores(config)
+    scores.add(history.results)
+    return scores.conditions()
 
 
 def best_condition(conditions: Iterable[ScoredCondition]) -> ScoredCondition | None:

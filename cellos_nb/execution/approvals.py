@@ -6,12 +6,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.errors import ApprovalError, InputError
 from cellos_nb.execution.proof import newest_proof
 from cellos_nb.execution.runs import write_log
+from cellos_nb.store.audit import note
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import approvals, runs
 from cellos_nb.store.store import Store
@@ -30,6 +32,13 @@ class Approval:
     person: str
     approved_at: datetime
     expires_at: datetime
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+    withdrawn_reason: str | None = None
+
+    def allows(self, moment: datetime) -> bool:
+        """Whether it counts at a moment: it has neither expired nor been taken back."""
+        return self.withdrawn_at is None and self.expires_at > moment
 
 
 def approve(store: Store, workflow_sha256: str, *, machine: str, person: str, expires_at: datetime) -> Approval:
@@ -59,11 +68,44 @@ def approve(store: Store, workflow_sha256: str, *, machine: str, person: str, ex
     with store.write(durable=True) as tx:
         tx.execute(insert(approvals), {name: getattr(given, name) for name in Approval.__slots__})
         write_log(tx, logging.INFO, message, artifact=proof.manifest)
+        facts = {"machine": machine, "workflow_sha256": workflow_sha256, "manifest_sha256": given.manifest_sha256}
+        facts |= {"expires_at": expires_at.isoformat()}
+        note(tx, Act.APPROVAL_GIVEN, proof.plate_id, who=given.person, facts=facts)
     return given
 
 
+def withdraw(store: Store, workflow_sha256: str, *, machine: str, person: str, reason: str) -> int:
+    """Takes back every approval of a workflow for a machine that still counts; returns how many there were.
+
+    A plate that has begun is not interrupted: `cellos kill` and the robot's own stop are for that.
+
+    Raises:
+        InputError: nobody is named, or there is no reason.
+        ApprovalError: no approval counts now.
+    """
+    if not person.strip() or not reason.strip():
+        raise InputError("An approval is taken back by somebody and for a reason; give both, as in --reason 'TEXT'.")
+    now = now_utc()
+    with store.write(durable=True) as tx:
+        mine = [each for each in approvals_of(store, workflow_sha256) if each.machine == machine and each.allows(now)]
+        if not mine:
+            raise ApprovalError(
+                f"{workflow_sha256[:12]}…: no approval for {machine} counts now, so there is none to take back."
+            )
+        here = (approvals.c.workflow_sha256 == workflow_sha256) & (approvals.c.machine == machine)
+        values = {"withdrawn_at": now, "withdrawn_by": person.strip(), "withdrawn_reason": reason}
+        tx.execute(update(approvals).where(here, IN_FORCE, approvals.c.expires_at > now), values)
+        plates = list(tx.execute(select(runs.c.plate_id).where(runs.c.workflow_sha256 == workflow_sha256)).scalars())
+        plate_id = plates[0] if plates else workflow_sha256
+        message = f"{plate_id}: {person.strip()} took back the approval of workflow {workflow_sha256} for {machine}"
+        write_log(tx, logging.WARNING, f"{message}: {reason}")
+        facts = {"machine": machine, "workflow_sha256": workflow_sha256, "n_approvals": len(mine)}
+        note(tx, Act.APPROVAL_WITHDRAWN, plate_id, who=person.strip(), why=reason, facts=facts)
+    return len(mine)
+
+
 def approvals_of(store: Store, workflow_sha256: str) -> tuple[Approval, ...]:
-    """Every approval of a workflow that was ever given, oldest first, ended ones included."""
+    """Every approval of a workflow that was ever given, oldest first, ended and withdrawn ones included."""
     with store.read() as tx:
         return tuple(Approval(*row) for row in _GIVEN.rows(tx, {"workflow": workflow_sha256}))
 
@@ -92,8 +134,15 @@ def require_approval(store: Store, workflow: Workflow, capabilities: Capabilitie
             f"{workflow.plate_id}: {machine} is real, and nobody approved this workflow for it. Read its proof, which "
             f"`cellos proof {workflow.plate_id}` shows, then approve it with {how}."
         )
-    valid = [approval for approval in given if approval.expires_at > now_utc()]
+    now = now_utc()
+    valid = [approval for approval in given if approval.allows(now)]
     if not valid:
+        last = given[-1]
+        if last.withdrawn_at is not None:
+            raise ApprovalError(
+                f"{workflow.plate_id}: {last.withdrawn_by} took back the approval for {machine} at "
+                f"{last.withdrawn_at:%Y-%m-%d %H:%M} UTC: {last.withdrawn_reason}. Approve it again with {how}."
+            )
         ended = max(approval.expires_at for approval in given)
         raise ApprovalError(
             f"{workflow.plate_id}: the approval for {machine} ended at {ended:%Y-%m-%d %H:%M} UTC. "
@@ -103,10 +152,12 @@ def require_approval(store: Store, workflow: Workflow, capabilities: Capabilitie
 
 
 _COUNTS = approvals.c.manifest_sha256.is_not(None)
+IN_FORCE: ColumnElement[bool] = _COUNTS & approvals.c.withdrawn_at.is_(None)
+"""Of approvals that count until they expire."""
 _ALLOWED = Prepared(
     select(approvals.c.machine)
     .join(runs, runs.c.workflow_sha256 == approvals.c.workflow_sha256)
-    .where(runs.c.run_id == bindparam("of_run"), _COUNTS, approvals.c.expires_at > bindparam("now"))
+    .where(runs.c.run_id == bindparam("of_run"), IN_FORCE, approvals.c.expires_at > bindparam("now"))
 )
 _GIVEN = Prepared(
     select(*(approvals.c[name] for name in Approval.__slots__))

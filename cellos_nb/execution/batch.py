@@ -195,7 +195,7 @@ def submitted_runs(store: Store, batch_id: str) -> Runs:
     runs = run_records(store, batch_id=batch_id)
     for run in runs:
         if run.status.is_held:
-            JobQueue(store).requeue(run.run_id)
+            JobQueue(store).requeue(run.run_id, "the batch is brought through again", by=f"batch {batch_id}")
     return {run.run_id: None for run in runs}
 
 

@@ -10,8 +10,10 @@ from typing import Literal
 
 from sqlalchemy import Integer, delete, insert, literal_column, null, select, union_all
 
+from cellos_nb.domain.audit import QUEUE, Act
 from cellos_nb.errors import StoppedError, StoreError
 from cellos_nb.execution.process import person
+from cellos_nb.store.audit import note
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions, control_flags
 from cellos_nb.store.store import Store
@@ -55,16 +57,19 @@ class ControlFlags:
 
     def set(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
         """Sets a flag; setting it again keeps the first reason."""
-        values = {"name": name, "reason": reason, "set_by": by or person(), "set_at": now_utc()}
+        who = by or person()
+        values = {"name": name, "reason": reason, "set_by": who, "set_at": now_utc()}
         with self._store.write() as tx:
             if tx.scalar(select(control_flags.c.name).where(control_flags.c.name == name)) is None:
                 tx.execute(insert(control_flags), values)
+                note(tx, _SET[name], QUEUE, who=who, why=reason)
         self.forget()
 
-    def clear(self, name: FlagName) -> None:
+    def clear(self, name: FlagName, reason: str = "", by: str | None = None) -> None:
         """Takes a flag back; does nothing when it is not set."""
         with self._store.write() as tx:
-            tx.execute(delete(control_flags).where(control_flags.c.name == name))
+            if tx.execute(delete(control_flags).where(control_flags.c.name == name)).rowcount:
+                note(tx, Act.QUEUE_ALLOWED, QUEUE, who=by or person(), why=reason, facts={"was": name})
         self.forget()
 
     def read(self, *, max_age_s: float = 0.0) -> dict[str, Flag]:
@@ -119,12 +124,16 @@ class ControlFlags:
 
     def set_mode(self, *, is_real: bool, by: str | None = None) -> None:
         """Sets what the daemon may do: REAL, or PROOF."""
+        who = by or person()
         with self._store.write() as tx:
-            if not is_real:
-                tx.execute(delete(control_flags).where(control_flags.c.name == _REAL))
-            elif tx.scalar(_MODE) is None:
-                values = {"name": _REAL, "reason": "", "set_by": by or person(), "set_at": now_utc()}
+            if is_real == (tx.scalar(_MODE) is not None):
+                return
+            if is_real:
+                values = {"name": _REAL, "reason": "", "set_by": who, "set_at": now_utc()}
                 tx.execute(insert(control_flags), values)
+            else:
+                tx.execute(delete(control_flags).where(control_flags.c.name == _REAL))
+            note(tx, Act.MODE_REAL if is_real else Act.MODE_PROOF, QUEUE, who=who)
 
 
 _SHARED: weakref.WeakKeyDictionary[Store, ControlFlags] = weakref.WeakKeyDictionary()
@@ -138,6 +147,7 @@ def flags_of(store: Store) -> ControlFlags:
 
 
 _REAL = "real"
+_SET: dict[FlagName, Act] = {"paused": Act.QUEUE_PAUSED, "killed": Act.QUEUE_KILLED}
 # One question for both: each costs more to ask than to answer.
 _STEERING = Prepared(
     union_all(

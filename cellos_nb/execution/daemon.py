@@ -34,6 +34,8 @@ MAX_RUNS = 3
 """Pieces of work that one tick begins."""
 TICK_S = 20.0
 """How long a tick is; work that takes longer goes on in the next."""
+DAEMON = "cellos daemon"
+"""Who acts where nobody was asked."""
 LOOK_S = 0.5
 """How often an idle daemon looks for work and flags of other processes, which cannot wake it; likewise a standby."""
 
@@ -168,7 +170,7 @@ class Daemon:
         """Whether a tick has something to see to now."""
         if self._flags.is_real:
             for run_id in approved_runs(self._store):
-                self._queue.requeue(run_id)
+                self._queue.requeue(run_id, "it was approved", by=DAEMON)
         if self._conductor.has_moved or self._conclusions.waiting():
             return True
         due = self._queue.next_due(busy=self._floor.busy())

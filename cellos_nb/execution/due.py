@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import case, func, select
 
+from cellos_nb.execution.approvals import IN_FORCE
 from cellos_nb.execution.queue import JobStatus
 from cellos_nb.execution.runs import campaign_resource
 from cellos_nb.store.records import CampaignStatus
@@ -75,7 +76,7 @@ def approved_runs(store: Store) -> tuple[int, ...]:
         .join(actions, actions.c.action_id == runs.c.run_id)
         .join(approvals, approvals.c.workflow_sha256 == runs.c.workflow_sha256)
         .where(actions.c.status == JobStatus.PAUSED.value)
-        .where(approvals.c.manifest_sha256.is_not(None), approvals.c.expires_at > now_utc())
+        .where(IN_FORCE, approvals.c.expires_at > now_utc())
         .distinct()
     )
     with store.read() as tx:

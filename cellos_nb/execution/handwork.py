@@ -6,11 +6,14 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.errors import InputError
+from cellos_nb.execution.process import person
 from cellos_nb.execution.runs import run_of_plate, write_log
 from cellos_nb.execution.waiting import hurry
 from cellos_nb.hardware.bench.book import SUFFIX, Book, Task
 from cellos_nb.hardware.bench.desk import Answer, Desk
+from cellos_nb.store.audit import note
 from cellos_nb.store.store import Store
 
 
@@ -50,19 +53,23 @@ class Handwork:
         """
         task = desk.done(number, answer)
         said = "; ".join(part for part in (task.changes.text, task.note) if part)
-        self._follow(task, f"did step {task.step.uid}{f' ({said})' if said else ''}", is_odd=bool(task.changes))
+        self._follow(
+            task, f"did step {task.step.uid}{f' ({said})' if said else ''}", Act.BENCH_DONE, is_odd=bool(task.changes)
+        )
         return task
 
     def failed(self, desk: Desk, number: int, *, person: str, reason: str) -> Task:
         """Records that a task failed. Raises as `Desk.failed`."""
         task = desk.failed(number, person=person, reason=reason)
-        self._follow(task, f"reported that step {task.step.uid} failed: {task.note}", is_odd=True)
+        self._follow(task, f"reported that step {task.step.uid} failed: {task.note}", Act.BENCH_FAILED, is_odd=True)
         return task
 
-    def _follow(self, task: Task, what: str, *, is_odd: bool) -> None:
+    def _follow(self, task: Task, what: str, act: Act, *, is_odd: bool) -> None:
         """Wakes the run and keeps what was said. The book has it already, so a crash before this loses only time."""
         run = run_of_plate(self._store, task.step.plate_id)
         with self._store.write(durable=True) as tx:
             hurry(tx, run.run_id)
             level = logging.WARNING if is_odd else logging.INFO
             write_log(tx, level, f"{run.plate_id}: {task.person} {what}", run.run_id)
+            facts = {"task": task.number, "step": task.step.uid, "changes": task.changes.text}
+            note(tx, act, run.plate_id, who=task.person or person(), why=task.note, facts=facts)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from cellos_nb.execution.approvals import IN_FORCE
 from cellos_nb.execution.jobs import JobStatus
 from cellos_nb.store.schema import actions, approvals, proofs, runs
 from cellos_nb.store.store import Store
@@ -45,7 +46,7 @@ def held_runs(store: Store) -> tuple[HeldRun, ...]:
             given = select(func.max(approvals.c.expires_at, type_=approvals.c.expires_at.type)).where(
                 approvals.c.workflow_sha256 == digest,
                 approvals.c.machine == machine,
-                approvals.c.manifest_sha256.is_not(None),
+                IN_FORCE,
             )
             found.append(HeldRun(run_id, plate_id, digest, why or "", machine, manifest, tx.scalar(given)))
     return tuple(found)

@@ -90,6 +90,11 @@ class Job:
     resources: tuple[str, ...] = ()
     """What it needs, by name; a machine that is stuck holds up those that need it and no other."""
 
+    @property
+    def what(self) -> str:
+        """The plate or campaign that it is about, or else its key."""
+        return str(self.payload.get("plate_id") or self.payload.get("campaign_id") or self.idempotency_key)
+
 
 def retry_delay_s(attempt: int) -> float:
     """Seconds to wait after the given failed attempt: doubling, capped, and spread so that many do not return at once.

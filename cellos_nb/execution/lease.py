@@ -31,6 +31,7 @@ PATIENCE_S = 3.0
 """How long to wait for another process before giving up; covers its linger."""
 
 _FENCING = Prepared(select(lease.c.fencing).where(lease.c.lease_id == literal_column("1")))
+_ROW = select(lease).where(lease.c.lease_id == 1)
 _REGISTERING = threading.Lock()
 
 
@@ -162,7 +163,7 @@ class Lease:
         me, store, asked_at = this_process(), self._open_store(), time.monotonic()
         with store.write(durable=True) as tx:
             now = store.now(tx)
-            row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
+            row = tx.execute(_ROW).first()
             if row is not None and row.owner is not None and row.expires_at > now and not _is_dead(row):
                 return row
             fencing = 1 if row is None else row.fencing + 1
@@ -243,7 +244,7 @@ def lease_of(store: Store) -> Lease:
 def holder_of(store: Store) -> Holder | None:
     """Who executes the work of a database; None when nobody does, or the last one is gone."""
     with store.read() as tx:
-        row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
+        row = tx.execute(_ROW).first()
         if row is None or row.owner is None or row.expires_at <= store.now(tx) or _is_dead(row):
             return None
     return Holder(row.host, row.pid, row.acquired_at, row.expires_at, row.fencing)
@@ -269,7 +270,7 @@ def is_at_work(store: Store) -> bool:
     """Whether another process holds this database, or a thread of this one executes its work; an idle hold is none."""
     mine = lease_of(store)
     with store.read() as tx:
-        row = tx.execute(select(lease).where(lease.c.lease_id == 1)).first()
+        row = tx.execute(_ROW).first()
     if row is not None and row.fencing == mine.held_fencing:
         return mine.is_in_use
     return is_dispatched(store)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+
+from cellos_nb.store.accounts import person
+
+__all__ = ["ProcessIdentity", "person", "this_process"]
 
 _GONE = ""
 
@@ -37,14 +40,6 @@ def this_process() -> ProcessIdentity:
     """The identity of the calling process."""
     pid = os.getpid()
     return ProcessIdentity(socket.gethostname(), pid, f"{_world()}/{_start_of(pid)}")
-
-
-def person() -> str:
-    """Who runs this process, by login name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # which of them depends on the Python and the system
-        return "unknown"  # a container without a user entry
 
 
 def _world() -> str:

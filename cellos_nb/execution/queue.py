@@ -9,11 +9,14 @@ from typing import Any, Unpack
 
 from sqlalchemy import ColumnElement, func, select, update
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.errors import InputError
 from cellos_nb.execution.claims import Claim, claim_jobs, first_due
 from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, ended_values, job_of, joined, retry_delay_s
+from cellos_nb.execution.process import person
 from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WAITING, change_of
+from cellos_nb.store.audit import note
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -171,21 +174,37 @@ class JobQueue:
         """
         self._end(job_id, status, error)
 
-    def cancel(self, job_id: int, reason: str = "cancelled") -> JobStatus:
+    def cancel(self, job_id: int, reason: str = "cancelled", *, by: str | None = None) -> JobStatus:
         """Cancels a job; a running one ends after the step in progress. One that has ended stays as it is."""
-        with self._store.write():
+        with self._store.write() as tx:
+            before = self.job(job_id)
             idle = (JobStatus.QUEUED, JobStatus.CLAIMED, JobStatus.PAUSED)
             if not self._move(job_id, idle, ended_values(JobStatus.CANCELLED, reason)):
                 self._move(job_id, (JobStatus.RUNNING,), {"status": JobStatus.CANCELLING, "last_error": reason})
             after = self.job(job_id).status
+            if after is not before.status:
+                facts = {"job": job_id, "was": before.status, "status": after}
+                note(tx, Act.JOB_CANCELLED, before.what, who=by or person(), why=reason, facts=facts)
         flags_of(self._store).forget()
         return after
 
-    def requeue(self, job_id: int) -> None:
+    def requeue(self, job_id: int, reason: str = "", *, by: str | None = None) -> None:
         """Gives a job from the dead letters its attempts anew, or asks again about one that is held.
 
         Raises:
             InputError: it is neither.
+        """
+        with self._store.write() as tx:
+            before = self.job(job_id)
+            self.put_back(job_id)
+            facts = {"job": job_id, "was": before.status, "error": before.last_error}
+            note(tx, Act.JOB_REQUEUED, before.what, who=by or person(), why=reason, facts=facts)
+
+    def put_back(self, job_id: int) -> None:
+        """The same as part of another act, which the audit log has under its own name.
+
+        Raises:
+            InputError: as `requeue`.
         """
         values = {
             "status": JobStatus.QUEUED,

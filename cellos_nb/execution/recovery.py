@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select, update
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.domain.result import ResultStatus
 from cellos_nb.errors import InputError
 from cellos_nb.execution.journal import StepStatus
+from cellos_nb.execution.process import person as who_is_here
 from cellos_nb.execution.queue import JobQueue, JobStatus
 from cellos_nb.execution.remainder import remainder
 from cellos_nb.execution.runs import RunRecord, load_workflow, run_of_plate, run_records, write_log
+from cellos_nb.store.audit import note
 from cellos_nb.store.schema import actions, iterations, results, runs, steps
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -55,7 +58,7 @@ def doubts(store: Store) -> tuple[Doubt, ...]:
     return tuple(found)
 
 
-def mark_done(store: Store, plate_id: str, *, person: str) -> str:
+def mark_done(store: Store, plate_id: str, *, person: str, reason: str = "") -> str:
     """A person saw that the step in question took effect: the run goes on after it. Returns the step.
 
     Raises:
@@ -66,12 +69,14 @@ def mark_done(store: Store, plate_id: str, *, person: str) -> str:
         row = _need_question(tx, run)
         done = {"status": StepStatus.DONE.value, "error": f"marked done by {person}", "finished_at": now_utc()}
         tx.execute(update(steps).where(steps.c.token == row.token), done)
-        requeue(store, run.run_id)
+        _put_back(store, tx, run.run_id)
         write_log(tx, logging.WARNING, f"{plate_id}: {person} marked step {row.step_uid} as done", run.run_id)
+        facts = {"step": row.step_uid, "token": row.token}
+        note(tx, Act.STEP_MARKED_DONE, plate_id, who=person, why=reason, facts=facts)
     return row.step_uid
 
 
-def continue_after(store: Store, plate_id: str, n_done: int, *, person: str) -> str:
+def continue_after(store: Store, plate_id: str, n_done: int, *, person: str, reason: str = "") -> str:
     """A person saw how many transfers took effect; the others are made as a new step. Returns the step in question.
 
     Args:
@@ -79,6 +84,7 @@ def continue_after(store: Store, plate_id: str, n_done: int, *, person: str) -> 
         plate_id: the plate.
         n_done: transfers of the whole step, counted from its first; 0 when nothing happened.
         person: who saw it.
+        reason: how they know, for the audit log.
 
     Raises:
         InputError: no such plate, nothing about it is in question, or the step has not so many transfers left.
@@ -100,13 +106,15 @@ def continue_after(store: Store, plate_id: str, n_done: int, *, person: str) -> 
             "finished_at": now_utc(),
         }
         tx.execute(update(steps).where(steps.c.token == row.token), change)
-        requeue(store, run.run_id)
+        _put_back(store, tx, run.run_id)
         message = f"{plate_id}: {person} had step {row.step_uid} continued after {n_done} transfers"
         write_log(tx, logging.WARNING, message, run.run_id)
+        facts = {"step": row.step_uid, "token": row.token, "transfers_done": n_done}
+        note(tx, Act.STEP_CONTINUED, plate_id, who=person, why=reason, facts=facts)
     return row.step_uid
 
 
-def requeue(store: Store, job_id: int) -> None:
+def requeue(store: Store, job_id: int, *, reason: str = "", by: str | None = None) -> None:
     """Gives a job from the dead letters, or one that is held, another chance.
 
     Its experiments may have been stored as failed, and their batch as concluded: then these results are taken back, and
@@ -115,25 +123,32 @@ def requeue(store: Store, job_id: int) -> None:
     Raises:
         InputError: there is no such job, or it is in another state.
     """
-    batch_of = select(runs.c.batch_id).where(runs.c.run_id == job_id)
     with store.write(durable=True) as tx:
-        JobQueue(store).requeue(job_id)
-        batch_id = tx.scalar(batch_of)
-        if batch_id is None:
-            return
-        failed = select(results.c.proposal_id).where(
-            results.c.batch_id == batch_id, results.c.status == ResultStatus.FAILED.value
-        )
-        names = list(tx.execute(failed).scalars())
-        if not names:
-            return
-        there = {well.proposal_id for well in load_workflow(store, job_id).layout.wells}
-        for name in there.intersection(names):
-            tx.execute(delete(results).where(results.c.batch_id == batch_id, results.c.proposal_id == name))
-        tx.execute(update(iterations).where(iterations.c.batch_id == batch_id), {"concluded_at": None})
+        before = JobQueue(store).job(job_id)
+        _put_back(store, tx, job_id)
+        facts = {"job": job_id, "was": before.status, "error": before.last_error}
+        note(tx, Act.JOB_REQUEUED, before.what, who=by or who_is_here(), why=reason, facts=facts)
 
 
-def discard(store: Store, plate_id: str, *, person: str) -> None:
+def _put_back(store: Store, tx: Connection, job_id: int) -> None:
+    """The same without an entry in the audit log, as part of an act that has one."""
+    JobQueue(store).put_back(job_id)
+    batch_id = tx.scalar(select(runs.c.batch_id).where(runs.c.run_id == job_id))
+    if batch_id is None:
+        return
+    failed = select(results.c.proposal_id).where(
+        results.c.batch_id == batch_id, results.c.status == ResultStatus.FAILED.value
+    )
+    names = list(tx.execute(failed).scalars())
+    if not names:
+        return
+    there = {well.proposal_id for well in load_workflow(store, job_id).layout.wells}
+    for name in there.intersection(names):
+        tx.execute(delete(results).where(results.c.batch_id == batch_id, results.c.proposal_id == name))
+    tx.execute(update(iterations).where(iterations.c.batch_id == batch_id), {"concluded_at": None})
+
+
+def discard(store: Store, plate_id: str, *, person: str, reason: str = "") -> None:
     """The plate goes into the waste: its run is cancelled, its experiments count as failed, its devices are free.
 
     Raises:
@@ -150,6 +165,7 @@ def discard(store: Store, plate_id: str, *, person: str) -> None:
         gone = {"status": StepStatus.DISCARDED.value, "error": why, "finished_at": now_utc()}
         tx.execute(update(steps).where(steps.c.run_id == run.run_id, steps.c.status.in_(_OPEN)), gone)
         write_log(tx, logging.WARNING, f"{plate_id}: {why}", run.run_id)
+        note(tx, Act.PLATE_DISCARDED, plate_id, who=person, why=reason, facts={"was": run.status, "error": run.error})
 
 
 def _in_question(tx: Connection, run: RunRecord) -> _Question | None:

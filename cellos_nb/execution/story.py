@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, bindparam, select
 
 from cellos_nb.domain import codec
 from cellos_nb.domain.reading import Reading
 from cellos_nb.execution.journal import StepStatus
 from cellos_nb.execution.queue import JobStatus
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions, iterations, readings, runs, steps
 from cellos_nb.store.store import Store
 
@@ -47,31 +48,13 @@ class Attempt:
 
 def plate_records(store: Store, campaign_id: str, *, is_concluded: bool | None = None) -> tuple[PlateRecord, ...]:
     """The plates of a campaign in the order submitted; only those of iterations that are, or are not, concluded."""
-    query = (
-        select(
-            *(
-                runs.c.run_id,
-                runs.c.plate_id,
-                runs.c.batch_id,
-                iterations.c.iteration,
-                actions.c.status,
-                actions.c.last_error,
-            ),
-            *(runs.c.n_wells, runs.c.started_at, runs.c.finished_at),
-        )
-        .select_from(
-            runs.join(iterations, iterations.c.batch_id == runs.c.batch_id).join(
-                actions, actions.c.action_id == runs.c.run_id
-            )
-        )
-        .where(iterations.c.campaign_id == campaign_id)
-        .order_by(runs.c.run_id)
-    )
-    if is_concluded is not None:
-        query = query.where(iterations.c.concluded_at.is_not(None) == is_concluded)
+    asked = {"of_campaign": campaign_id}
     with store.read() as tx:
-        rows = tx.execute(query).all()
-    return tuple(PlateRecord(*row[:4], JobStatus(row.status), *row[5:]) for row in rows)
+        rows = (_PLATES if is_concluded is None else _PLATES_BY[is_concluded]).rows(tx, asked)
+    return tuple(
+        PlateRecord(run_id, plate_id, batch_id, iteration, JobStatus(status), *others)
+        for run_id, plate_id, batch_id, iteration, status, *others in rows
+    )
 
 
 def attempts(store: Store, run_id: int) -> tuple[Attempt, ...]:
@@ -91,3 +74,25 @@ def readings_of(store: Store, run_id: int) -> tuple[Reading, ...]:
     query = query.where(steps.c.run_id == run_id).order_by(steps.c.finished_at)
     with store.read() as tx:
         return tuple(codec.from_json(Reading, text) for text in tx.execute(query).scalars())
+
+
+def _plates(*conditions: ColumnElement[bool]) -> Prepared:
+    asked = (runs.c.run_id, runs.c.plate_id, runs.c.batch_id, iterations.c.iteration, actions.c.status)
+    query = (
+        select(*asked, actions.c.last_error, runs.c.n_wells, runs.c.started_at, runs.c.finished_at)
+        .select_from(
+            runs.join(iterations, iterations.c.batch_id == runs.c.batch_id).join(
+                actions, actions.c.action_id == runs.c.run_id
+            )
+        )
+        .where(iterations.c.campaign_id == bindparam("of_campaign"), *conditions)
+    )
+    return Prepared(query.order_by(runs.c.run_id))
+
+
+# Built once: panels ask many times a minute.
+_PLATES = _plates()
+_PLATES_BY = {
+    True: _plates(iterations.c.concluded_at.is_not(None)),
+    False: _plates(iterations.c.concluded_at.is_(None)),
+}

@@ -6,11 +6,12 @@ from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.journal import StepStatus
 from cellos_nb.execution.lease import is_at_work
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import actions, campaigns, iterations, results, runs, steps
 from cellos_nb.store.store import Store
 
@@ -50,47 +51,24 @@ class ResultsMark:
 
 def mark_of(store: Store, campaign_id: str) -> Hashable:
     """Changes whenever a campaign goes on by a step; costs as much as the iteration under way, however long it is."""
-    own = iterations.c.campaign_id == campaign_id
-    is_open = own & iterations.c.concluded_at.is_(None)
-    standing = select(*(campaigns.c[name] for name in ("status", "changed_at", "stop_reason", "stop_request")))
-    plates = (
-        select(actions.c.action_id, actions.c.status, actions.c.last_error)
-        .join(runs, runs.c.run_id == actions.c.action_id)
-        .join(iterations, iterations.c.batch_id == runs.c.batch_id)
-        .order_by(actions.c.action_id)
-    )
-    journal = (
-        select(func.count(), func.max(steps.c.started_at), func.max(steps.c.finished_at))
-        .select_from(steps.join(runs, runs.c.run_id == steps.c.run_id))
-        .join(iterations, iterations.c.batch_id == runs.c.batch_id)
-    )
+    asked = {"of_campaign": campaign_id}
     with store.read() as tx:
-        found = (
-            tx.execute(standing.where(campaigns.c.campaign_id == campaign_id)).first(),
-            tuple(tx.execute(plates.where(is_open)).all()),
-            tx.execute(journal.where(is_open)).one(),
-        )
-    return (*found, results_mark(store, campaign_id), is_at_work(store), tuple(flags_of(store).read().values()))
+        found = *_STANDING.rows(tx, asked), *_PLATES.rows(tx, asked), *_JOURNAL.rows(tx, asked)
+        results = _results_mark(tx, campaign_id)
+    return (*found, results, is_at_work(store), tuple(flags_of(store).read().values()))
 
 
 def results_mark(store: Store, campaign_id: str) -> ResultsMark:
     """Changes whenever a campaign's results do: concluded, taken back, superseded."""
-    own = iterations.c.campaign_id == campaign_id
-    is_open = iterations.c.concluded_at.is_(None) & iterations.c.superseded_from.is_(None)
-    laps = select(
-        *(func.count(), func.count(iterations.c.concluded_at), func.count(iterations.c.superseded_from)),
-        *(func.max(iterations.c.concluded_at), func.max(iterations.c.iteration)),
-        func.min(case((is_open, iterations.c.iteration))),
-    )
-    open_results = (
-        select(func.count())
-        .select_from(iterations.join(results, results.c.batch_id == iterations.c.batch_id))
-        .where(own, iterations.c.concluded_at.is_(None))
-    )
     with store.read() as tx:
-        *counted, concluded_at, last, first_open = tx.execute(laps.where(own)).one()
-        n_iterations, n_concluded, n_superseded = counted
-        n_open = tx.scalar(open_results) or 0
+        return _results_mark(tx, campaign_id)
+
+
+def _results_mark(tx: Connection, campaign_id: str) -> ResultsMark:
+    asked = {"of_campaign": campaign_id}
+    ((*counted, concluded_at, last, first_open),) = _LAPS.rows(tx, asked)
+    n_iterations, n_concluded, n_superseded = counted
+    ((n_open,),) = _OPEN_RESULTS.rows(tx, asked)
     return ResultsMark(n_iterations, n_concluded, n_superseded, concluded_at, last, first_open, n_open)
 
 
@@ -106,3 +84,40 @@ def progress_of(store: Store, run_ids: Collection[int]) -> dict[int, Progress]:
                 executed.add(uid)
             current[run_id] = uid if status in _TRIED else ""
     return {run_id: Progress(frozenset(uids), current[run_id]) for run_id, uids in done.items()}
+
+
+# Built once: panels ask many times a minute, and building a statement costs more than executing it.
+_OWN = iterations.c.campaign_id == bindparam("of_campaign")
+_IS_OPEN = _OWN & iterations.c.concluded_at.is_(None)
+_STANDING = Prepared(
+    select(*(campaigns.c[name] for name in ("status", "changed_at", "stop_reason", "stop_request"))).where(
+        campaigns.c.campaign_id == bindparam("of_campaign")
+    )
+)
+_PLATES = Prepared(
+    select(actions.c.action_id, actions.c.status, actions.c.last_error)
+    .join(runs, runs.c.run_id == actions.c.action_id)
+    .join(iterations, iterations.c.batch_id == runs.c.batch_id)
+    .where(_IS_OPEN)
+    .order_by(actions.c.action_id)
+)
+_JOURNAL = Prepared(
+    select(func.count(), func.max(steps.c.started_at), func.max(steps.c.finished_at))
+    .select_from(steps.join(runs, runs.c.run_id == steps.c.run_id))
+    .join(iterations, iterations.c.batch_id == runs.c.batch_id)
+    .where(_IS_OPEN)
+)
+_LAPS = Prepared(
+    select(
+        *(func.count(), func.count(iterations.c.concluded_at), func.count(iterations.c.superseded_from)),
+        *(func.max(iterations.c.concluded_at), func.max(iterations.c.iteration)),
+        func.min(
+            case((iterations.c.concluded_at.is_(None) & iterations.c.superseded_from.is_(None), iterations.c.iteration))
+        ),
+    ).where(_OWN)
+)
+_OPEN_RESULTS = Prepared(
+    select(func.count())
+    .select_from(iterations.join(results, results.c.batch_id == iterations.c.batch_id))
+    .where(_IS_OPEN)
+)

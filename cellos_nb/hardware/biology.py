@@ -16,6 +16,7 @@ from cellos_nb.hardware.biology_parameters import BiologyParameters, load_parame
 from cellos_nb.hardware.contents import CELLS, COMPOUND, STAIN, Contents, fixed_wells
 from cellos_nb.hardware.culture import CellModel, cultivate
 from cellos_nb.hardware.faults import draw_faults
+from cellos_nb.hardware.imaging.settings import MicroscopeSettings, need_imaging
 from cellos_nb.hardware.signals import CHANNELS, channels
 from cellos_nb.hardware.timeline import Timeline
 from cellos_nb.hardware.virtual import VirtualMachine
@@ -37,20 +38,33 @@ class BiologicalVirtualMachine(VirtualMachine):
         name: str = "biology",
         min_volume_ul: float = 0.0025,
         max_volume_ul: float = 1000.0,
+        images: MicroscopeSettings | None = None,
     ) -> None:
         """A machine on a parameter file of one's own, or on the shipped one.
 
+        Args:
+            parameters: the file, or what would stand in it.
+            ledger: the file that is its memory.
+            seed: behind all noise.
+            name: as it stands in logs and errors.
+            min_volume_ul: the smallest transfer, in µL.
+            max_volume_ul: the largest transfer, in µL.
+            images: has an imaging assay's fields rendered as TIFFs and read back from them; without it their counts
+                and intensities are drawn.
+
         Raises:
-            ConfigError: a parameter is refused.
+            ConfigError: a parameter is refused, or images are asked for and scikit-image is not installed.
             MachineError: the ledger cannot be used.
         """
         known = parameters if isinstance(parameters, BiologyParameters) else load_parameters(parameters)
         source = "the shipped parameters" if parameters is None else str(parameters)
         if isinstance(parameters, BiologyParameters):
             source = "parameters given in Python"
+        if images is not None:
+            need_imaging()
         super().__init__(
             ledger,
-            instrument=_CellReader(CellModel(known), seed, f"simulated biology, {source}"),
+            instrument=_CellReader(CellModel(known), seed, f"simulated biology, {source}", images),
             name=name,
             min_volume_ul=min_volume_ul,
             max_volume_ul=max_volume_ul,
@@ -60,10 +74,11 @@ class BiologicalVirtualMachine(VirtualMachine):
 class _CellReader:
     """The instrument that knows cells."""
 
-    def __init__(self, model: CellModel, seed: int, source: str) -> None:
+    def __init__(self, model: CellModel, seed: int, source: str, images: MicroscopeSettings | None = None) -> None:
         self._model = model
         self._seed = seed
         self._source = source
+        self._images = images
 
     @property
     def is_normalised(self) -> bool:
@@ -123,6 +138,20 @@ class _CellReader:
             culture.line >= 0,
         )
         position = fixed_wells(timeline.n_wells)
+        random = chance.of_measurement(self._seed, step.seed, step.uid)
+        if self._images is not None and step.assay == "imaging":
+            from cellos_nb.hardware.imaging.microscope import image_plate
+
+            return image_plate(
+                step,
+                readout,
+                culture,
+                settings=self._images,
+                parameters=self._model.parameters,
+                mishaps=mishaps.well,
+                on_plate=faults.on,
+                random=random,
+            )
         return channels(
             step.assay,
             readout,
@@ -131,7 +160,7 @@ class _CellReader:
             model=self._model,
             mishaps=mishaps,
             faults=faults,
-            random=chance.of_measurement(self._seed, step.seed, step.uid),
+            random=random,
         )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from cellos_nb.domain.config_errors import describe_all
 from cellos_nb.domain.settings import MachineSettings, Name, PositiveFloat, RobotName, Settings
 from cellos_nb.domain.yaml_lines import YamlDocument, read_yaml
 from cellos_nb.errors import ConfigError
+from cellos_nb.hardware.imaging.settings import MicroscopeSettings
 
 FOLDER_VARIABLE = "CELLOS_MACHINE_FILES"
 DEFAULT_FOLDER = "machines"
@@ -71,12 +72,23 @@ class BiologyFile(VirtualFile):
 
     parameters: str | None = None
     """A YAML of cell lines and compounds; the shipped one when left out."""
+    images: MicroscopeSettings | None = None
+    """Has imaging assays rendered as TIFFs and read back from them; counts and intensities are drawn when left out."""
 
     def files_beside(self, folder: Path) -> Self:
-        """With the parameter file's full name."""
-        return (
-            self if self.parameters is None else self.model_copy(update={"parameters": str(folder / self.parameters)})
-        )
+        """With the full names of the parameter file and the folder of images."""
+        changes: dict[str, object] = {}
+        if self.parameters is not None:
+            changes["parameters"] = str(folder / self.parameters)
+        if self.images is not None:
+            changes["images"] = self.images.model_copy(update={"folder": str(folder / self.images.folder)})
+        return self.model_copy(update=changes)
+
+    @model_serializer(mode="wrap")
+    def _without_images(self, serialise: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """A machine without images is written as it was before there were any: its memory is found by that text."""
+        written: dict[str, object] = serialise(self)
+        return {key: value for key, value in written.items() if key != "images" or value is not None}
 
 
 class ReplayFile(MachineFile):

@@ -182,7 +182,8 @@ def _virtual_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInterfa
 def _biology_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInterface:
     from cellos_nb.hardware.biology import BiologicalVirtualMachine
 
-    return BiologicalVirtualMachine(asked.parameters, ledger, seed=seed, name=asked.name, **asked.limits.model_dump())
+    limits = asked.limits.model_dump()
+    return BiologicalVirtualMachine(asked.parameters, ledger, seed=seed, name=asked.name, images=asked.images, **limits)
 
 
 def _replay_file(asked: Any, ledger: Path | None, seed: int) -> HardwareInterface:

@@ -19,6 +19,7 @@ from cellos_nb.panels import cells
 from cellos_nb.panels.html import heading, html_widget, write_html
 from cellos_nb.panels.log import ErrorLog
 from cellos_nb.panels.memory import Memory
+from cellos_nb.panels.pace import Pace
 from cellos_nb.panels.source import Source
 from cellos_nb.panels.static import StaticForm, is_static, show_static
 from cellos_nb.panels.theme import style
@@ -33,8 +34,6 @@ Choice = TypeVar("Choice")
 """What a person chose in the panel: a frozen dataclass."""
 _NEVER = object()
 """Equal to no stamp."""
-PACE_S = 0.2
-"""Between two readings, unless something is clicked: a page follows five updates a second."""
 LONGEST_S = 1.0
 """After which the stamp is asked for though nothing was stored: a lease runs out by itself."""
 Shown = TypeVar("Shown")
@@ -90,7 +89,8 @@ class Panel(ABC, Generic[Choice, Shown]):
         self._memory: Memory | None = None
         self._kept = choice
         self._mark = ""
-        self._stamped_at = self._next_at = 0.0
+        self._stamped_at = 0.0
+        self._pace = Pace()
         self._worker = Worker(self._follow_up, interval_s)
 
     @classmethod
@@ -106,6 +106,10 @@ class Panel(ABC, Generic[Choice, Shown]):
     @abstractmethod
     def read(self) -> Shown:
         """What is to be shown, from the store and `self.choice`; called in the panel's thread."""
+
+    def complete(self, shown: Shown) -> Shown | None:  # noqa: ARG002 - for those who replace it
+        """The same with what takes long, read after the rest was drawn; None where `read` gave everything."""
+        return None
 
     @abstractmethod
     def body(self) -> Widget:
@@ -230,9 +234,9 @@ class Panel(ABC, Generic[Choice, Shown]):
     def _follow_up(self, is_forced: bool) -> None:  # noqa: FBT001 - the worker's callback
         """Refreshes when something was clicked or stored; never busy for more than half of the time."""
         begun = time.monotonic()
-        if is_forced or (begun >= self._next_at and self._may_have_news(begun)):
+        if is_forced or (self._pace.is_open(begun) and self._may_have_news(begun)):
             self._refresh(is_forced)
-            self._next_at = begun + max(PACE_S, 2.0 * (time.monotonic() - begun))
+            self._pace.take(begun, time.monotonic())
 
     def _may_have_news(self, now: float) -> bool:
         try:
@@ -263,21 +267,31 @@ class Panel(ABC, Generic[Choice, Shown]):
 
     def _look(self, *, is_forced: bool) -> bool:
         """Draws what is new; whether the panel shows what was chosen."""
-        stamp = self.stamp()
-        if not is_forced and stamp == self._refused_at:
-            return False
-        if is_forced or self._has_failed or stamp != self._stamp or self.shown is None:
+        with self.lab.store.one_state():
+            stamp = self.stamp()
+            if not is_forced and stamp == self._refused_at:
+                return False
+            if not (is_forced or self._has_failed or stamp != self._stamp or self.shown is None):
+                return True
             try:
-                self.shown = self.read()
+                shown = self.shown = self.read()
             except InputError:
                 # What was chosen cannot be shown; asking again before anything changes would say the same.
                 self._refused_at = stamp
                 raise
-            self._refused_at = _NEVER
-            self.draw(self.shown)
-            self._write_head(self.shown)
-            self._stamp = stamp
+        self._refused_at = _NEVER
+        self._show(shown)
+        whole = self.complete(shown)
+        if whole is not None:
+            self.shown = whole
+            self._show(whole)
+        self._stamp = stamp
         return True
+
+    def _show(self, shown: Shown) -> None:
+        self.draw(shown)
+        if self._head is not None:
+            write_html(self._head, heading(self.title, self.subtitle(), self.summary(shown)))
 
     def _build(self) -> VBox:
         from ipywidgets import VBox
@@ -293,10 +307,6 @@ class Panel(ABC, Generic[Choice, Shown]):
             cells.close_tree(root)
             raise
         return root
-
-    def _write_head(self, shown: Shown) -> None:
-        if self._head is not None:
-            write_html(self._head, heading(self.title, self.subtitle(), self.summary(shown)))
 
     def _write_foot(self) -> None:
         if self._foot is not None:

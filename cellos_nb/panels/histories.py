@@ -8,9 +8,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import is_
 from weakref import WeakKeyDictionary
 
+from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
+from cellos_nb.domain.objective import ConditionScores, ScoredCondition
+from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.execution.under_way import ResultsMark, results_mark
 from cellos_nb.lab import Campaign
 from cellos_nb.store.store import Store
@@ -25,12 +29,45 @@ class _Known:
     results: History
 
 
+class Scores:
+    """The scored conditions of a history that grows; what was scored before costs next to nothing."""
+
+    def __init__(self, config: CampaignConfig) -> None:
+        """Those of an empty history."""
+        self._config = config
+        self._seen: tuple[ExperimentResult, ...] = ()
+        self._scores = ConditionScores(config)
+
+    def of(self, history: History) -> tuple[ScoredCondition, ...]:
+        """As `score_conditions` has them."""
+        new = beyond(self._seen, history.results)
+        if new is None:
+            new, self._scores = history.results, ConditionScores(self._config)
+        self._seen = history.results
+        with uncollected():
+            self._scores.add(new)
+            return self._scores.conditions()
+
+
+def beyond(
+    seen: tuple[ExperimentResult, ...], results: tuple[ExperimentResult, ...]
+) -> tuple[ExperimentResult, ...] | None:
+    """The results after those that were seen; None where one of those was taken back, or counts differently now."""
+    return results[len(seen) :] if len(seen) <= len(results) and all(map(is_, seen, results)) else None
+
+
 class _Histories:
     """The results of one store's campaigns; threads wait for one another, so that nobody reads the same twice."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._scores: dict[str, Scores] = {}
+
+    def conditions(self, campaign: Campaign) -> tuple[ScoredCondition, ...]:
+        results = self.read(campaign.store, campaign.campaign_id)
+        with self._lock:
+            return self._scores.setdefault(campaign.campaign_id, Scores(campaign.config)).of(results)
 
     def read(self, store: Store, campaign_id: str) -> History:
         with self._lock:
@@ -41,7 +78,8 @@ class _Histories:
                 known = _Known(mark, _read(store, campaign_id, mark, known))
             self._known[campaign_id] = known
             while len(self._known) > KEPT:
-                self._known.popitem(last=False)
+                gone, _ = self._known.popitem(last=False)
+                self._scores.pop(gone, None)
             return known.results
 
 
@@ -55,9 +93,21 @@ def results_of(campaign: Campaign) -> History:
     Raises:
         CampaignError: the campaign is gone.
     """
+    return _histories(campaign.store).read(campaign.store, campaign.campaign_id)
+
+
+def conditions_of(campaign: Campaign) -> tuple[ScoredCondition, ...]:
+    """Every condition that the results answer, as `Campaign.scores` has them, at the cost of what is new.
+
+    Raises:
+        CampaignError: the campaign is gone.
+    """
+    return _histories(campaign.store).conditions(campaign)
+
+
+def _histories(store: Store) -> _Histories:
     with _lock:
-        histories = _of_stores.setdefault(campaign.store, _Histories())
-    return histories.read(campaign.store, campaign.campaign_id)
+        return _of_stores.setdefault(store, _Histories())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from bqplot import LinearScale
@@ -31,3 +31,16 @@ def fit_scale(scale: LinearScale, *values: ArrayLike) -> None:
     room = _ROOM * (high - low) or 0.5
     with scale.hold_sync():
         scale.min, scale.max = low - room, high + room
+
+
+def round_ticks(low: float, high: float) -> NDArray[np.float64]:
+    """Three to eight round numbers between two ends; bqplot's own are not round on an axis with a margin.
+
+    >>> round_ticks(-0.06, 1.13).tolist()
+    [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]
+    """
+    rough = (high - low) / 6
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * min(factor for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough)
+    ticks: NDArray[np.float64] = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+    return ticks

@@ -61,6 +61,7 @@ BUILT_IN = (
     RoomTab("Bench", "Laboratory", "cellos_nb.panels.bench.panel:BenchPanel"),
     RoomTab("Calendar", "Laboratory", "cellos_nb.panels.calendar.panel:CalendarPanel"),
     RoomTab("Inventory", "Laboratory", "cellos_nb.panels.inventory.panel:InventoryPanel"),
+    RoomTab("Cell bank", "Laboratory", "cellos_nb.panels.bank.panel:BankPanel"),
 )
 """A panel joins the control room, and the tests of what all panels must do, by one line here."""
 

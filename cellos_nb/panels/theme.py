@@ -7,10 +7,12 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-"""For names: cell lines, compounds, campaigns. Black and yellow are left out, which vanish on a dark or a light page.
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#9D49F2", "#99492E")
+"""For names: cell lines, compounds, campaigns. Each keeps a contrast of 3 on light and dark pages, and any two of them
+differ for colour-blind eyes.
 
-Source: Okabe & Ito 2008, "Color Universal Design".
+Source: the first four Okabe & Ito 2008, "Color Universal Design"; their sky blue, orange, yellow and black do not keep
+that contrast, so a violet and a brown stand for them.
 """
 GREY = "#8A8A8A"
 """For what is no series of its own: references, what is not known."""

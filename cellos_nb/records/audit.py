@@ -7,14 +7,23 @@ from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cellos_nb.domain.audit import QUEUE, Act
+from cellos_nb.domain.audit import AuditEntry as LoggedAct
 from cellos_nb.execution.logbook import log_entries
 from cellos_nb.execution.story import PlateRecord, attempts
+from cellos_nb.store import audit
 from cellos_nb.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _EVERYTHING = 2**31 - 1
+_TOLD_BY_THE_LOG = frozenset({
+    *(Act.APPROVAL_GIVEN, Act.APPROVAL_WITHDRAWN, Act.OVERRULED, Act.OVERRULING_WITHDRAWN, Act.CAMPAIGN_PAUSED),
+    *(Act.CAMPAIGN_UNPAUSED, Act.CAMPAIGN_STOPPED, Act.CAMPAIGN_ROLLED_BACK, Act.STEP_MARKED_DONE, Act.STEP_CONTINUED),
+    *(Act.PLATE_DISCARDED, Act.BENCH_DONE, Act.BENCH_FAILED, Act.RECORD_WRITTEN),
+})  # fmt: skip
+"""Acts of which the execution log has a line as well, from the same transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,7 @@ class AuditEntry:
 
     at: datetime
     source: str
-    """`campaign`, `iteration`, `step` or `log`."""
+    """`campaign`, `iteration`, `step`, `log` or `act`."""
     level: str
     """As in the log: steps that were executed are INFO, others WARNING."""
     plate: str | None
@@ -41,6 +50,7 @@ def audit_frame(store: Store, campaign_id: str, plates: tuple[PlateRecord, ...])
         *_of_campaign(store, campaign_id),
         *(entry for plate in plates for entry in _of_plate(store, plate)),
         *_of_log(store, campaign_id),
+        *_of_acts(store, campaign_id),
     ]
     found.sort(key=lambda entry: entry.at)
     columns = [field.name for field in fields(AuditEntry)]
@@ -79,3 +89,23 @@ def _of_log(store: Store, campaign_id: str) -> Iterator[AuditEntry]:
         is_own = line.message.startswith(begins) or (line.plate_id or "").startswith(begins)
         if is_own:
             yield AuditEntry(line.at, "log", line.level, line.plate_id, line.message, line.artifact_ref)
+
+
+def _of_acts(store: Store, campaign_id: str) -> Iterator[AuditEntry]:
+    """What the audit log alone has of this campaign, and what was done to all work while there was one."""
+    began = store.campaign(campaign_id).created_at
+    with store.read() as tx:
+        own = audit.entries(tx, audit.Wanted(subject=campaign_id))
+        on_all = audit.entries(tx, audit.Wanted(subject=QUEUE, since=began))
+    for act in (*own, *on_all):
+        if act.kind not in _TOLD_BY_THE_LOG:
+            yield AuditEntry(datetime.fromisoformat(act.at), "act", "INFO", _plate_of(act), _told(act))
+
+
+def _plate_of(act: LoggedAct) -> str | None:
+    return act.subject if "/" in act.subject else None
+
+
+def _told(act: LoggedAct) -> str:
+    why = f": {act.why}" if act.why else ""
+    return f"{act.kind} {act.subject} by {act.who}{why}"

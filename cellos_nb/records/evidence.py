@@ -17,8 +17,10 @@ from cellos_nb.execution.runs import load_workflow
 from cellos_nb.execution.story import PlateRecord, plate_records, readings_of
 from cellos_nb.lab import Lab
 from cellos_nb.records.audit import audit_frame
+from cellos_nb.records.audit_file import AUDIT_LOG, lines_of
 from cellos_nb.records.exports import frame_csv
 from cellos_nb.records.folder import RESULTS, write_json
+from cellos_nb.store import audit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +79,9 @@ def write_evidence(lab: Lab, campaign_id: str, folder: Path) -> None:
     campaign.results.frame().to_parquet(folder / PARQUET[0][1], index=False)
     _write_plates(lab, plates, folder)
     _write_csv(audit_frame(lab.store, campaign_id, plates), folder / AUDIT)
+    with lab.store.read() as tx:
+        chain = lines_of(audit.extract(tx, campaign_id))
+    (folder / AUDIT_LOG).write_text(chain, encoding="utf-8", newline="")
     write_json(model_states(campaign), folder / STATES)
 
 
@@ -131,7 +136,8 @@ def _write_proof(lab: Lab, manifest_sha256: str, folder: Path) -> Path:
 
 
 def _approval(approval: Approval, plate_id: str) -> dict[str, Any]:
-    times = {name: getattr(approval, name).isoformat() for name in ("approved_at", "expires_at")}
+    moments = {name: getattr(approval, name) for name in ("approved_at", "expires_at", "withdrawn_at")}
+    times = {name: None if moment is None else moment.isoformat() for name, moment in moments.items()}
     return asdict(approval) | times | {"plate_id": plate_id}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cellos_nb.errors import InputError
+from cellos_nb.records.audit_file import AUDIT_LOG, verify_file
 from cellos_nb.records.folder import MANIFEST, RunFacts, write_json
 
 
@@ -53,7 +54,7 @@ class Difference:
 
     path: str
     problem: str
-    """`changed`, `missing` or `extra`."""
+    """`changed`, `missing` or `extra`; or what is wrong with an entry of the audit log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,17 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
+def _audit_problems(path: Path) -> list[str]:
+    try:
+        return [each.text for each in verify_file(path).breaks]
+    except InputError as error:
+        return [str(error)]
+
+
 def verify_record(folder: str | Path) -> Verification:
     """Hashes every file of a record again and names those that changed, are missing or were added.
+
+    Of the audit log it names the entries that are not what was written: their chain holds without the manifest.
 
     Raises:
         InputError: the folder is no record, or its manifest is damaged.
@@ -137,5 +147,7 @@ def verify_record(folder: str | Path) -> Verification:
         # A link is no file of the record, wherever it leads.
         if there[name].is_symlink() or sha256_of(there[name]) != listed[name].sha256
     ]
+    if there.keys() & {AUDIT_LOG}:
+        differences += [Difference(AUDIT_LOG, text) for text in _audit_problems(there[AUDIT_LOG])]
     in_order = tuple(sorted(differences, key=lambda difference: difference.path))
     return Verification(manifest, sha256_of(folder / MANIFEST), in_order)

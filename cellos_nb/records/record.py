@@ -7,6 +7,7 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.execution.process import person
 from cellos_nb.execution.runs import write_log
 from cellos_nb.lab import Lab
@@ -16,6 +17,7 @@ from cellos_nb.records.evidence import write_evidence
 from cellos_nb.records.folder import Lap, RecordedCampaign, RunFacts, write_sources
 from cellos_nb.records.manifest import write_manifest
 from cellos_nb.records.templates import TemplateError, export_html, python_version, run_template
+from cellos_nb.store.audit import note
 
 NOTEBOOK, PAGE = "record.ipynb", "record.html"
 PACKAGES = ("cellos-nb", "numpy", "scipy", "pandas", "emukit", "matplotlib", "papermill")
@@ -57,6 +59,7 @@ def write_record(lab: Lab, campaign_id: str, records: Path) -> Path:
         digest = write_manifest(folder, recorded.run)
     with lab.store.write() as tx:
         write_log(tx, logging.INFO, f"{campaign_id}: recorded by {person()}, SHA-256 of its manifest {digest}")
+        note(tx, Act.RECORD_WRITTEN, campaign_id, who=person(), facts={"manifest_sha256": digest})
     return target
 
 

@@ -71,16 +71,31 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for reading one consistent state; inside `write`, that transaction's own.
+        """A connection for reading one consistent state; inside `write` or `one_state`, that transaction's own.
 
         Raises:
             StoreError: the database cannot be read.
         """
-        if self._thread.connection is not None:
-            yield self._thread.connection
+        open_here = self._thread.connection or self._thread.reading
+        if open_here is not None:
+            yield open_here
             return
         with self._translated(), self._engine.connect() as connection:
             yield connection
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """For the block, everything that this thread reads is of one state, by one connection; may be nested.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with self.read() as connection:
+            before, self._thread.reading = self._thread.reading, connection
+            try:
+                yield
+            finally:
+                self._thread.reading = before
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
@@ -180,10 +195,13 @@ class Database:
 
 
 class _Transaction(threading.local):
-    """The write transaction that this thread is in."""
+    """The transactions that this thread is in."""
 
     connection: Connection | None = None
+    """The one that writes."""
     durable: bool = False
+    reading: Connection | None = None
+    """The one whose state all reads see."""
 
 
 def _dispose(engine: Engine, *kept: list[Connection]) -> None:

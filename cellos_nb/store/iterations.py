@@ -6,12 +6,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, proposal_of, unknown_campaign
 from cellos_nb.store.configs import config_of
-from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing, Supersession
+from cellos_nb.store.prepared import Prepared
+from cellos_nb.store.records import CampaignStatus, IterationRecord, Parent, Standing, Supersession
 from cellos_nb.store.schema import (
     actions,
     campaigns,
@@ -25,7 +39,9 @@ from cellos_nb.store.schema import (
 from cellos_nb.units import now_utc
 
 
-def counting(campaign_id: str, *, seen_by: int | None = None, superseded: bool = False) -> ColumnElement[bool]:
+def counting(
+    campaign_id: str | BindParameter[str], *, seen_by: int | None = None, superseded: bool = False
+) -> ColumnElement[bool]:
     """Which rows of `iterations` are a campaign's history: its own that count, and those it inherited.
 
     Args:
@@ -49,8 +65,7 @@ def standing(tx: Connection, campaign_id: str) -> Standing:
     Raises:
         CampaignError: there is none with that identifier.
     """
-    last = select(func.max(iterations.c.iteration)).where(iterations.c.campaign_id == campaign_id).scalar_subquery()
-    row = tx.execute(select(campaigns, last.label("last")).where(campaigns.c.campaign_id == campaign_id)).first()
+    row = tx.execute(_STANDING, {"of_campaign": campaign_id}).first()
     if row is None:
         raise unknown_campaign(tx, campaign_id)
     return Standing(
@@ -58,7 +73,7 @@ def standing(tx: Connection, campaign_id: str) -> Standing:
         status=CampaignStatus(row.status),
         reason=row.stop_reason,
         stop_request=row.stop_request,
-        parent_iteration=row.parent_iteration or 0,
+        parent=None if row.parent_id is None else Parent(row.parent_id, row.parent_iteration),
         next_iteration=1 + max(row.last or 0, row.parent_iteration or 0),
     )
 
@@ -79,15 +94,15 @@ def begun_iteration(tx: Connection, campaign_id: str) -> IterationRecord | None:
     return None if lap is None else _record(lap, batch_proposals(tx, lap.batch_id))
 
 
-def iteration_records(tx: Connection, campaign_id: str, *, has_proposals: bool = True) -> tuple[IterationRecord, ...]:
-    """A campaign's own iterations, superseded ones among them, in order, with or without what they asked for.
+def iteration_records(
+    tx: Connection, campaign_id: str, *, has_proposals: bool = True, after: int = 0
+) -> tuple[IterationRecord, ...]:
+    """A campaign's own iterations after a number, superseded ones among them, in order; what they asked for if wanted.
 
     Raises:
         CampaignError: there is none with that identifier.
     """
-    laps = tx.execute(
-        select(iterations).where(iterations.c.campaign_id == campaign_id).order_by(iterations.c.iteration)
-    ).all()
+    laps = tx.execute(_LAPS, {"of_campaign": campaign_id, "after": after}).all()
     if not laps and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)
     asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
@@ -136,18 +151,9 @@ def plates_under_way(tx: Connection, campaign_id: str) -> tuple[str, ...]:
 
 def spent_usd(tx: Connection, campaign_id: str) -> float:
     """What a campaign's own iterations cost, superseded ones as well; what it inherited was paid by its parent."""
-    own = iterations.c.campaign_id == campaign_id
-    concluded = select(func.sum(results.c.cost_usd)).join(iterations, iterations.c.batch_id == results.c.batch_id)
-    # An iteration that was rolled back before it was concluded has results of some of its plates at most.
-    is_given_up = iterations.c.superseded_from.is_not(None) & iterations.c.concluded_at.is_(None)
-    was_begun = exists().where(steps.c.run_id == runs.c.run_id)
-    given_up = (
-        select(func.sum(runs.c.cost_usd))
-        .join(iterations, iterations.c.batch_id == runs.c.batch_id)
-        .join(actions, actions.c.action_id == runs.c.run_id)
-        .where(own, is_given_up, actions.c.status.in_(("succeeded", "cancelled", "dead_letter")), was_begun)
-    )
-    return float(tx.scalar(concluded.where(own, ~is_given_up)) or 0.0) + float(tx.scalar(given_up) or 0.0)
+    (paid,) = _PAID.rows(tx, {"of_campaign": campaign_id})
+    (given_up,) = _GIVEN_UP.rows(tx, {"of_campaign": campaign_id})
+    return float(paid[0] or 0.0) + float(given_up[0] or 0.0)
 
 
 def _record(lap: Row[Any], asked: Sequence[ExperimentProposal]) -> IterationRecord:
@@ -155,3 +161,27 @@ def _record(lap: Row[Any], asked: Sequence[ExperimentProposal]) -> IterationReco
     if lap.superseded_from is not None:
         gone = Supersession(lap.superseded_at, lap.superseded_by, lap.superseded_reason, lap.superseded_from)
     return IterationRecord(lap.batch_id, lap.iteration, tuple(asked), lap.created_at, lap.concluded_at, gone)
+
+
+# Built once: building a statement costs more than executing it.
+_OWN = iterations.c.campaign_id == bindparam("of_campaign")
+_LAPS = select(iterations).where(_OWN, iterations.c.iteration > bindparam("after")).order_by(iterations.c.iteration)
+_STANDING = select(
+    campaigns,
+    select(func.max(iterations.c.iteration)).where(_OWN).scalar_subquery().label("last"),
+).where(campaigns.c.campaign_id == bindparam("of_campaign"))
+# An iteration that was rolled back before it was concluded has results of some of its plates at most.
+_OVER = ("succeeded", "cancelled", "dead_letter")
+_IS_GIVEN_UP = iterations.c.superseded_from.is_not(None) & iterations.c.concluded_at.is_(None)
+_PAID = Prepared(
+    select(func.sum(results.c.cost_usd))
+    .join(iterations, iterations.c.batch_id == results.c.batch_id)
+    .where(_OWN, ~_IS_GIVEN_UP)
+)
+_GIVEN_UP = Prepared(
+    select(func.sum(runs.c.cost_usd))
+    .join(iterations, iterations.c.batch_id == runs.c.batch_id)
+    .join(actions, actions.c.action_id == runs.c.run_id)
+    .where(_OWN, _IS_GIVEN_UP, actions.c.status.in_([literal_column(f"'{name}'") for name in _OVER]))
+    .where(exists().where(steps.c.run_id == runs.c.run_id))
+)

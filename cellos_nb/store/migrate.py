@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 
 from cellos_nb.errors import StoreCorruptError, StoreError, StoreVersionError
+from cellos_nb.store.audit_begin import begin
+from cellos_nb.store.audit_table import metadata
 from cellos_nb.store.database import Database
-from cellos_nb.store.stock_tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """All revisions in order. Stands here, beside the scripts, so that opening a current database imports no alembic."""
 
 
@@ -38,6 +39,7 @@ def bring_up_to_date(database: Database, *, may_create: bool = True) -> None:
             create(connection)
         elif version != REVISIONS[-1]:
             upgrade(connection)
+        begin(connection)
 
 
 def no_database(database: Database) -> StoreError:

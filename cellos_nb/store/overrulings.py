@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
 from cellos_nb.domain.overruling import Overruling
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus
 from cellos_nb.errors import CampaignError
 from cellos_nb.store.iterations import standing
+from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import inherited_iterations, iterations, overrulings, runs
 from cellos_nb.units import now_utc
 
@@ -51,7 +52,6 @@ def withdraw(tx: Connection, campaign_id: str, plate_id: str, *, by: str, reason
 
 def overruling_records(tx: Connection, campaign_id: str) -> tuple[Overruling, ...]:
     """All overrulings of a campaign, withdrawn ones among them, in order."""
-    query = select(overrulings).where(overrulings.c.campaign_id == campaign_id).order_by(overrulings.c.overruling_id)
     return tuple(
         Overruling(
             plate_id=row.plate_id,
@@ -64,16 +64,16 @@ def overruling_records(tx: Connection, campaign_id: str) -> tuple[Overruling, ..
             withdrawn_at=row.withdrawn_at,
             withdrawn_from=row.withdrawn_from,
         )
-        for row in tx.execute(query)
+        for row in tx.execute(_RECORDS, {"of_campaign": campaign_id})
     )
 
 
 def overruled_plates(tx: Connection, campaign_id: str, *, seen_by: int | None = None) -> frozenset[str]:
     """The plates that count by a person's decision, now or as the iteration of that number saw it."""
-    wanted = _in_force(campaign_id)
-    if seen_by is not None:
-        wanted = (overrulings.c.campaign_id == campaign_id) & (overrulings.c.from_iteration <= seen_by)
-        wanted = wanted & or_(overrulings.c.withdrawn_from.is_(None), overrulings.c.withdrawn_from > seen_by)
+    if seen_by is None:
+        return frozenset(plate for (plate,) in _IN_FORCE.rows(tx, {"of_campaign": campaign_id}))
+    wanted = (overrulings.c.campaign_id == campaign_id) & (overrulings.c.from_iteration <= seen_by)
+    wanted = wanted & or_(overrulings.c.withdrawn_from.is_(None), overrulings.c.withdrawn_from > seen_by)
     return frozenset(tx.execute(select(overrulings.c.plate_id).where(wanted)).scalars())
 
 
@@ -109,3 +109,9 @@ def let_count(results: Iterable[ExperimentResult], plates: Collection[str]) -> I
 
 def _in_force(campaign_id: str) -> ColumnElement[Any]:
     return (overrulings.c.campaign_id == campaign_id) & overrulings.c.withdrawn_from.is_(None)
+
+
+# Built once: building a statement costs more than executing it.
+_OWN = overrulings.c.campaign_id == bindparam("of_campaign")
+_RECORDS = select(overrulings).where(_OWN).order_by(overrulings.c.overruling_id)
+_IN_FORCE = Prepared(select(overrulings.c.plate_id).where(_OWN, overrulings.c.withdrawn_from.is_(None)))

@@ -30,7 +30,9 @@ class Prepared:
     On a database whose driver takes names in place of positions it is executed as any other statement.
     """
 
-    def __init__(self, statement: Insert | Update | Select[Any] | CompoundSelect[Any], *columns: str) -> None:
+    def __init__(
+        self, statement: Insert | Update | Select[*tuple[Any, ...]] | CompoundSelect[Any], *columns: str
+    ) -> None:
         """Prepares a statement; `columns` are those that an INSERT fills."""
         self.statement = statement
         self._columns = columns

@@ -65,10 +65,15 @@ class Standing:
     reason: str | None
     """Why it has this status, in words."""
     stop_request: str | None
-    parent_iteration: int
-    """The last iteration inherited from a parent; 0 without one."""
     next_iteration: int
     """The number that the next new iteration gets: one that was never used."""
+    parent: Parent | None = None
+    """The campaign that this one was forked from."""
+
+    @property
+    def parent_iteration(self) -> int:
+        """The last iteration inherited from a parent; 0 without one."""
+        return 0 if self.parent is None else self.parent.iteration
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,12 @@ def history(
     Raises:
         CampaignError: there is none with that identifier.
     """
-    wanted = counting(campaign_id, seen_by=seen_by, superseded=superseded)
-    if after:
-        wanted = wanted & (iterations.c.iteration > after)
-    rows = tx.execute(_query().where(wanted).order_by(iterations.c.iteration, proposals.c.position)).all()
+    rows: Sequence[Sequence[Any]]
+    if seen_by is None and not superseded:
+        rows = _HISTORY.rows(tx, {"of_campaign": campaign_id, "after": after})
+    else:
+        wanted = counting(campaign_id, seen_by=seen_by, superseded=superseded) & (iterations.c.iteration > after)
+        rows = tx.execute(_query().where(wanted).order_by(iterations.c.iteration, proposals.c.position)).all()
     if not rows and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)
     plates = overruled_plates(tx, campaign_id, seen_by=seen_by)
@@ -141,4 +143,9 @@ _CONCLUDE = Prepared(
     update(iterations)
     .where(iterations.c.batch_id == bindparam("of_batch"), iterations.c.concluded_at.is_(None))
     .values(concluded_at=bindparam("at"))
+)
+_HISTORY = Prepared(
+    _query()
+    .where(counting(bindparam("of_campaign")), iterations.c.iteration > bindparam("after"))
+    .order_by(iterations.c.iteration, proposals.c.position)
 )

@@ -292,6 +292,9 @@ approvals = Table(
     Column("person", Text, nullable=False),
     Column("approved_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    Column("withdrawn_at", UtcTime),  # null: it counts until it expires
+    Column("withdrawn_by", Text),
+    Column("withdrawn_reason", Text),
 )
 
 execution_logs = Table(

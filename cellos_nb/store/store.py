@@ -114,6 +114,10 @@ class Store:
         """A connection for reading one consistent state; inside `write`, that transaction's own."""
         return self._database.read()
 
+    def one_state(self) -> AbstractContextManager[None]:
+        """For the block, everything that this thread reads is of one state, and costs no connection of its own."""
+        return self._database.one_state()
+
     def write(self, *, durable: bool = False) -> AbstractContextManager[Connection]:
         """A transaction; nested ones join it. `durable`: return only when the disk has it."""
         return self._database.write(durable=durable)
@@ -207,14 +211,21 @@ class Store:
         with self.read() as tx:
             return overrulings.overruling_records(tx, campaign_id)
 
-    def iterations(self, campaign_id: str, *, has_proposals: bool = True) -> tuple[IterationRecord, ...]:
+    def iterations(
+        self, campaign_id: str, *, has_proposals: bool = True, after: int = 0
+    ) -> tuple[IterationRecord, ...]:
         """A campaign's own iterations, superseded ones among them, in order; without what they asked for, quickly.
+
+        Args:
+            campaign_id: the campaign.
+            has_proposals: with what each asked for.
+            after: only those after that number.
 
         Raises:
             CampaignError: there is none with that identifier.
         """
         with self.read() as tx:
-            return iterations.iteration_records(tx, campaign_id, has_proposals=has_proposals)
+            return iterations.iteration_records(tx, campaign_id, has_proposals=has_proposals, after=after)
 
     def add_results(self, campaign_id: str, iteration: int, concluded: Sequence[ExperimentResult]) -> None:
         """Stores results and, in the same transaction, whether the iteration is concluded.

@@ -41,6 +41,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "The columns of a stock table: [keep the stock](../how-to/inventory.md).",
         ("domain.stock", "operations.inventory.columns"),
     ),
+    "A facility": (
+        "The file of `cellos facility plan`: [months ahead](../how-to/facility.md).",
+        ("operations.facility.config",),
+    ),
     "An Opentrons robot": (
         "The file of an OT-2 or Flex: [Opentrons](../how-to/opentrons.md).",
         ("hardware.opentrons.settings",),

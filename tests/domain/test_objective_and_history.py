@@ -8,7 +8,7 @@ from scipy import stats
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import COLUMNS, History
-from cellos_nb.domain.objective import Estimate, best_condition, score_conditions
+from cellos_nb.domain.objective import ConditionScores, Estimate, best_condition, score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
 from cellos_nb.errors import ProposalError
@@ -154,3 +154,31 @@ def test_an_empty_history_is_an_empty_table_of_the_same_kind():
     frame = History().frame()
     assert len(frame) == 0
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == COLUMNS
+
+
+@pytest.mark.parametrize("goal", ["minimise", "maximise", "selectivity"])
+def test_results_that_come_one_by_one_are_scored_as_all_at_once(goal):
+    rng = np.random.default_rng(4)
+    config = _config(goal)
+    results = [
+        _result(
+            str(rng.choice(config.cell_lines)),
+            float(rng.random()),
+            compound=str(rng.choice(["x", "y"])),
+            dose_um=float(rng.choice([0.1, 1.0, 10.0])),
+            n_wells=int(rng.integers(1, 4)),
+            error=0.1,
+            df=3,
+            iteration=k // 5,
+            status=ResultStatus.OK if rng.random() < 0.8 else ResultStatus.QUARANTINED,
+        )
+        for k in range(60)
+    ]
+    growing = ConditionScores(config)
+    n_seen = set()
+    for k, result in enumerate(results, 1):
+        growing.add([result])
+        at_once = score_conditions(config, History(tuple(results[:k])))
+        assert growing.conditions() == at_once
+        n_seen.add(len(at_once))
+    assert max(n_seen) == (6 if goal == "selectivity" else 18)

@@ -138,6 +138,25 @@ def test_what_the_deck_cannot_do_is_refused_before_anything_moves(step, changes,
     line.stop()
 
 
+def test_tubes_that_hold_more_than_a_well_does_become_a_trough(ledger):
+    """17.8 mL of cells, for a full plate of 384 wells, go into no well of a 6-well plate."""
+    line = InstrumentLine(line_file(), ledger)
+    step = seed_step()
+    much = replace(step, fills=(replace(step.fills[0], volume_ul=17_800.0),))
+    line.execute(much, "1-seed")
+    assert line.account.contents(PLATE, "B2").volume_ul == pytest.approx(99.5)
+    line.stop()
+
+
+def test_more_than_any_labware_takes_is_refused_with_what_to_name(ledger):
+    line = InstrumentLine(line_file(), ledger)
+    step = seed_step()
+    much = replace(step, fills=(replace(step.fills[0], volume_ul=40_000.0),))
+    with pytest.raises(MachineRefusedError, match=r"cells A1: 40 mL does not fit into the 16\.8 mL .* or a trough, in"):
+        line.execute(much, "1-seed")
+    line.stop()
+
+
 def test_a_step_that_needs_more_tips_than_there_are_is_refused(ledger):
     one_rack = handler()
     one_rack["carriers"][0]["holds"] = ["hamilton_96_tiprack_50uL"]

@@ -260,5 +260,21 @@ def test_the_log_is_filtered_by_level_and_text_and_its_words_are_escaped(panel):
 def test_the_static_form_names_what_waits_for_a_person(doubtful):
     with AutonomyPanel(doubtful, static=True) as panel:
         form = panel.static_form(panel.read())
-    assert {table.caption for table in form.tables} == {"execution", "in doubt", "log"}
+    assert {table.caption for table in form.tables} == {"execution", "in doubt", "who decided what", "log"}
     assert "1 in doubt" in form.summary
+
+
+def test_who_decided_what_is_shown_with_account_and_reason_and_escaped(panel, monkeypatch):
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    panel.reason.value = EVIL
+    panel.pause_button.click()
+    panel.refresh()
+    shown = text_of(panel, "acts")
+    assert "queue.paused" in shown
+    assert "jupyterhub:ada" in shown
+    assert EVIL not in shown
+    panel.reason.value = "air is clear"
+    panel.allow_button.click()
+    panel.refresh()
+    newest = panel.shown.acts[0]
+    assert (newest.who, newest.kind, newest.why) == ("ada", "queue.allowed", "air is clear")

@@ -14,9 +14,10 @@ from cellos_nb.analysis import fit_dose_response
 from cellos_nb.domain.history import History
 from cellos_nb.errors import InputError
 from cellos_nb.panels import DoseResponsePanel
-from cellos_nb.panels.dose_response.chart import round_ticks, with_gaps
+from cellos_nb.panels.dose_response.chart import with_gaps
 from cellos_nb.panels.dose_response.model import compounds_by_interest, line_curves, value_range
 from cellos_nb.panels.dose_response.surface import KINDS, surface
+from cellos_nb.panels.scales import round_ticks
 from cellos_nb.planner.prediction import CampaignModel
 
 

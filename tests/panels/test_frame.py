@@ -11,6 +11,7 @@ from plain_panel import PlainPanel
 from cellos_nb.errors import CampaignError, StoreError
 from cellos_nb.panels import cells, frame
 from cellos_nb.panels.html import html_widget, write_html
+from cellos_nb.panels.pace import Pace
 from cellos_nb.panels.text import esc
 
 
@@ -278,3 +279,25 @@ def test_a_static_panel_makes_no_widget(static, variable, lab, monkeypatch, caps
     panel._ipython_display_()
     assert len(_instances) == before
     assert "Plain: It says first." in capsys.readouterr().out
+
+
+def test_a_panel_that_had_nothing_to_do_shows_what_comes_early_at_once_and_keeps_its_pace_on_average():
+    pace, n_read = Pace(), 0
+    for now in (100.0, 100.05, 100.1, 100.15):
+        if pace.is_open(now):
+            pace.take(now, now + 0.001)
+            n_read += 1
+    assert n_read == 2
+    for tick in range(1, 1001):
+        now = 100.15 + tick * 0.01
+        if pace.is_open(now):
+            pace.take(now, now + 0.001)
+            n_read += 1
+    assert 48 <= n_read <= 52
+
+
+def test_a_panel_whose_reading_takes_long_is_at_it_for_half_of_its_time_at_most():
+    pace = Pace()
+    pace.take(100.0, 103.0)
+    assert not pace.is_open(105.9)
+    assert pace.is_open(106.0)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from cellos_nb.campaign import Campaign
 from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.objective import score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
-from cellos_nb.panels.histories import KEPT, results_of, uncollected
+from cellos_nb.panels.histories import KEPT, conditions_of, results_of, uncollected
 from cellos_nb.store import steering
 from cellos_nb.store.store import Store
 
@@ -65,7 +66,9 @@ def test_they_are_those_of_the_store_whatever_was_added_or_rolled_back_since(mov
             for campaign_id in (parent, child):
                 move(store, campaign_id, what, k)
                 if is_looked_at:
-                    assert results_of(Campaign(store, campaign_id)) == store.history(campaign_id)
+                    campaign = Campaign(store, campaign_id)
+                    assert results_of(campaign) == store.history(campaign_id)
+                    assert conditions_of(campaign) == score_conditions(CONFIG, store.history(campaign_id))
 
 
 def test_a_settled_iteration_is_read_once_for_all_panels(tmp_path):

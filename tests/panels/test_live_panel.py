@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import EVIL
@@ -20,7 +22,7 @@ from cellos_nb.execution.queue import JobStatus
 from cellos_nb.execution.under_way import mark_of
 from cellos_nb.panels import LiveCampaignPanel
 from cellos_nb.panels.live import trajectory as trajectory_module
-from cellos_nb.panels.live.model import MAX_PLATES
+from cellos_nb.panels.live.model import MAX_PLATES, Reader
 from cellos_nb.panels.live.trajectory import trajectory
 
 
@@ -78,6 +80,30 @@ def test_the_same_campaign_is_drawn_once_and_its_mark_changes_with_each_step(lab
     lab.resume(campaign_id, lambda _: marks.add(mark_of(lab.store, campaign_id)))
     assert mark_of(lab.store, campaign_id) == mark_of(lab.store, campaign_id)
     assert len(marks) > 4
+
+
+def test_what_is_read_bit_by_bit_is_what_is_read_at_once_also_after_a_rollback(lab):
+    campaign = lab.campaign(lab.store.add_campaign(lab.campaigns()[0].config))
+    reader, n_compared = Reader(lab, campaign), 0
+
+    def compare():
+        nonlocal n_compared
+        one, anew = reader.read(), Reader(lab, campaign).read()
+        assert replace(one, found=anew.found) == anew
+        assert one.summary.best == campaign.best()
+        for name in ("x", "value", "low", "high", "names", "intents", "best_x", "best"):
+            assert np.array_equal(
+                getattr(one.found, name), getattr(anew.found, name), equal_nan=name in {"low", "high"}
+            )
+        n_compared += 1
+
+    lab.resume(campaign.campaign_id, lambda _: compare())
+    n_before = reader.read().summary.n_experiments
+    campaign.rollback(1, "to see")
+    compare()
+    assert reader.read().summary.n_experiments < n_before
+    lab.resume(campaign.campaign_id, lambda _: compare())
+    assert n_compared > 4
 
 
 def test_the_best_so_far_goes_down_when_low_is_good_and_ends_at_the_last_condition():

@@ -13,6 +13,7 @@ from cellos_nb import Lab
 from cellos_nb.domain.result import ResultStatus
 from cellos_nb.errors import CampaignError
 from cellos_nb.panels import WhyThisDosePanel
+from cellos_nb.panels.why import panel as why_module
 from cellos_nb.panels.why.model import all_asked, sentences
 from cellos_nb.planner import explain, make_planner
 from cellos_nb.units import now_utc
@@ -64,6 +65,26 @@ def test_the_best_experiment_is_explained_first(panel, lab):
     assert panel.shown.chosen.proposal.condition[:3] == (best.cell_line, best.compound, best.dose_um)
     assert panel.experiment.value == panel.shown.chosen.proposal.proposal_id
     assert panel.iteration.value == panel.shown.chosen.iteration
+
+
+def test_where_the_planner_has_much_to_learn_again_the_rest_is_shown_first(lab, monkeypatch):
+    monkeypatch.setattr(why_module, "_MANY", 3)
+    seen = []
+    with WhyThisDosePanel(lab, "why", "i003-e001") as panel:
+        drawn = panel.draw
+        monkeypatch.setattr(panel, "draw", lambda shown: (seen.append(shown), drawn(shown)))
+        assert panel.widget
+        first, whole = seen
+        assert first.told is None
+        assert "is being asked again, with up to 18 results" in panel.summary(first)
+        assert (first.asked, first.chosen, first.result) == (whole.asked, whole.chosen, whole.result)
+        assert whole == panel.shown
+        assert panel.experiment.value == "i003-e001"
+        assert whole.words == sentences(lab.campaign("why").config, whole.told, whole.result)
+        panel.refresh()
+        assert seen[2:] == [whole]
+    with WhyThisDosePanel(lab, "why", "i003-e001", static=True) as panel:
+        assert panel.read().told is not None
 
 
 def test_every_experiment_of_every_iteration_can_be_chosen(panel, lab):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_planner_contract import campaign, measured, run
 
 from cellos_nb import CampaignConfig, Lab
 from cellos_nb.domain.history import History
@@ -23,6 +22,7 @@ from cellos_nb.planner.stopping import (
     expected_improvement_per_usd,
     probability_out_of_range,
 )
+from cellos_nb.testing.planner_contract import campaign, measured, run
 
 
 def whole(config, noise_sd=0.01):

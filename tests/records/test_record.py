@@ -45,6 +45,7 @@ def test_a_record_holds_notebook_page_data_figures_configuration_and_manifest(re
     assert names == figures | workflows | {
         "record.ipynb", "record.html", "history.csv", "history.parquet", "campaign.yaml", "run.json", "manifest.json",
         "results.json", "readings.csv", "readings.parquet", "readings.json", "plates.csv", "audit.csv",
+        "audit_log.jsonl",
         "approvals.json", "model_states.json", "ro-crate-metadata.json",
     }  # fmt: skip
 

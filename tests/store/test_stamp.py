@@ -43,3 +43,17 @@ def test_a_closed_store_has_no_stamp(tmp_path):
     store.close()
     with pytest.raises(StoreError, match="was closed"):
         store.stamp()
+
+
+def test_within_one_state_everything_is_read_as_it_was_at_the_first_look(database):
+    with Store.open(database) as store, Store.open(database) as other:
+        with store.one_state():
+            assert store.campaign_ids() == ()
+            other.add_campaign(CAMPAIGN)
+            with store.one_state():
+                assert store.campaign_ids() == ()
+            assert store.campaign_ids() == ()
+            mine = store.add_campaign(CAMPAIGN)
+            with store.write():
+                assert mine in store.campaign_ids()
+        assert len(store.campaign_ids()) == 2

@@ -32,8 +32,6 @@ from cellos_nb.hardware.opentrons.settings import OpentronsSettings
 
 log = logging.getLogger(__name__)
 
-ANALYSIS_S = 300.0
-"""For the robot's own analysis, which takes seconds."""
 ANALYSIS_LOOK_S = 0.5
 _WAITS = {
     "paused": ": look at the deck and resume it at the robot or by `cellos hardware robot resume`",
@@ -223,12 +221,13 @@ class Runs:
             log.warning("%s: run %s stays on the robot: %s", self.robot.name, run_id, error)
 
     def _analysis(self, protocol_id: str, analysis_id: str) -> dict[str, Any]:
-        end = time.monotonic() + ANALYSIS_S
+        end = time.monotonic() + self.robot.analysis_s
         while (analysis := self.api.analysis(protocol_id, analysis_id)) is None:
             if time.monotonic() > end or self.leaving.wait(ANALYSIS_LOOK_S):
                 raise MachineRefusedError(
-                    f"{self.robot.name}: the robot did not come to the end of its analysis within {ANALYSIS_S:g} s. "
-                    "Restart the robot."
+                    f"{self.robot.name}: the robot did not come to the end of its analysis within "
+                    f"{self.robot.analysis_s:g} s. Try again, with a longer analysis_s in its machine file for a large "
+                    "plate; else restart the robot."
                 )
         return analysis
 

@@ -114,6 +114,8 @@ class OpentronsSettings(Settings):
     """How often a run is looked at, and its commands copied."""
     answer_s: Seconds = 30.0
     """How long one answer of the robot may take."""
+    analysis_s: Seconds = 900.0
+    """How long the robot may take for its own analysis: seconds for a plate of 96 wells, minutes for one of 384."""
     patience_s: Seconds = 300.0
     """How long a robot that runs may be out of reach, before its plate is held for a person."""
     labware: dict[Name, Name] = Field(default_factory=dict)

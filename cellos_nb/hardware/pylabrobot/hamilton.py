@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cellos_nb.domain.step import Step, TipPolicy, Transfer
+from cellos_nb.domain.plate import well_names
+from cellos_nb.domain.step import Labware, Step, TipPolicy, Transfer
 from cellos_nb.errors import ConfigError, MachineRefusedError
 from cellos_nb.hardware.pylabrobot.commands import Command
-from cellos_nb.hardware.pylabrobot.labware import chosen, make, need_pylabrobot
+from cellos_nb.hardware.pylabrobot.labware import chosen, make, n_wells_of, need_pylabrobot, trough_for
 from cellos_nb.hardware.pylabrobot.settings import LiquidHandlerSettings
 from cellos_nb.units import format_volume
 
@@ -45,7 +46,8 @@ class Hamilton:
         self.deck = STARLetDeck() if settings.deck == "STARLet" else STARDeck()
         self._labware: dict[str, Any] = {}
         self._racks: list[Any] = []
-        self._place()
+        self._troughs: set[str] = set()
+        self._place(volumes)
         self._fill(volumes)
         self.handler = LiquidHandler(backend=_backend(settings, is_rehearsal=is_rehearsal), deck=self.deck)
         self.n_tips = 0
@@ -122,7 +124,7 @@ class Hamilton:
         same = [rack for rack in fitting if _capacity(rack) == _capacity(fitting[0])]
         return next((rack for rack in same if any(spot.has_tip() for spot in rack.get_all_items())), same[0])
 
-    def _place(self) -> None:
+    def _place(self, volumes: Volumes) -> None:
         wanted = {item.name: item for item in self._step.labware}
         for number, carrier in enumerate(self._settings.carriers):
             made = make(carrier.type, f"carrier {number + 1}")
@@ -140,10 +142,7 @@ class Hamilton:
                     self._racks.append(rack)
                 elif name in wanted:
                     item = wanted.pop(name)
-                    definition = chosen(
-                        self._settings.labware.get(name, ()), item.n_wells, f"Step {self._step.uid}, {name}"
-                    )
-                    self._labware[name] = made[site] = make(definition, name)
+                    self._labware[name] = made[site] = make(self._definition(item, volumes), name)
             try:
                 self.deck.assign_child_resource(made, rails=carrier.rails)
             except ValueError as error:
@@ -163,12 +162,31 @@ class Hamilton:
             if volume_ul > float(held.max_volume) * (1 + 1e-9):
                 raise MachineRefusedError(
                     f"Step {self._step.uid}, {name} {well}: {format_volume(volume_ul)} does not fit into the "
-                    f"{float(held.max_volume):g} µL of a well of this labware. Name larger labware in the machine file."
+                    f"{format_volume(float(held.max_volume))} of a well of this labware. Name larger labware, or a "
+                    "trough, in the machine file."
                 )
             held.tracker.set_volume(volume_ul)
 
+    def _definition(self, item: Labware, volumes: Volumes) -> str:
+        """What stands for a labware: one with as many wells, or a trough for tubes that hold more than those take."""
+        named = self._settings.labware.get(item.name, ())
+        held = {well: volume_ul for (name, well), volume_ul in volumes.items() if name == item.name and volume_ul > 0}
+        fullest_ul, order = max(held.values(), default=0.0), well_names(item.n_wells)
+        exact = next((name for name in named if n_wells_of(name) == item.n_wells), None)
+        if exact is None or fullest_ul > float(make(exact, item.name).get_item(0).max_volume) * (1 + 1e-9):
+            n_used = 1 + max((order.index(well) for well in held), default=0)
+            trough = trough_for(named, n_used, fullest_ul) if item.name != "plate" else None
+            if trough is not None:
+                self._troughs.add(item.name)
+                return trough
+        return chosen(named, item.n_wells, f"Step {self._step.uid}, {item.name}")
+
     def _well(self, labware: str, well: str) -> Any:
-        return self._labware[labware].get_item(well)
+        """A well by its name in the workflow; tubes become the wells of a trough in order."""
+        held = self._labware[labware]
+        if labware in self._troughs:
+            return held.get_item(well_names(self._step.labware_named(labware).n_wells).index(well))
+        return held.get_item(well)
 
 
 def _keeps_tip(before: Transfer, after: Transfer, policy: TipPolicy) -> bool:

@@ -55,6 +55,22 @@ def n_wells_of(definition: str) -> int:
     return int(made.num_items)
 
 
+def trough_for(definitions: tuple[str, ...], n_used: int, volume_ul: float) -> str | None:
+    """The first trough, a single row of wells, with enough of them for the tubes of a rack, each large enough.
+
+    Args:
+        definitions: as the machine file names them.
+        n_used: positions of the rack that are used, counted from its first.
+        volume_ul: what the fullest of them holds.
+    """
+    for definition in definitions:
+        made = make(definition, "trough")
+        is_row = 1 in {getattr(made, "num_items_x", 0), getattr(made, "num_items_y", 0)}
+        if is_row and made.num_items >= n_used and float(made.get_item(0).max_volume) >= volume_ul:
+            return definition
+    return None
+
+
 def chosen(definitions: tuple[str, ...], n_wells: int, what: str) -> str:
     """The definition with so many wells.
 

@@ -11,13 +11,14 @@ from typing import Any
 from cellos_nb.domain import codec
 from cellos_nb.domain.machine import Capabilities, Outcome, OutcomeState
 from cellos_nb.domain.reading import Reading
-from cellos_nb.domain.step import Step
+from cellos_nb.domain.step import Step, StepKind
 from cellos_nb.errors import ConfigError, MachineError, MachineRefusedError, StepFailedError, StuckError
 from cellos_nb.hardware.checks import check_shape
 from cellos_nb.hardware.cluster.step_log import Progress, StepLog
 from cellos_nb.hardware.pylabrobot.commands import Command, CommandLog
 from cellos_nb.hardware.pylabrobot.device_loop import DeviceLoop
 from cellos_nb.hardware.pylabrobot.hamilton import Hamilton, Volumes
+from cellos_nb.hardware.pylabrobot.imagers import Imager, check_images
 from cellos_nb.hardware.pylabrobot.readers import Incubator, Reader
 from cellos_nb.hardware.pylabrobot.settings import PyLabRobotFile
 from cellos_nb.hardware.virtual import VirtualMachine
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class InstrumentLine:
-    """A liquid handler, a reader and an incubator, as far as they are there.
+    """A liquid handler, a reader, an imager and an incubator, as far as they are there.
 
     preflight: the step on numbers, then on PyLabRobot's stand-in with this deck ──► refused, nothing moved
     execute:   connect ──► command by command, each noted before it is told ──► done, or failed, or not heard of again
@@ -50,6 +51,7 @@ class InstrumentLine:
         self._log = CommandLog(StepLog(ledger.with_suffix(".steps"))) if ledger is not None else None
         self._loops: dict[str, DeviceLoop] = {}
         self._reader: Reader | None = None
+        self._imager: Imager | None = None
         self._incubator: Incubator | None = None
 
     def describe(self) -> Capabilities:
@@ -65,6 +67,8 @@ class InstrumentLine:
         check_shape(step, self._settings.capabilities)
         if step.readout is None:
             self._account.preflight(step)
+        elif step.kind is StepKind.IMAGE and self._settings.imager is not None:
+            check_images(step, self._settings.imager, self._settings.name)
         else:
             self._check_signals(step)
         if step.transfers is not None:
@@ -108,9 +112,11 @@ class InstrumentLine:
         """Closes connections, threads and logs. May be called twice."""
         if self._reader is not None:
             self._quietly("reader", self._reader.front.stop)
+        if self._imager is not None:
+            self._quietly("imager", self._imager.front.stop)
         if self._incubator is not None:
             self._quietly("incubator", self._incubator.front.stop)
-        self._reader = self._incubator = None
+        self._reader = self._imager = self._incubator = None
         for loop in self._loops.values():
             loop.close()
         self._loops.clear()
@@ -151,18 +157,24 @@ class InstrumentLine:
         journal.end(token, digest, Progress.DONE, reading=reading)
         return reading
 
-    def _connected(self, step: Step) -> tuple[str, Any, Iterable[Command], Reader | None]:
+    def _connected(self, step: Step) -> tuple[str, Any, Iterable[Command], Reader | Imager | None]:
         """The instrument for a step, connected, and what it is told.
 
         Raises:
             MachineRefusedError: it is not there; nothing has moved.
         """
-        name = "liquid_handler" if step.transfers is not None else "reader" if step.readout else "incubator"
+        name = _instrument_for(step)
         try:
             if step.transfers is not None:
                 hamilton = self._hamilton(step, is_rehearsal=False)
                 self._loop(name).call(hamilton.handler.setup, "connecting")
                 return name, hamilton.handler, hamilton.commands(), None
+            if step.kind is StepKind.IMAGE and self._settings.imager is not None:
+                if self._imager is None:
+                    imager = Imager(self._settings.imager)
+                    self._loop(name).call(imager.connect, "connecting")
+                    self._imager = imager
+                return name, self._imager.front, self._imager.commands(step), self._imager
             if step.readout is not None and self._settings.reader is not None:
                 if self._reader is None:
                     reader = Reader(self._settings.reader)
@@ -213,10 +225,8 @@ class InstrumentLine:
     def _volumes(self, step: Step) -> Volumes:
         """What stands in the wells when a step begins."""
         held: dict[tuple[str, str], float] = {}
-        for item in step.labware:
-            for well, volume_ul in self._account.volumes(item.barcode).items():
-                if volume_ul > 0:
-                    held[item.name, well] = volume_ul
+        for name, volumes in self._account.volumes_before(step).items():
+            held |= {(name, well): volume_ul for well, volume_ul in volumes.items() if volume_ul > 0}
         for fill in step.fills:
             held[fill.labware, fill.well] = held.get((fill.labware, fill.well), 0.0) + fill.volume_ul
         return held
@@ -241,6 +251,14 @@ class InstrumentLine:
             self._loop(name).call(stop, "closing")
         except Exception as error:  # noqa: BLE001 — as above
             log.warning("%s %s: could not be closed (%s)", self._settings.name, name, error)
+
+
+def _instrument_for(step: Step) -> str:
+    if step.transfers is not None:
+        return "liquid_handler"
+    if step.kind is StepKind.IMAGE:
+        return "imager"
+    return "reader" if step.readout is not None else "incubator"
 
 
 def open_line(settings: PyLabRobotFile, ledger: Path | None) -> InstrumentLine:

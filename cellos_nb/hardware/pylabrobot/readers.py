@@ -136,10 +136,10 @@ def _reader_backend(settings: ReaderSettings) -> Any:
     from pylabrobot import plate_reading
 
     if settings.model == "chatterbox":
-        return _quiet(plate_reading.PlateReaderChatterboxBackend)()
+        return quiet(plate_reading.PlateReaderChatterboxBackend)()
     model = getattr(plate_reading, _READERS[settings.model])
     given = {"port" if settings.model in _WITH_PORT else "device_id": settings.port} if settings.port else {}
-    return _made(settings.model, lambda: model(**given))
+    return made_or_refused(settings.model, lambda: model(**given))
 
 
 _READERS = {
@@ -156,13 +156,15 @@ def _incubator_backend(settings: IncubatorSettings) -> Any:
     if settings.model == "chatterbox":
         from pylabrobot.storage.chatterbox import IncubatorChatterboxBackend
 
-        return _quiet(IncubatorChatterboxBackend)()
+        return quiet(IncubatorChatterboxBackend)()
     from pylabrobot.storage.cytomat import CytomatBackend
 
-    return _made(settings.model, lambda: CytomatBackend(model=settings.cytomat_type, port=settings.port or ""))
+    return made_or_refused(
+        settings.model, lambda: CytomatBackend(model=settings.cytomat_type, port=settings.port or "")
+    )
 
 
-def _made(model: str, build: Any) -> Any:
+def made_or_refused(model: str, build: Any) -> Any:
     """A back end, or in one line why there is none."""
     try:
         return build()
@@ -170,7 +172,7 @@ def _made(model: str, build: Any) -> Any:
         raise MachineError(f"{model}: PyLabRobot cannot connect to it here ({error}).") from error
 
 
-def _quiet(backend: type[Any]) -> type[Any]:
+def quiet(backend: type[Any]) -> type[Any]:
     """A stand-in of PyLabRobot's that does what it does without printing it."""
 
     def silenced(name: str) -> Any:

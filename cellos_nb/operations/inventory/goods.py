@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, delete
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.domain.stock import EntryKind, Lot, Resource, Transaction
 from cellos_nb.errors import InventoryError
 from cellos_nb.operations.inventory.deliveries import Delivery, Quantity, book_delivery, count_in
@@ -18,6 +19,7 @@ from cellos_nb.operations.inventory.reorder import Order, reorder_list
 from cellos_nb.operations.inventory.standing import ResourceStanding, standings
 from cellos_nb.operations.inventory.usage import Use, usage
 from cellos_nb.store import stock_shelf
+from cellos_nb.store.audit import note
 from cellos_nb.store.stock_claims import let_go, open_claims
 from cellos_nb.store.stock_ledger import Change, Ledger
 from cellos_nb.store.stock_tables import resources
@@ -70,9 +72,11 @@ class Inventory:
             InventoryError: it has lots, and its kind, unit or use would change.
         """
         with self._store.write(durable=True) as tx:
-            stock_shelf.declare(tx, resource, at=self._store.now(tx), person=by or self._who())
+            who = by or self._who()
+            stock_shelf.declare(tx, resource, at=self._store.now(tx), person=who)
+            note(tx, Act.STOCK_DECLARED, resource.name, who=who, facts=resource.model_dump(mode="json"))
 
-    def withdraw(self, name: str) -> None:
+    def withdraw(self, name: str, *, by: str | None = None) -> None:
         """Takes back the declaration of a resource of which there was never a lot.
 
         Raises:
@@ -83,6 +87,7 @@ class Inventory:
             if stock_shelf.lots_of(tx, resource=name):
                 raise InventoryError(f"{name}: has lots, and their books are kept. Discard what is left of them.")
             tx.execute(delete(resources).where(resources.c.resource_id == number))
+            note(tx, Act.STOCK_WITHDRAWN, name, who=by or self._who())
 
     def receive(
         self,
@@ -136,7 +141,10 @@ class Inventory:
             received_at=received_at,
         )
         with self._store.write(durable=True) as tx:
-            return book_delivery(tx, Ledger(tx, self._store.now(tx), by or self._who()), delivery)
+            ledger = Ledger(tx, self._store.now(tx), by or self._who())
+            found = book_delivery(tx, ledger, delivery)
+            _note(tx, Act.STOCK_RECEIVED, ledger, found, "")
+            return found
 
     def adjust(self, lot: str | int, counted: Quantity, reason: str, *, by: str | None = None) -> Lot:
         """Books that so much of a lot was counted, whatever the books say.
@@ -150,7 +158,7 @@ class Inventory:
         Raises:
             InventoryError: no such lot, no reason, or less than runs have reserved.
         """
-        with self._changing(lot, reason, by) as (_, ledger, found):
+        with self._changing(lot, reason, by) as (tx, ledger, found):
             count = count_in(found.resource, counted, found.unit)
             if count < 0:
                 raise InventoryError(
@@ -158,6 +166,7 @@ class Inventory:
                 )
             change = Change(on_hand=count - found.balance.on_hand)
             ledger.book(found, EntryKind.ADJUST, change, reason=reason)
+            _note(tx, Act.STOCK_ADJUSTED, ledger, found, reason)
         return self.lot(found.lot_id)
 
     def use(self, lot: str | int, amount: Quantity, reason: str, *, by: str | None = None) -> Lot:
@@ -166,13 +175,14 @@ class Inventory:
         Raises:
             InventoryError: no such lot, no reason, nothing taken, or more than is free.
         """
-        with self._changing(lot, reason, by) as (_, ledger, found):
+        with self._changing(lot, reason, by) as (tx, ledger, found):
             count = count_in(found.resource, amount, found.unit)
             if count <= 0:
                 raise InventoryError(
                     f"{found.resource}: {amount} {found.unit} cannot be taken; give more than nothing."
                 )
             ledger.book(found, EntryKind.USE, Change(on_hand=-count), reason=reason)
+            _note(tx, Act.STOCK_USED, ledger, found, reason)
         return self.lot(found.lot_id)
 
     def discard(self, lot: str | int, reason: str, amount: Quantity | None = None, *, by: str | None = None) -> Lot:
@@ -192,6 +202,7 @@ class Inventory:
             if count <= 0:
                 raise InventoryError(f"{found.resource}, lot {found.lot_number}: there is nothing to discard.")
             ledger.book(found, EntryKind.DISCARD, Change(on_hand=-count), reason=reason)
+            _note(tx, Act.STOCK_DISCARDED, ledger, found, reason)
         return self.lot(found.lot_id)
 
     def thaw(self, lot: str | int, reason: str, *, by: str | None = None) -> Lot:
@@ -200,8 +211,9 @@ class Inventory:
         Raises:
             InventoryError: no such lot, or no reason.
         """
-        with self._changing(lot, reason, by) as (_, ledger, found):
+        with self._changing(lot, reason, by) as (tx, ledger, found):
             ledger.book(found, EntryKind.THAW, Change(freeze_thaws=1), reason=reason)
+            _note(tx, Act.STOCK_THAWED, ledger, found, reason)
         return self.lot(found.lot_id)
 
     def resources(self) -> tuple[Resource, ...]:
@@ -247,7 +259,10 @@ class Inventory:
         """
         try:
             with self._store.write(durable=True) as tx:
-                found = import_table(tx, Ledger(tx, self._store.now(tx), by or self._who()), text, where)
+                ledger = Ledger(tx, self._store.now(tx), by or self._who())
+                found = import_table(tx, ledger, text, where)
+                for lot in found.lots:
+                    _note(tx, Act.STOCK_RECEIVED, ledger, lot, f"from {where}")
                 if is_checked_only:
                     raise _TriedError(found)
         except _TriedError as tried:
@@ -296,6 +311,14 @@ class _TriedError(Exception):
     def __init__(self, found: Imported) -> None:
         super().__init__("tried only")
         self.found = found
+
+
+def _note(tx: Connection, act: Act, ledger: Ledger, lot: Lot, reason: str) -> None:
+    """Has the audit log say what a person booked, in the smallest units, with the balance after it."""
+    after = ledger.balance(lot.lot_id)
+    facts = {"lot": lot.lot_number, "lot_id": lot.lot_id, "unit": lot.unit, "on_hand_after": after.on_hand}
+    facts |= {"freeze_thaws_after": after.freeze_thaws}
+    note(tx, act, lot.resource, who=ledger.person, why=reason, facts=facts)
 
 
 def _take_back(tx: Connection, ledger: Ledger, lot: Lot, reason: str) -> None:

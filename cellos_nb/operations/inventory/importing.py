@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from cellos_nb.domain.audit import Act
 from cellos_nb.domain.config_errors import describe_all
 from cellos_nb.domain.stock import Lot, Resource
 from cellos_nb.errors import InventoryError
@@ -18,6 +19,7 @@ from cellos_nb.operations.inventory.columns import COLUMNS, LOT_COLUMNS, RESOURC
 from cellos_nb.operations.inventory.deliveries import book_delivery
 from cellos_nb.operations.inventory.spreadsheet import Row, rows_of
 from cellos_nb.store import stock_shelf
+from cellos_nb.store.audit import note
 from cellos_nb.store.stock_ledger import Ledger
 
 
@@ -112,6 +114,8 @@ class _Import:
             except InventoryError as error:
                 self._refuse(mine.first_line, str(error))
             else:
+                facts = resource.model_dump(mode="json")
+                note(self._tx, Act.STOCK_DECLARED, name, who=self._ledger.person, facts=facts)
                 (self.changed if old else self.new).append(name)
         return usable
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from cellos_nb.domain.audit import AuditEntry
 from cellos_nb.errors import ApprovalError, ArtifactError, InputError
 from cellos_nb.execution.approvals import approve
 from cellos_nb.execution.control import Flag, flags_of
@@ -21,12 +22,14 @@ from cellos_nb.execution.recovery import Doubt, doubts
 from cellos_nb.execution.ticks import Tick, ticks
 from cellos_nb.lab import Lab
 from cellos_nb.panels.launcher.start import MAX_HOURS, PROTOCOL
+from cellos_nb.store import audit
 from cellos_nb.store.schema import actions, approvals
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 
 N_TICKS = 12
 N_LOG = 100
+N_ACTS = 50
 MAX_LISTED = 200
 """Dead letters in the list."""
 
@@ -81,6 +84,8 @@ class AutonomyShown:
     protocol: ProtocolPage | None
     """Of the held run that is chosen; None when there is none, or it was not proved."""
     log: tuple[LogEntry, ...]
+    acts: tuple[AuditEntry, ...] = ()
+    """What people and the software decided, newest first."""
 
     @property
     def letter(self) -> Job | None:
@@ -112,6 +117,7 @@ class Reader:
         with store.read() as tx:
             given = tx.scalar(select(func.max(approvals.c.approval_id)))
             claimed = tx.scalar(select(func.max(actions.c.claimed_at)))
+            audited = audit.last_link(tx)
         holder = holder_of(store)
         running = tuple(ticks(store, last=1))
         counts = tuple(JobQueue(store).stats().items())
@@ -124,6 +130,7 @@ class Reader:
             running,
             given,
             claimed,
+            audited,
             newest_entry(store),
         )
 
@@ -134,6 +141,7 @@ class Reader:
         counts, held = queue.stats(), held_runs(store)
         waiting = select(func.min(actions.c.created_at, type_=actions.c.created_at.type))
         with store.read() as tx:
+            acts = audit.entries(tx, audit.Wanted(last=N_ACTS))
             oldest = tx.scalar(waiting.where(actions.c.status == JobStatus.QUEUED.value))
         return AutonomyShown(
             choice=choice,
@@ -150,6 +158,7 @@ class Reader:
             held=held,
             protocol=self._protocol(_chosen_run(held, choice.held)),
             log=log_entries(store, at_least=choice.at_least, text=choice.text, last=N_LOG),
+            acts=acts[::-1],
         )
 
     def _read_doubts(self, counts: dict[str, int]) -> tuple[Doubt, ...]:

@@ -74,6 +74,7 @@ class AutonomyPanel(Panel[AutonomyChoice, AutonomyShown]):
             part("In doubt", self._html["doubts"], self._doubt_form()),
             part("Waiting for an approval", self._html["held"], self._approval_form()),
             part("Dead letters", self._html["letters"], self._letter_form()),
+            part("Who decided what", self._html["acts"], is_wide=True),
             part("Ticks", self._html["ticks"], is_wide=True),
             part("Log", self._log_form(), self._html["log"], is_wide=True),
         )
@@ -204,9 +205,10 @@ class AutonomyPanel(Panel[AutonomyChoice, AutonomyShown]):
         flags_of(self.lab.store).set(flag, said)
 
     def _allow(self) -> None:
+        said, self.reason.value = self.reason.value.strip(), ""
         with self.lab.store.write():
-            flags_of(self.lab.store).clear("paused")
-            flags_of(self.lab.store).clear("killed")
+            flags_of(self.lab.store).clear("paused", said)
+            flags_of(self.lab.store).clear("killed", said)
 
     def _switch(self) -> None:
         flags = flags_of(self.lab.store)
@@ -254,6 +256,7 @@ _WRITERS: dict[str, Callable[[AutonomyShown], Markup]] = {
     "doubts": words.doubts_html,
     "held": words.held_html,
     "letters": words.letters_html,
+    "acts": words.acts_html,
     "ticks": words.ticks_html,
     "log": words.log_html,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from cellos_nb.domain.audit import AuditEntry
 from cellos_nb.execution.logbook import LogEntry
 from cellos_nb.execution.queue import Job, JobStatus
 from cellos_nb.execution.recovery import Doubt
@@ -22,6 +23,7 @@ TICK_COLUMNS = ("tick", "started (UTC)", "took (s)", "status", "attempted", "suc
 LETTER_COLUMNS = ("job", "kind", "what", "attempts", "error")
 DOUBT_COLUMNS = ("plate", "step", "transfers", "known to be done", "what happened")
 HELD_COLUMNS = ("plate", "machine", "approved until (UTC)", "why")
+ACT_COLUMNS = ("entry", "at (UTC)", "who", "account", "act", "about", "why")
 LOG_COLUMNS = ("at (UTC)", "level", "plate", "message")
 _LONGEST_NOTE = 300
 
@@ -92,6 +94,11 @@ def ticks_html(shown: AutonomyShown) -> Markup:
     return _scroll(TICK_COLUMNS, [tick_row(tick) for tick in shown.ticks], "No daemon has made a tick yet.")
 
 
+def acts_html(shown: AutonomyShown) -> Markup:
+    """The newest entries of the audit log."""
+    return _scroll(ACT_COLUMNS, [act_row(act) for act in shown.acts], "Nobody has decided anything yet.")
+
+
 def letters_html(shown: AutonomyShown) -> Markup:
     """The dead letters."""
     return _scroll(LETTER_COLUMNS, [letter_row(job) for job in shown.letters], "There are no dead letters.")
@@ -144,6 +151,11 @@ def tick_row(tick: Tick) -> tuple[Any, ...]:
     return (tick.tick_id, _at(tick.started_at), took, tick.status.value, *counts, notes)
 
 
+def act_row(act: AuditEntry) -> tuple[Any, ...]:
+    """One entry of the audit log."""
+    return (act.seq, act.at[:19].replace("T", " "), act.who, act.account, act.kind, act.subject, act.why)
+
+
 def letter_row(job: Job) -> tuple[Any, ...]:
     """One dead letter."""
     return (job.job_id, job.kind, what_of(job), f"{job.attempts} of {job.max_attempts}", job.last_error or "")
@@ -151,7 +163,7 @@ def letter_row(job: Job) -> tuple[Any, ...]:
 
 def what_of(job: Job) -> str:
     """The plate or campaign of a job, or else its key."""
-    return str(job.payload.get("plate_id") or job.payload.get("campaign_id") or job.idempotency_key)
+    return job.what
 
 
 def doubt_row(doubt: Doubt) -> tuple[Any, ...]:
@@ -174,6 +186,7 @@ def static_form(title: str, shown: AutonomyShown) -> StaticForm:
         ("ticks", [tick_row(tick) for tick in shown.ticks], TICK_COLUMNS),
         ("dead letters", [letter_row(job) for job in shown.letters], LETTER_COLUMNS),
         ("in doubt", [doubt_row(doubt) for doubt in shown.doubts], DOUBT_COLUMNS),
+        ("who decided what", [act_row(act) for act in shown.acts], ACT_COLUMNS),
         ("log", [log_row(entry) for entry in shown.log], LOG_COLUMNS),
     ]
     made = tuple(StaticTable(caption, pd.DataFrame(rows, columns=list(names))) for caption, rows, names in tables)

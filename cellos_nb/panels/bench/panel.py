@@ -85,7 +85,7 @@ class BenchPanel(Panel[BenchChoice, BenchShown]):
         def text(name: str, hint: str) -> Any:
             return Text(description=name, placeholder=hint, style={"description_width": "initial"})
 
-        self.tasks = Dropdown(description="task", style={"description_width": "initial"})
+        self.tasks = Dropdown(description="task", style={"description_width": "initial"}, layout={"width": "auto"})
         self.tasks.observe(lambda change: self.choose(task=change.new), "value")
         self.by, self.barcode = text("by", "who did it"), text("barcode", "as read from the plate")
         self.by.value = person()

@@ -77,7 +77,12 @@ class CalendarPanel(Panel[CalendarChoice, CalendarShown]):
         from ipywidgets import Dropdown, VBox
 
         self._key, self._picture, self._wrong, self._rows = (html_widget(Markup()) for _ in range(4))
-        self._owner = Dropdown(options=[("everything", EVERYTHING)], value=EVERYTHING, description="Show")
+        self._owner = Dropdown(
+            options=[("everything", EVERYTHING)],
+            value=EVERYTHING,
+            description="show",
+            style={"description_width": "initial"},
+        )
         self._owner.observe(lambda change: self.choose(owner=change.new), "value")
         return VBox([self._key, self._picture, self._wrong, self._owner, self._rows])
 
@@ -92,7 +97,10 @@ class CalendarPanel(Panel[CalendarChoice, CalendarShown]):
         write_html(self._wrong, _wrong(shown))
         rows = shown.rows(self.choice.owner)
         more = markup("<p>{}</p>", f"and {len(rows) - MAX_ROWS} more") if len(rows) > MAX_ROWS else Markup()
-        write_html(self._rows, join([table(_COLUMNS, rows[:MAX_ROWS]), more]))
+        listed = markup(
+            '<div class="cellos-scroll cellos-list" tabindex="0">{}</div>', table(_COLUMNS, rows[:MAX_ROWS])
+        )
+        write_html(self._rows, join([listed, more]))
 
     def summary(self, shown: CalendarShown) -> str:
         """How much is planned and done, what is late, and what is wrong."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from cellos_nb.panels.comparison.front import Front
 from cellos_nb.panels.comparison.model import Boxes, Progress
-from cellos_nb.panels.scales import finite_scale, fit_scale
+from cellos_nb.panels.scales import finite_scale, fit_scale, round_ticks
 from cellos_nb.panels.theme import GREY
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class ProgressFigure:
         fit_scale(self._across.scale, *(lap.x for lap, _ in kept), [])
         ends = [end for lap in whiskers for end in (lap.low, lap.high)]
         fit_scale(self._up.scale, *(value for _, value in kept), *ends, [])
+        self._up.tick_values = round_ticks(self._up.scale.min, self._up.scale.max)
         self._across.label, self._up.label = labels
 
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
-from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
+from cellos_nb.domain.objective import ScoredCondition, best_condition
 from cellos_nb.errors import ScreenError
 from cellos_nb.lab import Lab
 from cellos_nb.panels.comparison.truth import Truth, true_scores
-from cellos_nb.panels.histories import results_of
+from cellos_nb.panels.histories import conditions_of, results_of
 
 Grouping = Literal["compound", "cell_line"]
 Abscissa = Literal["iteration", "experiments", "cost_usd"]
@@ -100,7 +100,7 @@ def _read(lab: Lab, campaign_id: str) -> Compared:
     except ScreenError as error:
         # The screen's file may be gone; the campaign is shown without a regret, and says why.
         truth, problem = None, str(error)
-    return Compared(campaign_id, campaign.config, history, score_conditions(campaign.config, history), truth, problem)
+    return Compared(campaign_id, campaign.config, history, conditions_of(campaign), truth, problem)
 
 
 def group_boxes(campaigns: Sequence[Compared], by: Grouping, max_groups: int = MAX_GROUPS) -> Boxes:

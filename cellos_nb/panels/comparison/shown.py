@@ -73,7 +73,7 @@ class ComparisonShown:
     def progress_labels(self) -> tuple[str, str]:
         """What the progress is drawn over, and what of it."""
         score = _common([score_label(one.config) for one in self.campaigns], "score (larger is better)")
-        up = "regret (true score lost)" if self.choice.measure == "regret" else f"best so far: {score}"
+        up = "regret (true score lost)" if self.choice.measure == "regret" else f"best: {score}"
         return ABSCISSAS[self.choice.abscissa], up
 
 

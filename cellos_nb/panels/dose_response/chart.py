@@ -10,6 +10,7 @@ import numpy as np
 
 from cellos_nb.analysis.curves import Array
 from cellos_nb.panels.dose_response.model import Curve, LineCurves, value_range
+from cellos_nb.panels.scales import round_ticks
 from cellos_nb.panels.theme import SEQUENTIAL, series_colour
 
 with warnings.catch_warnings():
@@ -123,19 +124,6 @@ def _show_curve(mark: Any, band: Any, curve: Curve | None) -> None:
     with band.hold_sync():
         band.x = _NOTHING if curve is None else curve.log10_dose
         band.y = np.array([_NOTHING, _NOTHING]) if curve is None else np.stack([curve.low, curve.high])
-
-
-def round_ticks(low: float, high: float) -> Array:
-    """Three to eight round numbers between two ends; bqplot's own are not round on an axis with a margin.
-
-    >>> round_ticks(-0.06, 1.13).tolist()
-    [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]
-    """
-    rough = (high - low) / 6
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = power * min(factor for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough)
-    ticks: Array = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
-    return ticks
 
 
 def with_gaps(first: Array, second: Array) -> Array:

@@ -26,11 +26,12 @@ function render({ model, el }) {
   el.classList.add("cellos-grid");
   // Otherwise JupyterLab takes Enter and the arrow keys for its own.
   el.setAttribute("data-lm-suppress-shortcuts", "true");
-  let cells = new Map(); // name → its elements and place
+  let cells = new Map(); // name → its element, place, and what was last painted
   let places = new Map(); // "row,column" → name
   let shape = "";
   let grid = null;
   let focused = "";
+  let chosen = "";
 
   function shapeOf() {
     const names = model.get("cells").map(([name, row, column]) => [name, row, column]);
@@ -46,10 +47,13 @@ function render({ model, el }) {
     const total = left + columns.length * width + 4;
     cells = new Map();
     places = new Map();
+    chosen = "";
     el.replaceChildren();
     grid = null;
     if (!rows.length || !columns.length) return;
-    grid = make(el, "svg", {
+    // Apart from the page until it is whole, so that nothing is laid out twice.
+    const made = document.createDocumentFragment();
+    grid = make(made, "svg", {
       viewBox: `0 0 ${total} ${top + rows.length * height + 4}`, role: "grid",
       "aria-rowcount": rows.length, "aria-colcount": columns.length, style: `max-width:${total * 1.4}px`,
     });
@@ -60,51 +64,67 @@ function render({ model, el }) {
       make(make(heads, "text", at, shorten(name)), "title", {}, name);
     });
     const lines = rows.map((name, r) => make(grid, "g", { role: "row", "aria-rowindex": r + 1, "aria-label": name }));
+    // One element for each cell, copied from one: a surface of 2,500 has no time for more.
+    const blank = make(document.createDocumentFragment(), "rect", {
+      role: "gridcell", class: "empty", tabindex: "-1", "aria-selected": "false", fill: "none",
+      width: width - 5.2, height: height - 5.2, rx: 4.5,
+    });
     for (const [name, row, column] of model.get("cells")) {
-      const group = make(lines[row], "g", {
-        role: "gridcell", tabindex: "-1", "aria-colindex": column + 1,
-        transform: `translate(${left + column * width} ${top + row * height})`,
-      });
-      group.dataset.cell = name;
-      const [w, h] = [width, height];
-      make(group, "rect", { class: "ring", x: 0.8, y: 0.8, width: w - 1.6, height: h - 1.6, rx: 6 });
-      const disc = make(group, "rect", { class: "disc", x: 2.6, y: 2.6, width: w - 5.2, height: h - 5.2, rx: 4.5 });
-      cells.set(name, { group, disc, mark: null, title: null, at: [w / 2, h / 2 + 4], row, column });
+      const disc = blank.cloneNode();
+      disc.setAttribute("x", left + column * width + 2.6);
+      disc.setAttribute("y", top + row * height + 2.6);
+      disc.setAttribute("aria-colindex", column + 1);
+      disc.dataset.cell = name;
+      lines[row].appendChild(disc);
+      const at = [left + (column + 0.5) * width, top + (row + 0.5) * height + 4];
+      cells.set(name, { disc, mark: null, title: null, at, row, column, painted: ["", "", ""] });
       places.set(`${row},${column}`, name);
     }
     if (!cells.has(focused)) focused = cells.keys().next().value || "";
+    cells.get(focused)?.disc.setAttribute("tabindex", "0");
     paint();
     select();
+    el.appendChild(made);
   }
 
+  // Only what changed is written: elements and attributes are what takes time.
   function paint() {
     if (!grid) return;
     grid.setAttribute("aria-label", model.get("caption"));
     for (const [name, , , colour, mark, label] of model.get("cells")) {
       const cell = cells.get(name);
-      cell.disc.setAttribute("fill", colour || "none");
-      cell.disc.classList.toggle("empty", !colour);
-      // Only where there is one: a surface of 2,500 cells has none, and elements are what takes time.
+      const [oldColour, oldMark, oldLabel] = cell.painted;
+      if (colour !== oldColour) {
+        cell.disc.setAttribute("fill", colour || "none");
+        if (!colour !== !oldColour) cell.disc.setAttribute("class", colour ? "" : "empty");
+      }
       if (mark && !cell.mark) {
         const [x, y] = cell.at;
-        cell.mark = make(cell.group, "text", { class: "mark", x, y, "aria-hidden": "true" });
+        cell.mark = make(cell.disc.parentNode, "text", { class: "mark", x, y, "aria-hidden": "true" });
       }
-      if (cell.mark) {
-        cell.mark.textContent = mark;
-        cell.mark.setAttribute("fill", inkOn(colour));
+      if (cell.mark && mark !== oldMark) cell.mark.textContent = mark;
+      if (cell.mark && (colour !== oldColour || mark !== oldMark)) cell.mark.setAttribute("fill", inkOn(colour));
+      if (label !== oldLabel) {
+        cell.disc.setAttribute("aria-label", label);
+        if (cell.title) cell.title.textContent = label;
       }
-      if (cell.title) cell.title.textContent = label;
-      cell.group.setAttribute("aria-label", label);
+      cell.painted = [colour, mark, label];
     }
+  }
+
+  function focus(name) {
+    cells.get(focused)?.disc.setAttribute("tabindex", "-1");
+    focused = name;
+    cells.get(name).disc.setAttribute("tabindex", "0");
   }
 
   function select() {
     const selected = model.get("selected");
-    if (cells.has(selected)) focused = selected;
-    for (const [name, cell] of cells) {
-      cell.group.setAttribute("aria-selected", String(name === selected));
-      cell.group.setAttribute("tabindex", name === focused ? "0" : "-1");
-    }
+    cells.get(chosen)?.disc.setAttribute("aria-selected", "false");
+    chosen = selected;
+    if (!cells.has(selected)) return;
+    cells.get(selected).disc.setAttribute("aria-selected", "true");
+    focus(selected);
   }
 
   function choose(name) {
@@ -116,10 +136,8 @@ function render({ model, el }) {
   function move(row, column) {
     const to = places.get(`${row},${column}`);
     if (to === undefined) return;
-    cells.get(focused)?.group.setAttribute("tabindex", "-1");
-    focused = to;
-    cells.get(to).group.setAttribute("tabindex", "0");
-    cells.get(to).group.focus();
+    focus(to);
+    cells.get(to).disc.focus();
   }
 
   function onKey(event) {
@@ -149,7 +167,7 @@ function render({ model, el }) {
   // The tooltip is made when the pointer first comes; a screen reader has the label.
   function onPointer(event) {
     const cell = cells.get(event.target.closest("[data-cell]")?.dataset.cell);
-    if (cell && !cell.title) cell.title = make(cell.group, "title", {}, cell.group.getAttribute("aria-label"));
+    if (cell && !cell.title) cell.title = make(cell.disc, "title", {}, cell.disc.getAttribute("aria-label"));
   }
 
   function onClick(event) {

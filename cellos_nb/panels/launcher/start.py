@@ -80,7 +80,7 @@ def not_approved(lab: Lab, proved: Proved) -> tuple[str, ...]:
         plate.plate_id
         for plate in proved.plates
         if not any(
-            given.machine == plate.machine and given.expires_at > now
+            given.machine == plate.machine and given.allows(now)
             for given in approvals_of(lab.store, plate.workflow_sha256)
         )
     )

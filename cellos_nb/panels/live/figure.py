@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cellos_nb.panels.dose_response.chart import round_ticks, with_gaps
+from cellos_nb.panels.dose_response.chart import with_gaps
 from cellos_nb.panels.live.trajectory import Trajectory
 from cellos_nb.panels.live.words import LOOKS
-from cellos_nb.panels.scales import finite_scale, fit_scale
+from cellos_nb.panels.scales import finite_scale, fit_scale, round_ticks
 from cellos_nb.panels.theme import GREY
 
 with warnings.catch_warnings():

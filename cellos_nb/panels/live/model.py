@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from cellos_nb.domain.campaign import CampaignConfig
-from cellos_nb.domain.objective import score_conditions
 from cellos_nb.domain.summary import CampaignSummary
 from cellos_nb.errors import CampaignError, StoppedError
 from cellos_nb.execution.control import Flag, flags_of
@@ -14,11 +12,11 @@ from cellos_nb.execution.lease import Holder, holder_of
 from cellos_nb.execution.queue import JobStatus
 from cellos_nb.execution.runs import load_workflow
 from cellos_nb.execution.story import PlateRecord, plate_records
-from cellos_nb.execution.under_way import Progress, progress_of, results_mark
+from cellos_nb.execution.under_way import Progress, ResultsMark, progress_of, results_mark
 from cellos_nb.lab import Campaign, Lab
-from cellos_nb.panels.histories import results_of, uncollected
-from cellos_nb.panels.live.trajectory import Trajectory, trajectory
-from cellos_nb.store.records import CampaignStatus, Standing
+from cellos_nb.panels.histories import conditions_of, results_of, uncollected
+from cellos_nb.panels.live.trajectory import Trail, Trajectory
+from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing
 from cellos_nb.store.store import Store
 
 MAX_PLATES = 12
@@ -70,7 +68,7 @@ class LiveShown:
 class _Concluded:
     """What changes only when an iteration is concluded, taken back or superseded; it may be long."""
 
-    mark: Hashable
+    mark: ResultsMark
     summary: CampaignSummary
     found: Trajectory
     plates: tuple[PlateRecord, ...]
@@ -83,6 +81,8 @@ class Reader:
         self._lab, self._campaign = lab, campaign
         self._n_steps: dict[int, int] = {}
         self._known: _Concluded | None = None
+        self._laps: tuple[IterationRecord, ...] = ()
+        self._trail = Trail(campaign.config)
 
     def read(self) -> LiveShown:
         """The campaign as it stands.
@@ -115,13 +115,23 @@ class Reader:
         store, campaign = self._lab.store, self._campaign
         mark = results_mark(store, campaign.campaign_id)
         if self._known is None or self._known.mark != mark:
-            results = results_of(campaign)
+            results, scores = results_of(campaign), conditions_of(campaign)
             with uncollected():
-                scores = score_conditions(campaign.config, results)
+                found = self._trail.follow(results, scores)
             plates = plate_records(store, campaign.campaign_id, is_concluded=True)
-            found = trajectory(campaign.config, results, scores)
-            self._known = _Concluded(mark, campaign.summary(results, scores), found, plates)
+            summary = campaign.summary(results, scores, self._laps_at(mark))
+            self._known = _Concluded(mark, summary, found, plates)
         return self._known
+
+    def _laps_at(self, mark: ResultsMark) -> tuple[IterationRecord, ...]:
+        """The iterations, of which only those are read that are not settled."""
+        settled = 0 if self._known is None else self._known.mark.settled
+        if self._known is None or self._known.mark.n_superseded != mark.n_superseded:
+            settled = 0
+        kept = tuple(lap for lap in self._laps if lap.iteration <= settled)
+        new = self._lab.store.iterations(self._campaign.campaign_id, has_proposals=False, after=settled)
+        self._laps = (*kept, *new)
+        return self._laps
 
     def _progress(self, plate: PlateRecord, steps: Progress) -> PlateProgress:
         if plate.run_id not in self._n_steps:

@@ -10,6 +10,8 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import Estimate, ScoredCondition, score_conditions
 from cellos_nb.domain.proposal import Intent
+from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.panels.histories import beyond
 from cellos_nb.records.figures import score_label, value_label
 
 MAX_DOTS = 600
@@ -51,49 +53,87 @@ class Trajectory:
         return np.array([i for i, one in enumerate(self.intents) if one == intent], dtype=int)
 
 
-def trajectory(
-    config: CampaignConfig, history: History, conditions: tuple[ScoredCondition, ...] | None = None
-) -> Trajectory:
-    """What a history found, iteration by iteration; its `conditions` are scored unless the caller has done so."""
-    conditions = score_conditions(config, history) if conditions is None else conditions
-    goal = config.objective.goal
-    scores = np.array([one.score.value for one in conditions], dtype=float)
-    shown = [one.score if goal == "selectivity" else one.measurement for one in conditions]
-    values = np.array([one.value for one in shown], dtype=float)
-    x = _places([one.iteration for one in conditions])
-    records = _records(scores)
-    kept = _kept(len(conditions), records)
-    ends = np.array([_ends(shown[i]) for i in kept], dtype=float).reshape(-1, 2)
-    last = [float(x[-1])] if len(x) else []
-    intents = _intents(history)
-    return Trajectory(
-        x=x[kept],
-        value=values[kept],
-        low=ends[:, 0],
-        high=ends[:, 1],
-        intents=tuple(intents.get(_key(conditions[i]), "initial") for i in kept),
-        names=tuple(f"iteration {conditions[i].iteration}: {conditions[i]}" for i in kept),
-        best_x=np.array([*x[records], *last]),
-        best=np.array([*values[records], *values[records[-1:]]]),
-        n_conditions=len(conditions),
-        label=score_label(config) if goal == "selectivity" else value_label(config),
-        is_lower_better=goal == "minimise",
-    )
+class Trail:
+    """The trajectory of a campaign that goes on: what was looked at before costs next to nothing."""
+
+    def __init__(self, config: CampaignConfig) -> None:
+        """The trail of a campaign that has found nothing yet."""
+        self._config = config
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._seen: tuple[ExperimentResult, ...] = ()
+        self._intents: dict[_Key, Intent] = {}
+        self._said: dict[_Key, _Said] = {}
+
+    def follow(self, history: History, conditions: tuple[ScoredCondition, ...]) -> Trajectory:
+        """What a history found, iteration by iteration; `conditions` are those that it answers, scored."""
+        new = beyond(self._seen, history.results)
+        if new is None:
+            self._begin_anew()
+            new = history.results
+        self._seen = history.results
+        for result in new:
+            if result.proposal.reason is not None:
+                cell_line, compound, dose_um, _ = result.proposal.condition
+                self._intents.setdefault((cell_line, compound, dose_um), result.proposal.reason.intent)
+        return self._drawn(conditions)
+
+    def _drawn(self, conditions: tuple[ScoredCondition, ...]) -> Trajectory:
+        goal = self._config.objective.goal
+        is_selectivity = goal == "selectivity"
+        scores = np.array([one.score.value for one in conditions], dtype=float)
+        values = scores if is_selectivity else np.array([one.measurement.value for one in conditions], dtype=float)
+        x = _places([one.iteration for one in conditions])
+        records = _records(scores)
+        kept = _kept(len(conditions), records)
+        said = [self._say(conditions[i]) for i in kept]
+        ends = np.array([one.ends for one in said], dtype=float).reshape(-1, 2)
+        last = [float(x[-1])] if len(x) else []
+        return Trajectory(
+            x=x[kept],
+            value=values[kept],
+            low=ends[:, 0],
+            high=ends[:, 1],
+            intents=tuple(self._intents.get(_key(one.condition), "initial") for one in said),
+            names=tuple(one.name for one in said),
+            best_x=np.array([*x[records], *last]),
+            best=np.array([*values[records], *values[records[-1:]]]),
+            n_conditions=len(conditions),
+            label=score_label(self._config) if is_selectivity else value_label(self._config),
+            is_lower_better=goal == "minimise",
+        )
+
+    def _say(self, condition: ScoredCondition) -> _Said:
+        """Name and interval of a condition, which are made anew only when it was measured again."""
+        known = self._said.get(_key(condition))
+        if known is None or known.condition is not condition:
+            is_selectivity = self._config.objective.goal == "selectivity"
+            ends = _ends(condition.score if is_selectivity else condition.measurement)
+            known = _Said(condition, f"iteration {condition.iteration}: {condition}", ends)
+            self._said[_key(condition)] = known
+        return known
 
 
-def _key(condition: ScoredCondition) -> tuple[str, str, float]:
+def trajectory(config: CampaignConfig, history: History) -> Trajectory:
+    """What a history found, iteration by iteration."""
+    return Trail(config).follow(history, score_conditions(config, history))
+
+
+_Key = tuple[str, str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What costs most of a condition that is drawn."""
+
+    condition: ScoredCondition
+    name: str
+    ends: tuple[float, float]
+
+
+def _key(condition: ScoredCondition) -> _Key:
     return condition.cell_line, condition.compound, condition.dose_um
-
-
-def _intents(history: History) -> dict[tuple[str, str, float], Intent]:
-    """Why each condition was asked for, the first time."""
-    found: dict[tuple[str, str, float], Intent] = {}
-    for result in history:
-        reason = result.proposal.reason
-        if reason is not None:
-            cell_line, compound, dose_um, _ = result.proposal.condition
-            found.setdefault((cell_line, compound, dose_um), reason.intent)
-    return found
 
 
 def _places(iterations: list[int]) -> np.ndarray:

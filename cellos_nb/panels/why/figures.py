@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellos_nb.domain.result import ExperimentResult
-from cellos_nb.panels.scales import finite_scale, fit_scale
+from cellos_nb.panels.scales import finite_scale, fit_scale, round_ticks
 from cellos_nb.panels.theme import GREY, SERIES
 from cellos_nb.panels.why.model import ACQUISITIONS
 from cellos_nb.planner.explanation import Choice, Explanation
@@ -78,6 +78,7 @@ class CurveFigure:
         interval = None if result is None else result.interval
         _write(self.interval, np.full(2 if interval else 0, here), np.array(interval or ()))
         fit_scale(self.up.scale, ends, [] if measured is None else [measured], interval or [])
+        self.up.tick_values = round_ticks(self.up.scale.min, self.up.scale.max)
         _mark_decades(self.across, x)
         self.up.label = label
 
@@ -102,7 +103,7 @@ class AcquisitionFigure:
             axes=[self.across, self.up],
             fig_margin=_MARGIN,
             background_style={"fill": "transparent"},
-            layout={"width": "100%", "height": "220px"},
+            layout={"width": "100%", "height": "260px"},
         )
 
     def draw(self, choice: Choice | None, log10_range: np.ndarray) -> None:
@@ -125,6 +126,7 @@ class AcquisitionFigure:
             # Room above, so that the chosen dose is not cut in half.
             room = 0.12 * (highest - lowest or 1.0)
             self.up.scale.min, self.up.scale.max = lowest, highest + room
+        self.up.tick_values = round_ticks(self.up.scale.min, self.up.scale.max)[::2]
         _mark_decades(self.across, log10_range)
         self.up.label = ACQUISITIONS[choice.name]
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from cellos_nb.domain.history import History
-from cellos_nb.domain.objective import best_condition, score_conditions
+from cellos_nb.domain.objective import best_condition
 from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.errors import CampaignError
 from cellos_nb.execution.under_way import results_mark
 from cellos_nb.lab import Lab
 from cellos_nb.panels.frame import Panel
-from cellos_nb.panels.histories import results_of
+from cellos_nb.panels.histories import conditions_of, results_of
 from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm
 from cellos_nb.panels.text import join, markup, table
@@ -27,6 +27,7 @@ from cellos_nb.panels.why.model import (
     all_asked,
     explain_asked,
     neighbour_row,
+    result_of,
     sentences,
 )
 from cellos_nb.panels.why.pictures import static_form
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
 _NOTHING_YET = "The campaign has proposed nothing yet; its experiments will stand here once it is begun."
+_MANY = 5_000
+"""Results from which on asking the planner again takes seconds, so that everything else is shown first."""
 _REMEMBERED = 32
 """Explanations kept, since each asks the model again."""
 
@@ -58,6 +61,7 @@ class WhyShown:
     chosen: Asked | None
     """None while nothing was proposed; then nothing of what follows is there either."""
     told: Explanation | None
+    """None also while the planner is being asked."""
     result: ExperimentResult | None
     """None while it is not measured."""
     words: tuple[str, ...]
@@ -107,14 +111,31 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         """
         results, config = results_of(self.campaign), self.campaign.config
         asked = all_asked(self.lab.store, self.campaign.campaign_id, results)
-        chosen = self._chosen(asked, results)
+        chosen = self._chosen(asked)
         if chosen is None:
             return WhyShown(asked, None, None, None, (_NOTHING_YET,), value_label(config))
+        is_known = chosen in self._told and self._told[chosen][1] is not None
+        if not is_known and len(results) > _MANY and not self.static:
+            result = result_of(results, chosen.proposal)
+            said = (f"The planner is being asked again, with up to {len(results):,} results …",)
+            return WhyShown(asked, chosen, None, result, said, value_label(config))
+        return self._explained(WhyShown(asked, chosen, None, None, (), value_label(config)), results)
+
+    def complete(self, shown: WhyShown) -> WhyShown | None:
+        """The explanation, where the planner has so much to learn again that the rest was shown first."""
+        if shown.chosen is None or shown.told is not None:
+            return None
+        return self._explained(shown, results_of(self.campaign))
+
+    def _explained(self, shown: WhyShown, results: History) -> WhyShown:
+        chosen, config = shown.chosen, self.campaign.config
+        if chosen is None:
+            return shown
         if chosen not in self._told or self._told[chosen][1] is None:
             kept = list(self._told.items())[1 - _REMEMBERED :]
             self._told = dict([*kept, (chosen, explain_asked(self.lab.store, chosen, results))])
         told, result = self._told[chosen]
-        return WhyShown(asked, chosen, told, result, sentences(config, told, result), value_label(config))
+        return replace(shown, told=told, result=result, words=sentences(config, told, result))
 
     def summary(self, shown: WhyShown) -> str:
         """The experiment, and the first reason."""
@@ -150,7 +171,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         """Writes the lists only when they changed."""
         write_html(self._words, join(markup("<p>{}</p>", sentence) for sentence in shown.words))
         self._figures.layout.display = "none" if shown.told is None else ""
-        if shown.chosen is None or shown.told is None:
+        if shown.chosen is None:
             return
         laps = tuple(sorted({one.iteration for one in shown.asked}))
         if tuple(self.iteration.options) != laps:
@@ -161,12 +182,15 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
         if tuple(self.experiment.options) != options:
             self.experiment.options = options
         self.experiment.value = shown.chosen.proposal.proposal_id
+        if shown.told is None:
+            write_html(self._near, Markup())
+            return
         self._curve.draw(shown.told, shown.result, shown.value_label)
         self._promise.draw(shown.told.choice, self._curve.mean.x)
         write_html(self._key, _key(shown.told))
         write_html(self._near, _near(shown.told))
 
-    def _chosen(self, asked: tuple[Asked, ...], results: History) -> Asked | None:
+    def _chosen(self, asked: tuple[Asked, ...]) -> Asked | None:
         """The experiment that is named, or the best, or the last; None when nothing was proposed."""
         wanted = self.choice.proposal_id
         if not asked:
@@ -179,7 +203,7 @@ class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
                     f"{self.campaign.campaign_id}: there is no experiment {wanted!r}; possible: {first} to {last}."
                 )
             return found
-        best = best_condition(score_conditions(self.campaign.config, results))
+        best = best_condition(conditions_of(self.campaign))
         if best is None:
             return asked[-1]
         condition = (best.cell_line, best.compound, best.dose_um)

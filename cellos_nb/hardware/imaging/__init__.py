@@ -1,0 +1,1 @@
+"""Images of wells: rendered from simulated cells, and read back to counts, intensities and viability."""
