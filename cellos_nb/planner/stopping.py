@@ -84,7 +84,8 @@ def _gains_left(config: CampaignConfig, pool: CandidatePool, model: DoseResponse
     scores = question_about(config, pool, model, scores_of(config, pool, model, (samples, mean, sd))).scores
     prices = treatment_prices_usd(config, pool)
     # Where cell lines are compared, an option is an experiment on each of them.
-    each: Array = scores.costs * (1.0 if prices is None else np.repeat(prices, len(scores.mean) // len(prices)))
+    price: Array = np.ones(len(scores.mean)) if prices is None else np.repeat(prices, len(scores.mean) // len(prices))
+    each: Array = price * scores.costs
     if not scores.allowed.any():
         return np.zeros(0), np.zeros(0)
     return sampled_improvement(scores.samples[:, scores.allowed], scores.incumbent_samples), each[scores.allowed]
