@@ -9,20 +9,16 @@ from functools import partial
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.shortage import Shortage
-from cellos_nb.errors import OutOfStockError
-from cellos_nb.execution.actions import submit_action
 from cellos_nb.execution.batch import Batch
 from cellos_nb.execution.bookings import bring_up_to_date
 from cellos_nb.execution.process import person
 from cellos_nb.execution.stock import Predicted, is_out_of_stock, predict, require_stock
 from cellos_nb.loop import first_batch
 from cellos_nb.operations.inventory import Inventory
-from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
-from cellos_nb.units import now_utc
 from cellos_nb.workflow.compile import compile_plates
 from cellos_nb.workflow.estimate import machine_usd
 from cellos_nb.workflow.workflow import Workflow
@@ -104,11 +100,3 @@ def waiting_for_stock(store: Store) -> tuple[str, ...]:
         for each in store.campaigns()
         if each.status is CampaignStatus.PAUSED and is_out_of_stock(each.stop_reason or "")
     )
-
-
-def tell_out_of_stock(store: Store, campaign_id: str, error: OutOfStockError) -> None:
-    """Has people told that a campaign waits for a delivery, where a channel is configured."""
-    if not Channel().is_configured:
-        return
-    payload = {"title": f"{campaign_id}: out of stock", "body": str(error), "level": "warning"}
-    submit_action(store, "notify", payload, idempotency_key=f"notify {campaign_id} stock {now_utc().isoformat()}")

@@ -62,6 +62,7 @@ BUILT_IN = (
     RoomTab("Calendar", "Laboratory", "cellos_nb.panels.calendar.panel:CalendarPanel"),
     RoomTab("Inventory", "Laboratory", "cellos_nb.panels.inventory.panel:InventoryPanel"),
     RoomTab("Cell bank", "Laboratory", "cellos_nb.panels.bank.panel:BankPanel"),
+    RoomTab("Facility", "Laboratory", "cellos_nb.panels.facility.panel:FacilityPanel"),
 )
 """A panel joins the control room, and the tests of what all panels must do, by one line here."""
 

@@ -32,6 +32,7 @@ CELLS = {
     "autonomy": 'AutonomyPanel("lab.db")',
     "bank": 'panel = BankPanel("lab.db")\npanel.choose(wrong="incubator fails")\npanel',
     "bench": 'BenchPanel("bench.db")',
+    "facility": 'panel = FacilityPanel("lab.db")\npanel.choose(capacities=(2, 1, 120, 1, 2))\npanel',
     "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
     "control_room": f'ControlRoom("lab.db", "{CAMPAIGN}")',
 }

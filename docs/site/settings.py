@@ -41,6 +41,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "The columns of a stock table: [keep the stock](../how-to/inventory.md).",
         ("domain.stock", "operations.inventory.columns"),
     ),
+    "Messages": (
+        "`messages.yaml` beside the database: [messages to people](../how-to/messages.md).",
+        ("operations.notifications.settings",),
+    ),
     "A facility": (
         "The file of `cellos facility plan`: [months ahead](../how-to/facility.md).",
         ("operations.facility.config",),

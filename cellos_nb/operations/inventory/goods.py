@@ -22,6 +22,7 @@ from cellos_nb.store import stock_shelf
 from cellos_nb.store.audit import note
 from cellos_nb.store.stock_claims import let_go, open_claims
 from cellos_nb.store.stock_ledger import Change, Ledger
+from cellos_nb.store.stock_low import tell_if_low
 from cellos_nb.store.stock_tables import resources
 from cellos_nb.store.store import Store
 
@@ -144,6 +145,7 @@ class Inventory:
             ledger = Ledger(tx, self._store.now(tx), by or self._who())
             found = book_delivery(tx, ledger, delivery)
             _note(tx, Act.STOCK_RECEIVED, ledger, found, "")
+            tell_if_low(tx, ledger.at, {found.serves})
             return found
 
     def adjust(self, lot: str | int, counted: Quantity, reason: str, *, by: str | None = None) -> Lot:
@@ -167,6 +169,7 @@ class Inventory:
             change = Change(on_hand=count - found.balance.on_hand)
             ledger.book(found, EntryKind.ADJUST, change, reason=reason)
             _note(tx, Act.STOCK_ADJUSTED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
         return self.lot(found.lot_id)
 
     def use(self, lot: str | int, amount: Quantity, reason: str, *, by: str | None = None) -> Lot:
@@ -183,6 +186,7 @@ class Inventory:
                 )
             ledger.book(found, EntryKind.USE, Change(on_hand=-count), reason=reason)
             _note(tx, Act.STOCK_USED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
         return self.lot(found.lot_id)
 
     def discard(self, lot: str | int, reason: str, amount: Quantity | None = None, *, by: str | None = None) -> Lot:
@@ -203,6 +207,7 @@ class Inventory:
                 raise InventoryError(f"{found.resource}, lot {found.lot_number}: there is nothing to discard.")
             ledger.book(found, EntryKind.DISCARD, Change(on_hand=-count), reason=reason)
             _note(tx, Act.STOCK_DISCARDED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
         return self.lot(found.lot_id)
 
     def thaw(self, lot: str | int, reason: str, *, by: str | None = None) -> Lot:
@@ -214,6 +219,7 @@ class Inventory:
         with self._changing(lot, reason, by) as (tx, ledger, found):
             ledger.book(found, EntryKind.THAW, Change(freeze_thaws=1), reason=reason)
             _note(tx, Act.STOCK_THAWED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
         return self.lot(found.lot_id)
 
     def resources(self) -> tuple[Resource, ...]:
@@ -263,6 +269,7 @@ class Inventory:
                 found = import_table(tx, ledger, text, where)
                 for lot in found.lots:
                     _note(tx, Act.STOCK_RECEIVED, ledger, lot, f"from {where}")
+                tell_if_low(tx, ledger.at, {lot.serves for lot in found.lots})
                 if is_checked_only:
                     raise _TriedError(found)
         except _TriedError as tried:
