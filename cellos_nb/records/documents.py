@@ -26,8 +26,17 @@ SOURCE = "cellos_nb"
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://pypi.org/project/cellos-nb/")
 _STATUSES = {"finished": "success", "failed": "fail"}
 """How a campaign that is over ended, in the words of the event model; any other is `abort`: it may go on."""
-_UNITS = {"proposal.dose_um": "µM", "cost_usd": "USD", "wells.value": "fraction of vehicle"}
-_WELLS, _REASON = "wells", "proposal.reason"
+_PART = "-"
+"""Between the parts of a key, which may hold neither dot nor slash."""
+_UNITS = {"proposal-dose_um": "µM", "cost_usd": "USD", "wells-value": "fraction of vehicle"}
+_NUMBERS = {
+    "measurement",
+    "standard_error",
+    "viability",
+    *(f"proposal-reason-{name}" for name in ("predicted_mean", "predicted_sd", "acquisition")),
+}
+"""Keys that hold numbers also where none of the events has one."""
+_WELLS, _REASON = "wells", "proposal-reason"
 _NESTED = {"proposal", _REASON}
 
 Document = tuple[str, dict[str, Any]]
@@ -133,7 +142,7 @@ def _flat(result: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in _walk("", result):
         if key == _WELLS:
             fields = dict.fromkeys(name for well in value for name in well)
-            row |= {f"{_WELLS}.{name}": [well[name] for well in value] for name in fields}
+            row |= {f"{_WELLS}{_PART}{name}": [well[name] for well in value] for name in fields}
         else:
             row[key] = value
     return row
@@ -143,23 +152,29 @@ def _walk(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, inner in value.items():
         key = f"{prefix}{name}"
         if key in _NESTED and inner is not None:
-            yield from _walk(f"{key}.", inner)
+            yield from _walk(f"{key}{_PART}", inner)
         elif key not in _NESTED:
             yield key, inner
 
 
 def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
     """What `_flat` made of a result, as it was."""
-    wells = {name.removeprefix(f"{_WELLS}."): value for name, value in row.items() if name.startswith(f"{_WELLS}.")}
-    reason = {name.removeprefix(f"{_REASON}."): v for name, v in row.items() if name.startswith(f"{_REASON}.")}
-    proposal = {
-        name.removeprefix("proposal."): value
+    wells = {
+        name.removeprefix(f"{_WELLS}{_PART}"): value
         for name, value in row.items()
-        if name.startswith("proposal.") and not name.startswith(f"{_REASON}.")
+        if name.startswith(f"{_WELLS}{_PART}")
+    }
+    reason = {
+        name.removeprefix(f"{_REASON}{_PART}"): v for name, v in row.items() if name.startswith(f"{_REASON}{_PART}")
+    }
+    proposal = {
+        name.removeprefix(f"proposal{_PART}"): value
+        for name, value in row.items()
+        if name.startswith(f"proposal{_PART}") and not name.startswith(f"{_REASON}{_PART}")
     }
     # A planner always has a name, so that one without anything is no reason at all.
     proposal["reason"] = reason if any(value is not None for value in reason.values()) else None
-    plain = {name: value for name, value in row.items() if "." not in name}
+    plain = {name: value for name, value in row.items() if _PART not in name}
     columns = {name: values or [] for name, values in wells.items()}
     n_wells = len(next(iter(columns.values()), []))
     return plain | {
@@ -171,7 +186,7 @@ def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
 def _key(name: str, values: Sequence[Any]) -> dict[str, Any]:
     """What the descriptor says of one key."""
     there = [value for value in values if value is not None]
-    kind, shape = _kind(there[0]) if there else ("string", [])
+    kind, shape = _kind(there[0]) if there else ("number" if name in _NUMBERS else "string", [])
     if any(isinstance(value, float) for value in there):
         kind = "number"
     described: dict[str, Any] = {"source": f"{SOURCE}:{name}", "dtype": kind, "shape": shape}

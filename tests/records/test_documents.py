@@ -50,11 +50,12 @@ def test_the_keys_of_every_event_are_those_that_the_descriptor_describes(campaig
         assert event["data"].keys() == event["timestamps"].keys() == descriptor["data_keys"].keys()
         for name, value in event["data"].items():
             described = descriptor["data_keys"][name]
+            assert not {".", "/"} & set(name), "the event model allows neither in a key"
             assert value is None or isinstance(value, kinds[described["dtype"]]), name
             assert described["source"]
-    assert descriptor["data_keys"]["proposal.dose_um"]["units"] == "µM"
-    assert descriptor["data_keys"]["wells.value"] == {
-        "source": "cellos_nb:wells.value",
+    assert descriptor["data_keys"]["proposal-dose_um"]["units"] == "µM"
+    assert descriptor["data_keys"]["wells-value"] == {
+        "source": "cellos_nb:wells-value",
         "dtype": "array",
         "shape": [None],
         "units": "fraction of vehicle",
