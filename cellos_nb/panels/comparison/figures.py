@@ -90,6 +90,7 @@ class BoxFigure:
         dots = dots[:: -(-len(dots) // _MAX_OUTLIERS) or 1]
         _write_dots(self._outliers, [x for x, _, _ in dots], [y for _, y, _ in dots], [c for _, _, c in dots])
         fit_scale(self._x, low, high, [x for x, _, _ in dots], [1.0])
+        self._across.tick_values = round_ticks(self._x.min, self._x.max)
         n = max(len(boxes.groups), 1)
         with self._y.hold_sync():
             self._y.min, self._y.max = -0.6, n - 0.4
@@ -143,7 +144,8 @@ class ProgressFigure:
         fit_scale(self._across.scale, *(lap.x for lap, _ in kept), [])
         ends = [end for lap in whiskers for end in (lap.low, lap.high)]
         fit_scale(self._up.scale, *(value for _, value in kept), *ends, [])
-        self._up.tick_values = round_ticks(self._up.scale.min, self._up.scale.max)
+        for axis in (self._across, self._up):
+            axis.tick_values = round_ticks(axis.scale.min, axis.scale.max)
         self._across.label, self._up.label = labels
 
 
@@ -208,6 +210,8 @@ class FrontFigure:
             self._edge.y = front.y[order] if len(order) > 1 else _EMPTY
         fit_scale(self._across.scale, front.x)
         fit_scale(self._up.scale, front.y)
+        for axis in (self._across, self._up):
+            axis.tick_values = round_ticks(axis.scale.min, axis.scale.max)
         self._across.label, self._up.label = front.x_label, front.y_label
 
     def _clicked(self, key: str, selected: Sequence[int] | None, on_select: Callable[[int], None]) -> None:
