@@ -197,7 +197,7 @@ def test_of_a_campaign_of_thousands_of_iterations_the_line_keeps_its_looks_and_t
     lap = Progress("long", np.arange(1.0, n + 1), -best, -best - 0.1, -best + 0.1, None)
     figure = ProgressFigure()
     figure.draw([lap], {"long": "#0072B2"}, ("iteration", "score"), is_regret=False)
-    x, y = figure._lines.x[0], figure._lines.y[0]
+    x, y = np.ravel(figure._lines.x), np.ravel(figure._lines.y)
     assert len(x) <= 2400
     assert {1234.0, 1235.0, 5000.0} <= set(x.tolist())
     assert (y.min(), y.max()) == ((-best).min(), (-best).max())
