@@ -14,6 +14,7 @@ from cellos_nb.operations.banks.config import BankConfig
 from cellos_nb.operations.banks.outcome import MEASURES, BankRuns, Ending
 from cellos_nb.operations.banks.sensitivity import Sensitivity
 from cellos_nb.operations.banks.summary import BankSummary, CrashTest, Share, StageSummary
+from cellos_nb.operations.banks.tables import difference_text, sensitivity_table
 from cellos_nb.operations.banks.tasks import BankTask
 
 
@@ -119,7 +120,7 @@ def change_rows(test: CrashTest) -> list[dict[str, Any]]:
             "mean of": MEASURES[one.measure],
             "as planned": number(one.before),
             "with the trouble": number(one.after),
-            "difference": difference(one.difference, one.half_width),
+            "difference": difference_text(one.difference, one.half_width),
         }
         for one in test.changes
     ]
@@ -128,11 +129,6 @@ def change_rows(test: CrashTest) -> list[dict[str, Any]]:
 def number(value: float) -> float | None:
     """None in place of what is not a number."""
     return None if math.isnan(value) else value
-
-
-def difference(mean: float, half_width: float) -> str:
-    """With half of its interval; a bar where no run has both."""
-    return "-" if math.isnan(mean) else f"{mean:+.3g} ± {half_width:.2g}"
 
 
 def ending_changes(test: CrashTest) -> list[dict[str, Any]]:
@@ -179,19 +175,8 @@ def sensitivity_facts(found: Sensitivity) -> list[tuple[str, str]]:
 
 def sensitivity_rows(found: Sensitivity) -> list[dict[str, Any]]:
     """One row for each number, that with the largest effect first."""
-    rho = {one.range.name: one for one in found.correlations}
-    return [
-        {
-            "number": effect.range.name,
-            "low": effect.range.low,
-            "high": effect.range.high,
-            "at low": difference(effect.at_low, effect.low_half_width),
-            "at high": difference(effect.at_high, effect.high_half_width),
-            "rank correlation": f"{rho[effect.range.name].rho:+.2f} "
-            f"({rho[effect.range.name].low:+.2f} to {rho[effect.range.name].high:+.2f})",
-        }
-        for effect in found.effects
-    ]
+    table = sensitivity_table(found)
+    return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False, name=None)]
 
 
 def week_entries(config: BankConfig, tasks: Mapping[str, Sequence[BankTask]], begins: str) -> list[dict[str, Any]]:

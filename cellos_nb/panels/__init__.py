@@ -10,6 +10,7 @@ from typing import Any
 
 _HOME: dict[str, str] = {
     "AutonomyPanel": "autonomy.panel",
+    "BankPanel": "bank.panel",
     "BenchPanel": "bench.panel",
     "CalendarPanel": "calendar.panel",
     "ComparisonPanel": "comparison.panel",

@@ -60,6 +60,7 @@ BUILT_IN = (
     RoomTab("Autonomy", "Laboratory", "cellos_nb.panels.autonomy.panel:AutonomyPanel"),
     RoomTab("Bench", "Laboratory", "cellos_nb.panels.bench.panel:BenchPanel"),
     RoomTab("Calendar", "Laboratory", "cellos_nb.panels.calendar.panel:CalendarPanel"),
+    RoomTab("Cell bank", "Laboratory", "cellos_nb.panels.bank.panel:BankPanel"),
 )
 """A panel joins the control room, and the tests of what all panels must do, by one line here."""
 

@@ -30,6 +30,7 @@ CELLS = {
     "table": f'TablePanel("lab.db", "{CAMPAIGN}")',
     "why": f'WhyThisDosePanel("lab.db", "{CAMPAIGN}", "i003-e001")',
     "autonomy": 'AutonomyPanel("lab.db")',
+    "bank": 'panel = BankPanel("lab.db")\npanel.choose(wrong="incubator fails")\npanel',
     "bench": 'BenchPanel("bench.db")',
     "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
     "control_room": f'ControlRoom("lab.db", "{CAMPAIGN}")',

@@ -16,7 +16,7 @@ from cellos_nb.operations.banks.config import BankConfig
 from cellos_nb.operations.banks.inputs import inputs_of, vials_to_fill
 from cellos_nb.operations.banks.outcome import Ending
 from cellos_nb.operations.banks.parameters import load_bank_parameters
-from cellos_nb.operations.banks.plan import plan_tasks
+from cellos_nb.operations.banks.plan import plan_tasks, tasks_of_run
 from cellos_nb.operations.banks.sensitivity import sensitivity
 from cellos_nb.operations.banks.simulate import rehearse, simulate
 from cellos_nb.operations.banks.summary import Share, crash_test, summarise
@@ -83,7 +83,7 @@ def test_contaminations_come_as_often_as_their_hazard_says():
     """With a hazard of its own for each flask and day, and no other way to fail."""
     config = bank(restarts=0)
     runs = simulate(config, n_runs=20_000, seed=1, inputs=calm(config, contamination_per_flask_day=0.002))
-    flasks_and_days = rehearse(config).stages[0].diary
+    flasks_and_days = rehearse(config).stages[0].diary()
     nights = sum(n * (until - day) for (day, _, n), (until, _, _) in pairwise(flasks_and_days))
     expected = 1 - (1 - 0.002) ** nights
     hit = (runs.stages[0].ending != Ending.RELEASED) | runs.stages[0].is_tainted
@@ -317,6 +317,16 @@ def test_a_bank_is_planned_as_tasks_that_follow_one_another():
         assert each[-2].incubator_slots == 0 < each[-3].incubator_slots
 
 
+def test_the_diary_of_each_run_is_its_own():
+    runs = simulate(BankConfig.shipped(), n_runs=60)
+    for run in range(60):
+        for stage, tasks in zip(runs.stages, tasks_of_run(runs, run).values(), strict=True):
+            what = [one[1] for one in stage.diary(run)]
+            assert what.count("thaw") == stage.attempts[run]
+            assert what.count("freeze") == (stage.filled[run] > 0)
+            assert sum(task.person_h for task in tasks) == pytest.approx(stage.hands_h[run], abs=0.02)
+
+
 def test_the_hours_of_the_tasks_are_the_hours_that_are_paid():
     run = rehearse(BankConfig.shipped())
     for stage, tasks in zip(run.stages, plan_tasks(BankConfig.shipped()).values(), strict=True):
@@ -339,3 +349,21 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path):
     path.write_text("name: b\ncell_line: HeLa\nmaster: {vials: 0}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"line 3: master\.vials: 0 is too small; give a number of at least 1"):
         BankConfig.from_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"incubator_fails": ["nine"]}, "are no whole days"),
+        ({"contamination_found": [True]}, "are no whole days"),
+        ({"person_away": [9]}, "no first and last day"),
+    ],
+    ids=["a word", "yes", "one day"],
+)
+def test_troubles_from_parameters_are_checked(given, message):
+    with pytest.raises(InputError, match=message):
+        Trouble.on_days(**given)
+
+
+def test_troubles_from_parameters_are_those_that_are_meant():
+    assert Trouble.on_days([9], [12], [10, 14]) == Trouble((9,), (12,), (), ((10, 14),))

@@ -72,6 +72,19 @@ class Fan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One kind of work of one day."""
+
+    day: int
+    what: str
+    """A `TaskKind`."""
+    runs: Ints
+    """In which it was done."""
+    n: Ints
+    """Flasks afterwards, or vials that were filled; of these runs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StageRuns:
     """One bank in all runs; arrays of shape (n_runs,)."""
 
@@ -116,8 +129,17 @@ class StageRuns:
     is_tainted: Bools
     """Released although contaminated or mixed up: no test found it."""
     fan: Fan
-    diary: tuple[tuple[int, str, int], ...]
-    """Of a single run: day, what was done, and flasks or vials; empty for many runs."""
+    entries: tuple[Entry, ...]
+    """What was done, day by day."""
+
+    def diary(self, run: int = 0) -> tuple[tuple[int, str, int], ...]:
+        """What was done in one run: day, what, and flasks afterwards or vials."""
+        found = []
+        for entry in self.entries:
+            place = int(np.searchsorted(entry.runs, run))
+            if place < len(entry.runs) and entry.runs[place] == run:
+                found.append((entry.day, entry.what, int(entry.n[place])))
+        return tuple(found)
 
     @property
     def is_released(self) -> Bools:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cellos_nb.operations.banks.config import BankConfig
 from cellos_nb.operations.banks.outcome import BankRuns, StageRuns
 from cellos_nb.operations.banks.parameters import WorkParameters, load_bank_parameters
 from cellos_nb.operations.banks.simulate import rehearse
 from cellos_nb.operations.banks.tasks import BankTask, TaskKind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DAY_H = 24.0
 _WINDOW_H = {
@@ -28,20 +33,32 @@ def plan_tasks(config: BankConfig) -> dict[str, tuple[BankTask, ...]]:
     return tasks_of_run(rehearse(config))
 
 
-def tasks_of_run(runs: BankRuns) -> dict[str, tuple[BankTask, ...]]:
-    """The tasks of each bank of a single run, by name, counted from its own first task.
-
-    Args:
-        runs: one run; many have no diary.
-    """
+def tasks_of_run(runs: BankRuns, run: int = 0) -> dict[str, tuple[BankTask, ...]]:
+    """The tasks of each bank in one of the runs, by name, counted from its own first task."""
     work = load_bank_parameters(runs.config.parameters).work
-    return {stage.name: _tasks(stage, work) for stage in runs.stages}
+    return {stage.name: _tasks(stage, run, work) for stage in runs.stages}
 
 
-def _tasks(stage: StageRuns, work: WorkParameters) -> tuple[BankTask, ...]:
+def plan_table(config: BankConfig) -> pd.DataFrame:
+    """The tasks of each bank when everything is as it is on average: day, what is done, hours of hands, flasks then.
+
+    Raises:
+        ConfigError: as `simulate`.
+    """
+    import pandas as pd
+
+    rows = [
+        (bank, task.earliest_h / _DAY_H, task.name, task.person_h, task.incubator_slots)
+        for bank, tasks in plan_tasks(config).items()
+        for task in tasks
+    ]
+    return pd.DataFrame(rows, columns=["bank", "day", "task", "hours of hands", "flasks afterwards"])
+
+
+def _tasks(stage: StageRuns, run: int, work: WorkParameters) -> tuple[BankTask, ...]:
     found: list[BankTask] = []
     n_of_kind: dict[TaskKind, int] = {}
-    for day, what, n in stage.diary:
+    for day, what, n in stage.diary(run):
         kind = TaskKind(what)
         n_of_kind[kind] = n_of_kind.get(kind, 0) + 1
         is_last = kind is TaskKind.FREEZE

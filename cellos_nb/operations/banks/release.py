@@ -97,7 +97,7 @@ def test_and_release(culture: Culture, fan: Fan) -> StageRuns:
         contamination=np.where(is_frozen, culture.kind, -1),
         is_tainted=is_released & (is_tainted | is_mixed_up),
         fan=fan,
-        diary=tuple(culture.diary),
+        entries=tuple(culture.entries),
     )
 
 

@@ -59,7 +59,7 @@ def simulate(
 
 
 def rehearse(config: BankConfig) -> BankRuns:
-    """One run in which everything is as it is on average and nothing rare happens; its stages have a diary.
+    """One run in which everything is as it is on average and nothing rare happens.
 
     Raises:
         ConfigError: as `simulate`.

@@ -11,7 +11,7 @@ from cellos_nb.operations.banks.chance import Chance
 from cellos_nb.operations.banks.config import BankConfig, StageSettings
 from cellos_nb.operations.banks.flasks import Flasks
 from cellos_nb.operations.banks.inputs import Floats, Inputs, Line, vials_to_fill
-from cellos_nb.operations.banks.outcome import Bools, Ending, Fan, Ints, StageRuns
+from cellos_nb.operations.banks.outcome import Bools, Ending, Entry, Fan, Ints, StageRuns
 from cellos_nb.operations.banks.parameters import BankParameters, BankPrices
 from cellos_nb.operations.banks.release import Frozen, test_and_release
 from cellos_nb.operations.banks.trouble import Trouble
@@ -87,7 +87,7 @@ class Culture:
         """For a thaw."""
         self.is_begun: Bools = self.is_waiting.copy()
         self.frozen = Frozen.draw(chance, setup.inputs)
-        self.diary: list[tuple[int, str, int]] = []
+        self.entries: list[Entry] = []
 
     @property
     def is_growing(self) -> Bools:
@@ -237,5 +237,5 @@ class Culture:
 
     def _note(self, at: Ints, day: int, what: str) -> None:
         self.cared_for[at] = day
-        if self.chance.n_runs == 1:
-            self.diary.append((day, what, int(self.frozen.filled[0] if what == "freeze" else self.flasks.n[0])))
+        n = self.frozen.filled[at] if what == "freeze" else self.flasks.n[at]
+        self.entries.append(Entry(day, what, at, n.astype(np.int64)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from cellos_nb.errors import InputError
 
@@ -19,6 +21,35 @@ class Trouble:
     """Days on which mycoplasma comes in, which nobody sees: only the test after freezing finds it."""
     person_away: tuple[tuple[int, int], ...] = ()
     """First and last days on which nobody looks after the cells."""
+
+    @classmethod
+    def on_days(
+        cls,
+        incubator_fails: Sequence[int] = (),
+        contamination_found: Sequence[int] = (),
+        person_away: Sequence[int] = (),
+    ) -> Self:
+        """Troubles as a notebook's parameters have them.
+
+        Args:
+            incubator_fails: days.
+            contamination_found: days.
+            person_away: the first and the last day, or nothing.
+
+        Raises:
+            InputError: a day that is no whole number, or an absence that is not two days.
+        """
+        for name, days in (
+            ("incubator_fails", incubator_fails),
+            ("contamination_found", contamination_found),
+            ("person_away", person_away),
+        ):
+            if not all(type(day) is int for day in days):
+                raise InputError(f"{name}: {list(days)} are no whole days; give them as in [9, 12].")
+        if len(person_away) not in {0, 2}:
+            raise InputError(f"person_away: {list(person_away)} is no first and last day; give both, as in [10, 14].")
+        away = ((person_away[0], person_away[1]),) if person_away else ()
+        return cls(tuple(incubator_fails), tuple(contamination_found), (), away)
 
     def __post_init__(self) -> None:
         """Checks the days.
