@@ -91,13 +91,13 @@ def test_a_well_is_chosen_by_mouse_and_by_keys(room, page):
     name = well.get_attribute("data-cell")
     well.click()
     plates.get_by_role("heading", name=re.compile(f"^{name}: ")).wait_for()
-    assert plates.locator('[aria-selected="true"]').get_attribute("data-cell") == name
+    assert plates.locator('[data-cell][aria-selected="true"]').get_attribute("data-cell") == name
     page.keyboard.press("Control+End")
     last = page.evaluate("document.activeElement.dataset.cell")
     assert last == "H12"
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('[aria-selected=\"true\"]')?.dataset.cell === 'G12'")
+    plates.locator('[data-cell=G12][aria-selected="true"]').wait_for()
     assert plates.locator('svg[role=grid] [tabindex="0"]').count() == 1
 
 
