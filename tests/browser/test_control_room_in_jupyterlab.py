@@ -116,13 +116,15 @@ def test_after_a_restart_the_control_room_stands_at_its_tab_with_what_was_chosen
     notebook.panel("Live campaign")
     notebook.open_tab("Plates")
     notebook.panel("Plates").get_by_label("Colour by").select_option("value")
-    page.locator("[data-cell=C5]").click()
-    page.get_by_role("heading", name=re.compile("^C5: ")).wait_for()
+    well = page.locator("[data-cell]:not(.empty)").first
+    chosen = re.compile(f"^{well.get_attribute('data-cell')}: ")
+    well.click()
+    page.get_by_role("heading", name=chosen).wait_for()
     page.evaluate("document.querySelector('.cellos-room').setAttribute('data-before', 'restart')")
     notebook.restart_and_run_all()
     page.locator("[data-before]").wait_for(state="detached")
     again = notebook.panel("Plates")
-    again.get_by_role("heading", name=re.compile("^C5: ")).wait_for()
+    again.get_by_role("heading", name=chosen).wait_for()
     assert again.get_by_label("Colour by").locator("option:checked").inner_text() == "value"
     assert page.locator(".cellos-room .cellos-panel").count() == 1
 
