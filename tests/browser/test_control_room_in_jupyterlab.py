@@ -107,28 +107,6 @@ def test_a_restarted_kernel_shows_the_same(page, server, finished):
     assert again.inner_text() == before
 
 
-def test_after_a_restart_the_control_room_stands_at_its_tab_with_what_was_chosen_in_it(page, server, finished):
-    write_notebook(
-        server.folder / "room_again.ipynb", f"from cellos_nb.panels import *\nControlRoom(None, {finished!r})"
-    )
-    notebook = NotebookPage(page, server, "room_again.ipynb")
-    notebook.run_all()
-    notebook.panel("Live campaign")
-    notebook.open_tab("Plates")
-    notebook.panel("Plates").get_by_label("Colour by").select_option("value")
-    well = page.locator("[data-cell]:not(.empty)").first
-    chosen = re.compile(f"^{well.get_attribute('data-cell')}: ")
-    well.click()
-    page.get_by_role("heading", name=chosen).wait_for()
-    page.evaluate("document.querySelector('.cellos-room').setAttribute('data-before', 'restart')")
-    notebook.restart_and_run_all()
-    page.locator("[data-before]").wait_for(state="detached")
-    again = notebook.panel("Plates")
-    again.get_by_role("heading", name=chosen).wait_for()
-    assert again.get_by_label("Colour by").locator("option:checked").inner_text() == "value"
-    assert page.locator(".cellos-room .cellos-panel").count() == 1
-
-
 def test_the_csv_and_the_parquet_that_the_page_saves_are_what_the_store_holds(page, server, finished, tmp_path):
     write_notebook(server.folder / "table.ipynb", f"from cellos_nb.panels import *\nTablePanel(None, {finished!r})")
     notebook = NotebookPage(page, server, "table.ipynb")
