@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from peers_gp import Ax, Baybe, Emukit, nearest_new
 from tasks import Row, Task
 
 from cellos_nb.planner import pool_planner
@@ -44,10 +45,6 @@ class Optuna:
         self.task, self.optuna = task, optuna
         self.study = optuna.create_study(direction="maximize", sampler=made)
         self.levels = {name: parameter["levels"] for name, parameter in task.space()["parameters"].items()}
-        self.columns = [
-            np.array([well[i] for well in task.wells], dtype=object if kind == "categorical" else float)
-            for i, kind in enumerate(task.types.values())
-        ]
         self.known: set[Row] = set()
         self.trials: dict[Row, Any] = {}
 
@@ -64,7 +61,7 @@ class Optuna:
         rows = []
         for _ in range(q):
             trial = self.study.ask(self._distributions())
-            row = self._nearest(trial.params)
+            row = nearest_new(self.task, trial.params, self.known)
             well = tuple(row.values())
             self.known.add(well)
             self.trials[well] = trial
@@ -81,18 +78,6 @@ class Optuna:
                 self.study.add_trial(
                     self.optuna.trial.create_trial(params=row, distributions=self._distributions(), value=value)
                 )
-
-    def _nearest(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        distance = np.zeros(len(self.task.wells))
-        for column, (name, kind) in zip(self.columns, self.task.types.items(), strict=True):
-            if kind == "categorical":
-                distance += 10.0 * (column != wanted[name])
-            else:
-                distance += ((column - wanted[name]) / max(np.ptp(column), 1e-12)) ** 2
-        for i in np.argsort(distance, kind="stable").tolist():
-            if self.task.wells[i] not in self.known:
-                return self.task.row(i)
-        return self.task.row(int(np.argmin(distance)))
 
 
 class Botorch:
@@ -158,9 +143,19 @@ PLANNERS: dict[str, Callable[[Task, int], Any]] = {
     "cellos, vague prior": lambda task, seed: ours(task, seed, "vague"),
     "optuna TPE": lambda task, seed: Optuna(task, seed, "TPE"),
     "optuna GP": lambda task, seed: Optuna(task, seed, "GP"),
-    "botorch": Botorch,
+    "emukit + GPy": Emukit,
+    "BoTorch": Botorch,
+    "BayBE": Baybe,
+    "Ax": Ax,
 }
-NEEDS = {"optuna TPE": ("optuna",), "optuna GP": ("optuna", "torch"), "botorch": ("botorch",)}
+NEEDS = {
+    "optuna TPE": ("optuna",),
+    "optuna GP": ("optuna", "torch"),
+    "emukit + GPy": ("emukit", "GPy"),
+    "BoTorch": ("botorch",),
+    "BayBE": ("baybe",),
+    "Ax": ("ax", "torch"),
+}
 
 
 def installed() -> list[str]:

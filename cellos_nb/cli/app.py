@@ -24,6 +24,7 @@ from cellos_nb.cli import (
     hardware,
     images,
     lab,
+    new,
     outputs,
     planning,
     proofs,
@@ -105,6 +106,7 @@ app.add_typer(facility.app, name="facility")
 app.command()(cluster.scheduler)
 app.command()(cluster.worker)
 app.command()(lab.lab)
+app.command()(new.new)
 app.command()(doctor.doctor)
 # The last line: what is added above it gets its examples from the same table.
 examples.show_examples(app)

@@ -36,6 +36,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "scheduler": ("cellos scheduler", "cellos scheduler --port 8790"),
     "worker": ("cellos worker --scheduler tcp://127.0.0.1:8786 --robot left --machine biology --ledger left.ledger",),
     "lab": ("cellos lab", "cellos lab --db lab.db --folder my-room --no-browser", "cellos lab --app"),
+    "new": ("cellos new planner my-idea", "cellos new machine plate-washer --folder plug-ins"),
     "doctor": ("cellos doctor",),
     "record write": ("cellos record first-look", "cellos record write first-look --records archive"),
     "record verify": ("cellos record verify records/first-look",),

@@ -160,6 +160,20 @@ class VirtualMachine:
             held = self._held(barcode)
             return dict(zip(held.wells, held.volume_ul.tolist(), strict=False)) if held else {}
 
+    def volumes_before(self, step: Step) -> dict[str, dict[str, float]]:
+        """The volumes in µL that a step will find, by labware and well: after what is asked about to come before it."""
+        with self._turn:
+            held = {item.barcode: self._memory.timeline(item.barcode) for item in step.labware}
+            for rehearsal in self._lookahead.before(step):
+                held |= {barcode: after for barcode, after in rehearsal.after.items() if barcode in held}
+            found = {}
+            for item in step.labware:
+                timeline = held[item.barcode]
+                if timeline is not None and timeline.contents is not None:
+                    volumes = timeline.contents.volume_ul.tolist()
+                    found[item.name] = dict(zip(timeline.contents.wells, volumes, strict=False))
+            return found
+
     def clock_h(self, plate_id: str) -> float:
         """Hours that a plate has been incubated for."""
         with self._turn:

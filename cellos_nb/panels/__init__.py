@@ -16,6 +16,7 @@ _HOME: dict[str, str] = {
     "ComparisonPanel": "comparison.panel",
     "ControlRoom": "room",
     "DoseResponsePanel": "dose_response.panel",
+    "FacilityPanel": "facility.panel",
     "LauncherPanel": "launcher.panel",
     "LiveCampaignPanel": "live.panel",
     "PlatesPanel": "plates.panel",

@@ -61,6 +61,7 @@ BUILT_IN = (
     RoomTab("Bench", "Laboratory", "cellos_nb.panels.bench.panel:BenchPanel"),
     RoomTab("Calendar", "Laboratory", "cellos_nb.panels.calendar.panel:CalendarPanel"),
     RoomTab("Cell bank", "Laboratory", "cellos_nb.panels.bank.panel:BankPanel"),
+    RoomTab("Facility", "Laboratory", "cellos_nb.panels.facility.panel:FacilityPanel"),
 )
 """A panel joins the control room, and the tests of what all panels must do, by one line here."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ Array = NDArray[np.float64]
 
 NEVER = 1e3
 """Decades above the dose range at which a curve without a second, falling arm has it."""
+
+_LEAST_SINGLE = 1e-18
+"""Of two numbers whose product is to be a normal one in single precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,11 @@ class CurveLibrary:
     baseline: float
     minus: CurveLibrary | None = None
     """For differences between two cell lines: the second line's curves, one for one."""
+    conditional_32: NDArray[np.float32] = field(init=False, repr=False)
+    """`conditional` in single precision, for sums over many curves."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conditional_32", single_precision(self.conditional))
 
     @property
     def is_active(self) -> NDArray[np.bool_]:
@@ -99,6 +107,11 @@ class CurveLibrary:
         """Shape (n_curves, n_doses): the response of every curve at every dose (log10 µM)."""
         result: Array = self.baseline + self.parameters[:, 2:3] * share_of_plateau(self.parameters, log10_doses)
         return result if self.minus is None else result - self.minus.responses(log10_doses)
+
+
+def single_precision(weights: Array) -> NDArray[np.float32]:
+    """Weights of 1 at most, where the tiniest count for nothing: numbers near underflow are slow to multiply."""
+    return np.where(weights < _LEAST_SINGLE, 0.0, weights).astype(np.float32)
 
 
 def share_of_plateau(parameters: Array, log10_doses: Array) -> Array:

@@ -30,7 +30,6 @@ class _Sort:
     line_inactive_share: float
 
 
-@lru_cache(maxsize=16)
 def draw_library(
     prior: CurvePrior, log10_range: tuple[float, float], n_kinds: int = 256, n_curves: int = 1400
 ) -> CurveLibrary:
@@ -38,6 +37,14 @@ def draw_library(
 
     Quasi-random, so equal arguments give an equal library. Kind 0 and curve 0 are inactive.
     """
+    # Curves are drawn once for all scales of the response.
+    unit = _unit_library(replace(prior, baseline=0.0, amplitude=1.0), log10_range, n_kinds, n_curves)
+    scale = np.array([1.0, 1.0, prior.amplitude, 1.0, 1.0])
+    return replace(unit, parameters=unit.parameters * scale, baseline=prior.baseline)
+
+
+@lru_cache(maxsize=16)
+def _unit_library(prior: CurvePrior, log10_range: tuple[float, float], n_kinds: int, n_curves: int) -> CurveLibrary:
     sorts = list(_sorts(prior, log10_range, n_kinds, n_curves))
     n_columns = 5 if prior.has_window else 3
     curves = np.concatenate([sort.curves for sort in sorts])
@@ -51,7 +58,7 @@ def draw_library(
     conditional[1:] = np.hstack([spared, (1 - spared) * density])
     conditional[0, 0], conditional[0, 1:] = 1 - _OTHERWISE, _OTHERWISE / len(curves)
     kind_class = np.concatenate([[0], np.repeat(np.arange(1, len(sorts) + 1), sizes)]).astype(np.int64)
-    return CurveLibrary(_parameters(curves, prior), conditional, kind_class, _class_shares(prior), prior.baseline)
+    return CurveLibrary(_parameters(curves, prior), conditional, kind_class, _class_shares(prior), 0.0)
 
 
 @lru_cache(maxsize=16)
@@ -129,10 +136,10 @@ def _sorts(prior: CurvePrior, log10_range: tuple[float, float], n_kinds: int, n_
 
 
 def _density(curves: Array, sort: _Sort) -> Array:
-    """Shape (n_kinds, n_curves): of every curve about every kind, with a floor against underflow."""
+    """Shape (n_kinds, n_curves): of every curve about every kind, with a floor: denormal numbers are slow."""
     n = curves.shape[1]
     z = (curves[None] - sort.kinds[:, None, :n]) / sort.line_sd[:n]
-    density: Array = np.exp(-0.5 * (z**2).sum(-1)) / np.prod(sort.line_sd[:n]) + 1e-300
+    density: Array = np.exp(-0.5 * (z**2).sum(-1)) / np.prod(sort.line_sd[:n]) + 1e-30
     return density
 
 
@@ -141,7 +148,7 @@ def _parameters(curves: Array, prior: CurvePrior) -> Array:
     parameters[0] = (0.0, 1.0, 0.0, NEVER, 1.0)
     parameters[1:, 0] = curves[:, 0]
     parameters[1:, 1] = np.exp(np.clip(curves[:, 1], -3.0, 3.0))
-    parameters[1:, 2] = prior.amplitude * logistic(curves[:, 2], base_10=False)
+    parameters[1:, 2] = logistic(curves[:, 2], base_10=False)
     parameters[1:, 3] = curves[:, 0] + np.exp(curves[:, 3]) if prior.has_window else NEVER
     parameters[1:, 4] = np.exp(curves[:, 4]) if prior.has_window else 1.0
     return parameters

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,8 +70,16 @@ class GroupPosterior:
     """Shape (n_nodes, n): the residual's coefficients are `gain @ (observed - curve)` on average."""
     root: Array
     """Shape (n_nodes, n_nodes): a root of their remaining covariance."""
-    misfit: Array
-    """Shape (n, n_curves): observed minus curve."""
+    response: Array
+    """Shape (n,): what was observed."""
+    predicted: Array
+    """Shape (n, n_curves): what every curve says of the observations."""
+
+    @property
+    def misfit(self) -> Array:
+        """Shape (n, n_curves): observed minus curve."""
+        result: Array = self.response[:, None] - self.predicted
+        return result
 
 
 class Likelihood:
@@ -78,50 +87,53 @@ class Likelihood:
 
     def __init__(self, library: CurveLibrary, residual: Residual, observed: Observations) -> None:
         self.observed = observed
-        self._doses, self._which = np.unique(observed.log10_dose, return_inverse=True)
-        self._curves = library.responses(self._doses)
+        doses, self._which = np.unique(observed.log10_dose, return_inverse=True)
+        self._curves = np.ascontiguousarray(library.responses(doses).T)
         self._features = residual.features(observed.log10_dose)
         self._starts = observed.starts()
         self.n_groups = len(self._starts) - 1
 
-    def log_likelihoods(self, noise_sd: float) -> Array:
-        """Shape (n_groups, n_curves)."""
-        result = np.zeros((self.n_groups, len(self._curves)))
-        for groups, rows in self._batches():
+    def keys(self) -> list[bytes]:
+        """What the likelihood of each group depends on, beside library and noise."""
+        columns = np.column_stack([self.observed.log10_dose, self.observed.response, self.observed.variance])
+        starts = self._starts.tolist()
+        return [columns[start:stop].tobytes() for start, stop in itertools.pairwise(starts)]
+
+    def log_likelihoods(self, noise_sd: float, groups: Index | None = None) -> Array:
+        """Shape (n_groups, n_curves), of the groups given, or of all."""
+        wanted = np.arange(self.n_groups) if groups is None else groups
+        result = np.zeros((len(wanted), self._curves.shape[1]))
+        for places, rows in self._batches(wanted):
             inverse, log_root = self._whitener(rows, noise_sd)
-            white = inverse @ self._misfit(rows)
+            misfit = self.observed.response[rows][:, :, None] - self._curves[self._which[rows]]
+            white = inverse @ misfit
             constant = log_root + 0.5 * rows.shape[1] * np.log(2 * np.pi)
-            result[groups] = -0.5 * np.einsum("bnm,bnm->bm", white, white) - constant[:, None]
+            result[places] = -0.5 * np.einsum("bnm,bnm->bm", white, white) - constant[:, None]
         return result
 
-    def posteriors(self, noise_sd: float) -> list[GroupPosterior]:
-        """One for every group."""
-        likelihoods = self.log_likelihoods(noise_sd)
+    def posteriors(self, noise_sd: float, groups: Index, log_likelihoods: Sequence[Array]) -> list[GroupPosterior]:
+        """One for every group given, whose log likelihoods are known."""
         found: dict[int, GroupPosterior] = {}
-        for groups, rows in self._batches():
+        for places, rows in self._batches(groups):
             inverse, _ = self._whitener(rows, noise_sd)
             half = inverse @ self._features[rows]
             gains = np.swapaxes(half, 1, 2) @ inverse
             remaining = np.eye(half.shape[2]) - np.swapaxes(half, 1, 2) @ half
             roots = np.linalg.cholesky(remaining + 1e-9 * np.eye(half.shape[2]))
-            misfits = self._misfit(rows)
-            for i, group in enumerate(groups.tolist()):
-                found[group] = GroupPosterior(likelihoods[group], gains[i], roots[i], misfits[i])
-        return [found[group] for group in range(self.n_groups)]
+            for i, place in enumerate(places.tolist()):
+                response, predicted = self.observed.response[rows[i]], self._curves[self._which[rows[i]]]
+                found[place] = GroupPosterior(log_likelihoods[place], gains[i], roots[i], response, predicted)
+        return [found[place] for place in range(len(groups))]
 
-    def _batches(self) -> Iterator[tuple[Index, Index]]:
-        """Groups of equal size together: their numbers, and the rows of each, shape (n_groups, size)."""
-        sizes = np.diff(self._starts)
+    def _batches(self, groups: Index) -> Iterator[tuple[Index, Index]]:
+        """Groups of equal size together: their places among those given, and the rows of each, (n_groups, size)."""
+        sizes = np.diff(self._starts)[groups]
         for size in np.unique(sizes).tolist():
-            groups = np.flatnonzero(sizes == size)
-            step = max(1, _CHUNK // (size * len(self._curves)))
-            for first in range(0, len(groups), step):
-                part = groups[first : first + step].astype(np.int64)
-                yield part, self._starts[part][:, None] + np.arange(size)[None]
-
-    def _misfit(self, rows: Index) -> Array:
-        misfit: Array = self.observed.response[rows][:, :, None] - self._curves.T[self._which[rows]]
-        return misfit
+            places = np.flatnonzero(sizes == size)
+            step = max(1, _CHUNK // (size * self._curves.shape[1]))
+            for first in range(0, len(places), step):
+                part = places[first : first + step].astype(np.int64)
+                yield part, self._starts[groups[part]][:, None] + np.arange(size)[None]
 
     def _whitener(self, rows: Index, noise_sd: float) -> tuple[Array, Array]:
         """The inverse Cholesky root of each group's covariance, and half its log determinant."""

@@ -15,7 +15,7 @@ _NOISE = 0.15, 1.0
 """Median noise as a share of the standard deviation of the data, and the sd of its logarithm."""
 _MAX_FOR_HYPERPARAMETERS = 300
 """Observations that length scales are learnt from; more change little and cost much."""
-_FIRST_LOOK = 150
+_FIRST_LOOK = 80
 """Of these, observations that both starts of the search see; the better one goes on with all."""
 MAX_EXACT = 2000
 """Observations up to which the posterior is exact."""
@@ -27,31 +27,52 @@ _CHUNK = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Problem:
+    """Length scales, amplitude and noise in question; symmetric matrices are held as their lower triangles."""
+
     squares: Array
-    """Shape (n_columns, n, n): squared differences of the observations."""
+    """Shape (n_columns, n_pairs): squared differences of the observations."""
     y: Array
     """Standardised."""
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    """Shape (n_pairs,): the observations of each pair, the later one first."""
+
+    @classmethod
+    def of(cls, x: Array, y: Array, is_category: NDArray[np.bool_]) -> _Problem:
+        rows, cols = np.tril_indices(len(x), -1)
+        difference = x[rows].T - x[cols].T
+        squares = np.where(is_category[:, None], (difference != 0).astype(float), difference**2)
+        return cls(squares, y, rows.astype(np.int64), cols.astype(np.int64))
 
     def loss(self, theta: Array) -> tuple[float, Array]:
         """Negative log posterior and its gradient; theta holds log length scales, then log amplitude, log noise."""
+        from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+
         n = len(self.y)
         inverse_squares = np.exp(-2 * theta[:-2])
-        distance = np.tensordot(inverse_squares, self.squares, axes=1)
-        covariance, radial = _matern(distance), _matern_slope(distance)
+        distance = inverse_squares @ self.squares
+        scaled = np.sqrt(5 * distance)
+        decay = np.exp(-scaled)
+        correlation, slope = decay * (1 + scaled + 5 / 3 * distance), -5 / 6 * (1 + scaled) * decay
         amplitude, noise = np.exp(2 * theta[-2]), np.exp(2 * theta[-1])
-        root = np.linalg.cholesky(amplitude * covariance + (noise + 1e-8) * np.eye(n))
-        inverse_root = np.linalg.inv(root)
-        inverse = inverse_root.T @ inverse_root
-        alpha = inverse @ self.y
+        covariance = np.zeros((n, n), order="F")
+        covariance[self.cols, self.rows] = amplitude * correlation
+        covariance[np.diag_indices(n)] = amplitude + noise + 1e-8
+        root, failed = dpotrf(covariance, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError(f"the covariance is not positive definite (minor {failed})")
+        alpha = dpotrs(root, self.y)[0]
+        log_root = np.log(np.diag(root)).sum()
+        inverse = dpotri(root, overwrite_c=1)[0]
         centre, spread = self.prior(len(theta))
         z = (theta - centre) / spread
-        loss = 0.5 * self.y @ alpha + np.log(np.diag(root)).sum() + 0.5 * n * np.log(2 * np.pi) + 0.5 * z @ z
-        outer = inverse - np.outer(alpha, alpha)
-        weighted = 0.5 * outer * amplitude * radial
+        loss = 0.5 * self.y @ alpha + log_root + 0.5 * n * np.log(2 * np.pi) + 0.5 * z @ z
+        outer = inverse[self.cols, self.rows] - alpha[self.rows] * alpha[self.cols]
+        own = np.diag(inverse) - alpha**2
         gradient = np.empty_like(theta)
-        gradient[:-2] = -2 * inverse_squares * np.tensordot(self.squares, weighted, axes=2)
-        gradient[-2] = (outer * covariance).sum() * amplitude
-        gradient[-1] = np.trace(outer) * noise
+        gradient[:-2] = -2 * inverse_squares * (self.squares @ (outer * amplitude * slope))
+        gradient[-2] = (2 * outer @ correlation + own.sum()) * amplitude
+        gradient[-1] = own.sum() * noise
         return float(loss), gradient + z / spread
 
     @staticmethod
@@ -77,7 +98,7 @@ class _Exact:
     @classmethod
     def of(cls, covariance: Array, noise: float, y: Array) -> _Exact:
         root = np.linalg.cholesky(covariance + noise * np.eye(len(y)))
-        inverse_root = np.linalg.inv(root)
+        inverse_root = _inverse_root(root)
         white = inverse_root @ y
         evidence = -0.5 * white @ white - np.log(np.diag(root)).sum() - 0.5 * len(y) * np.log(2 * np.pi)
         return cls(inverse_root, inverse_root.T @ white, float(evidence))
@@ -109,12 +130,12 @@ class _Sparse:
     @classmethod
     def of(cls, inducing: Array, to_data: Array, amplitude: float, noise: float, y: Array) -> _Sparse:
         """From the covariance of the inducing points, and theirs with the data, shape (n, n_inducing)."""
-        inverse_root = np.linalg.inv(np.linalg.cholesky(inducing + 1e-6 * amplitude * np.eye(len(inducing))))
+        inverse_root = _inverse_root(np.linalg.cholesky(inducing + 1e-6 * amplitude * np.eye(len(inducing))))
         white = to_data @ inverse_root.T
         own_noise = noise + np.maximum(amplitude - (white**2).sum(axis=1), 0.0)
         precision = np.eye(len(inducing)) + (white / own_noise[:, None]).T @ white
         root = np.linalg.cholesky(precision)
-        posterior_root = np.linalg.inv(root)
+        posterior_root = _inverse_root(root)
         towards = white.T @ (y / own_noise)
         half = posterior_root @ towards
         evidence = -0.5 * ((y**2 / own_noise).sum() - half @ half + np.log(2 * np.pi * own_noise).sum())
@@ -211,14 +232,14 @@ class MixedGP:
 
         def search(n: int, start: Array, n_steps: int) -> tuple[float, Array]:
             part = np.linspace(0, len(x) - 1, min(len(x), n)).astype(int)
-            problem = _Problem(self._squares(x[part], x[part]), standard[part])
+            problem = _Problem.of(x[part], standard[part], self._is_category)
             found = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": n_steps})
             return float(found.fun), np.asarray(found.x, dtype=float)
 
         centre = _Problem.prior(x.shape[1] + 2)[0]
         starts = centre, centre - np.r_[np.full(x.shape[1], 0.7), 0, 0]
         best = min((search(_FIRST_LOOK, start, 40) for start in starts), key=lambda found: found[0])[1]
-        return best if len(x) <= _FIRST_LOOK else search(_MAX_FOR_HYPERPARAMETERS, best, 10)[1]
+        return best if len(x) <= _FIRST_LOOK else search(_MAX_FOR_HYPERPARAMETERS, best, 12)[1]
 
     def _inducing(self, x: Array) -> NDArray[np.int64]:
         """Rows whose values leave least variance of the others, greedily: a pivoted Cholesky factorisation."""
@@ -244,9 +265,13 @@ class MixedGP:
         result: Array = self._amplitude * _matern(np.maximum(distance, 0.0, out=distance))
         return result
 
-    def _squares(self, a: Array, b: Array) -> Array:
-        difference = a.T[:, :, None] - b.T[:, None, :]
-        return np.where(self._is_category[:, None, None], (difference != 0).astype(float), difference**2)
+
+def _inverse_root(root: NDArray[np.floating]) -> Array:
+    """Inverse of a lower triangular matrix."""
+    from scipy.linalg.lapack import dtrtri
+
+    result: Array = dtrtri(root, lower=1)[0]
+    return result
 
 
 def _matern(squared_distance: Array) -> Array:
@@ -255,10 +280,3 @@ def _matern(squared_distance: Array) -> Array:
     result: Array = np.exp(-scaled)
     result *= 1 + scaled + 5 / 3 * squared_distance
     return result
-
-
-def _matern_slope(squared_distance: Array) -> Array:
-    """Its derivative by the squared distance."""
-    scaled = np.sqrt(5 * squared_distance)
-    slope: Array = -5 / 6 * (1 + scaled) * np.exp(-scaled)
-    return slope

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cellos_nb.errors import AnalysisError
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.likelihood import Index, Observations
-from cellos_nb.planner.posterior import Posterior, learn, prior_only
+from cellos_nb.planner.posterior import Memory, Posterior, learn, prior_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,10 @@ class DoseResponseGP:
         self._priors = () if prior is None else (prior,) if isinstance(prior, CurvePrior) else tuple(prior)
         self._range, self._library = dose_range_um, library
         self._posterior: Posterior | None = None
+        self._starts: dict[tuple[CurvePrior, tuple[float, float]], tuple[Posterior, Memory]] = {}
         if dose_range_um is not None:
             first = self._priors[0] if self._priors else CurvePrior()
-            self._posterior = prior_only(first, _log10_range(dose_range_um), library)
+            self._posterior = self._start(first, _log10_range(dose_range_um))[0]
 
     @property
     def prior(self) -> CurvePrior:
@@ -81,6 +82,11 @@ class DoseResponseGP:
         return self._known.log_evidence
 
     @property
+    def posterior(self) -> Posterior:
+        """All that is known, for other parts of the planner."""
+        return self._known
+
+    @property
     def inactive_share(self) -> float:
         """Estimated share of compounds that do nothing to any cell line."""
         return float(self._known.kind_prior[~self._known.library.is_active].sum())
@@ -96,6 +102,8 @@ class DoseResponseGP:
         extra_variances: ArrayLike | None = None,
     ) -> Self:
         """Learns from measured wells or experiments; what was learnt before is forgotten.
+
+        Curves on which nothing is new since the last call are not computed again.
 
         Args:
             cell_lines: n names.
@@ -131,9 +139,16 @@ class DoseResponseGP:
             variances = variances + np.asarray(extra_variances, dtype=float)[used]
         observed = Observations(group[order], np.log10(doses[used]), values[used], variances)
         priors = self._priors or candidate_priors(observed.response)
-        fits = [learn(prior_only(prior, log10_range, self._library), observed, pairs) for prior in priors]
-        self._posterior = max(fits, key=lambda fit: fit.log_evidence)
+        starts = {(prior, log10_range): self._start(prior, log10_range) for prior in priors}
+        fits = [learn(before, observed, pairs, memory) for before, memory in starts.values()]
+        self._posterior, self._starts = max(fits, key=lambda fit: fit.log_evidence), starts
         return self
+
+    def _start(self, prior: CurvePrior, log10_range: tuple[float, float]) -> tuple[Posterior, Memory]:
+        """Before any data, and what is remembered of those seen with it."""
+        if (prior, log10_range) not in self._starts:
+            self._starts[prior, log10_range] = (prior_only(prior, log10_range, self._library), Memory())
+        return self._starts[prior, log10_range]
 
     def predict(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> tuple[Array, Array]:
         """Posterior mean and standard deviation of the true responses, each of shape (n,); noise is left out."""
@@ -186,13 +201,16 @@ class DoseResponseGP:
         result, ec50 = np.empty((n, len(compounds))), np.empty((n, len(compounds)))
         parameters = self._known.library.parameters
         log10_ec50 = np.where(parameters[:, 2] == 0, np.nan, parameters[:, 0])
-        kinds: Index = np.zeros(0, dtype=np.int64)
+        lines_of: dict[str, list[str]] = {}
+        for compound, line in dict.fromkeys(zip(compounds, cell_lines, strict=True)):
+            lines_of.setdefault(compound, []).append(line)
+        drawn: dict[str, Index] = {}
         last = None
         for block in self._blocks(cell_lines, compounds, doses_um):
             if block.compound != last:
                 last = block.compound
-                kinds = self._known.draw_kinds(last, n, rng)
-            which = self._known.draw_curves(block.compound, block.cell_line, kinds, rng)
+                drawn = self._known.draw(last, lines_of[last], n, rng)
+            which = drawn[block.cell_line]
             departure = rng.standard_normal((n, block.root.shape[1])) @ block.root.T
             result[:, block.rows] = block.curves[which] + departure
             ec50[:, block.rows] = log10_ec50[which][:, None]

@@ -16,9 +16,11 @@ from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
+from cellos_nb.planner.likelihood import Index
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
 from cellos_nb.planner.prior import Prior, prior_named
+from cellos_nb.planner.promise import Layout, Promise
 from cellos_nb.planner.well_table import WellTable
 
 _LOG10_UM_PER_M = 6.0
@@ -31,6 +33,8 @@ _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
 _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
+_N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
+"""Wells of the curves' model that are sampled jointly, those that may be the best so far, and samples."""
 
 
 def pool_planner(
@@ -66,6 +70,9 @@ class PoolPlanner:
         self._rows: list[int] = []
         self._values: list[float] = []
         self._offset, self._prior = np.zeros(len(table.wells)), prior
+        self._models: dict[CurvePrior, DoseResponseGP] = {}
+        if table.lines is not None:
+            self._layout = Layout.of(table.lines, table.compounds, table.log10_dose + _LOG10_UM_PER_M)
         if self._kind == "inhibition_minus_dose_cost" and table.lines is not None:
             reference = float(objective.get("log10_dose_ref", table.log10_dose.min()))
             cost = float(objective.get("per_decade", 0.0)) * (table.log10_dose - reference)
@@ -138,22 +145,56 @@ class PoolPlanner:
         rng: np.random.Generator,
     ) -> list[int]:
         """The best batch on samples of all models, each in proportion to its posterior probability."""
-        lines, compounds, doses = self._conditions(range(len(self._table.wells)))
-        n_samples = n_samples_for(len(doses))
         likeliest = models[int(np.argmax(weights))]
         if self._kind == "learn_ic50":
-            samples, ec50 = likeliest.sample_with_ec50(lines, compounds, doses, n_samples, rng)
-            # An EC50 beyond the doses cannot be measured with them, so how far beyond is not worth a well.
-            ec50 = np.clip(ec50, *np.log10(self._dose_range()))
-            noise_sd = likeliest.noise_sd
-            return choose_by_information(samples, ec50, lines, compounds, noise_sd=noise_sd, n=n, allowed=allowed)
+            return self._by_information(likeliest, n, allowed, rng)
         weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)
-        shares = np.round(n_samples * weights / weights.sum()).astype(int).tolist()
+        weights /= weights.sum()
+        rows, is_new = self._worth_sampling(models, weights, n, allowed, rng)
+        lines, compounds, doses = self._conditions(rows.tolist())
+        shares = np.round(_N_SAMPLES * weights).astype(int).tolist()
         drawn = zip(models, shares, strict=True)
         samples = np.vstack([model.sample(lines, compounds, doses, share, rng) for model, share in drawn if share])
-        scores = self._offset + self._sign * samples
+        scores = self._offset[rows] + self._sign * samples
+        chosen = choose_by_sampling(scores, scores[:, ~is_new].max(axis=1), n, is_new)[0]
+        result: list[int] = rows[chosen].tolist()
+        return result
+
+    def _worth_sampling(
+        self,
+        models: list[DoseResponseGP],
+        weights: Array,
+        n: int,
+        allowed: NDArray[np.bool_],
+        rng: np.random.Generator,
+    ) -> tuple[Index, NDArray[np.bool_]]:
+        """Wells that may be chosen or may be the best so far, and which of them are open."""
+        layout = self._layout
+        offset = np.zeros(len(layout.log10_doses))
+        offset[layout.dose] = self._offset
+        mixed = [
+            (weight, Promise(model, layout, offset, self._sign))
+            for model, weight in zip(models, weights.tolist(), strict=True)
+            if weight
+        ]
+        mean = sum(weight * one.mean for weight, one in mixed)
         measured = np.unique([self._rows[i] for i in self._used()])
-        return choose_by_sampling(scores, scores[:, measured].max(axis=1), n, allowed)[0]
+        best = measured[np.argsort(-mean[measured], kind="stable")[:_N_BEST]]
+        gain = sum(weight * one.improvement(float(mean[best[0]])) for weight, one in mixed)
+        # Unmeasured compounds promise the same; chance decides among them.
+        open_ = rng.permutation(np.flatnonzero(allowed))
+        promising = np.lexsort([-mean[open_], -gain[open_]])[: max(_N_PROMISING, 8 * n)]
+        rows = np.concatenate([np.sort(open_[promising]), best])
+        return rows, np.arange(len(rows)) < len(promising)
+
+    def _by_information(
+        self, model: DoseResponseGP, n: int, allowed: NDArray[np.bool_], rng: np.random.Generator
+    ) -> list[int]:
+        lines, compounds, doses = self._conditions(range(len(self._table.wells)))
+        samples, ec50 = model.sample_with_ec50(lines, compounds, doses, n_samples_for(len(doses)), rng)
+        # An EC50 beyond the doses cannot be measured with them, so how far beyond is not worth a well.
+        ec50 = np.clip(ec50, *np.log10(self._dose_range()))
+        return choose_by_information(samples, ec50, lines, compounds, noise_sd=model.noise_sd, n=n, allowed=allowed)
 
     @property
     def _sign(self) -> float:
@@ -193,8 +234,9 @@ class PoolPlanner:
         lines, compounds, doses = self._conditions(rows)
         span = self._dose_range()
         values = self._sign * (np.array([self._values[i] for i in used]) - self._offset[rows])
-        model = DoseResponseGP(prior, span, library=self._library(prior, span))
-        return model.fit(lines, compounds, doses, values)
+        if prior not in self._models:
+            self._models[prior] = DoseResponseGP(prior, span, library=self._library(prior, span))
+        return self._models[prior].fit(lines, compounds, doses, values)
 
     def _curve_priors(self) -> list[CurvePrior]:
         """What the told responses may look like, in the model's own unit."""
@@ -206,7 +248,8 @@ class PoolPlanner:
         if self._kind != "response":
             return [self._prior]
         values = np.array([self._values[i] for i in self._used()])
-        scale = float(max(np.ptp(values), 1e-6)) * 1.2
+        # In steps, so that what is remembered of curves outlives most new extremes.
+        scale = 1.1 ** np.ceil(np.log(max(float(np.ptp(values)), 1e-6) * 1.15) / np.log(1.1))
         rising = replace(self._prior, baseline=0.0, amplitude=scale)
         return [rising, replace(rising, has_window=True), self._prior]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior, single_precision
 from cellos_nb.planner.library import draw_columns, draw_library, stack_rows
 from cellos_nb.planner.likelihood import GroupPosterior, Index, Likelihood, Observations, Residual
 
@@ -18,6 +20,10 @@ _CLASS_WEIGHT = 8.0
 """Compounds that the prior's shares of the classes count for."""
 _TINY = 1e-300
 """Keeps logarithms and quotients of vanishing probabilities finite."""
+_PER_STRATUM = 8
+"""Samples that share a kind of compound where several cell lines were measured."""
+_LEAST_DRAWN = 1e-9
+"""Curves of less probability, relative to the likeliest, are not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,26 @@ class CompoundPosterior:
     kinds: Array
     """Shape (n_kinds,), sums to 1."""
     lines: dict[str, GroupPosterior]
+    weights: dict[str, Array]
+    """By measured cell line: shape (n_curves,), posterior probability of every curve, sums to 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Memory:
+    """What earlier looks at the same groups of observations found, so that only new ones are compared with curves."""
+
+    likelihoods: dict[tuple[bytes, float], tuple[Array, Array]] = field(default_factory=dict)
+    """By observations and noise: log likelihood of every curve, and of every kind of compound."""
+    posteriors: dict[tuple[bytes, float], GroupPosterior] = field(default_factory=dict)
+
+    def keep_only(self, keys: list[bytes]) -> None:
+        """Forgets groups that have grown since."""
+        current = set(keys)
+        self.likelihoods = {key: value for key, value in self.likelihoods.items() if key[0] in current}
+        self.posteriors = {key: value for key, value in self.posteriors.items() if key[0] in current}
+
+
+@dataclass(frozen=True)
 class Posterior:
     """All compounds under one prior."""
 
@@ -56,15 +79,10 @@ class Posterior:
 
     def curve_weights(self, compound: str, cell_line: str) -> Array:
         """Shape (n_curves,): posterior probability of every curve."""
-        kinds, seen = self.kinds_of(compound), self.seen(compound, cell_line)
-        weights: Array
-        if seen is None:
-            weights = kinds @ self.library.conditional
-        else:
-            likelihood = _scaled(seen)
-            evidence = np.maximum(self.library.conditional @ likelihood, _TINY)
-            weights = likelihood * ((kinds / evidence) @ self.library.conditional)
-        weights = weights / weights.sum()
+        known = self.compounds.get(compound)
+        if known is not None and cell_line in known.weights:
+            return known.weights[cell_line]
+        weights: Array = self.kinds_of(compound) @ self.library.conditional
         return weights
 
     def curves_given_kind(self, compound: str, cell_line: str) -> Array:
@@ -76,22 +94,57 @@ class Posterior:
         result: Array = by_kind / np.maximum(by_kind.sum(axis=1, keepdims=True), _TINY)
         return result
 
-    def draw_kinds(self, compound: str, n: int, rng: np.random.Generator) -> Index:
-        """Shape (n,): kinds of the compound in n posterior samples."""
-        kinds = self.kinds_of(compound)[None]
-        return draw_columns(stack_rows(kinds), kinds.shape[1], np.zeros(n, dtype=np.int64), rng.random(n))
+    def draw(self, compound: str, cell_lines: Sequence[str], n: int, rng: np.random.Generator) -> dict[str, Index]:
+        """By cell line: curves of one compound in n joint posterior samples, shape (n,)."""
+        known = self.compounds.get(compound)
+        if known is None:
+            kinds = _draw(self.kind_prior, rng.random(n))
+        elif len(known.lines) == 1:
+            # Of the one line that was measured, a curve's probability is known; kinds matter for other lines alone.
+            ((line, weights),) = known.weights.items()
+            curves = _draw(weights, rng.random(n))
+            if set(cell_lines) <= {line}:
+                return dict.fromkeys(cell_lines, curves)
+            kinds = draw_columns(self.stacked_kinds, self.library.conditional.shape[0], curves, rng.random(n))
+            return {line: curves} | self._draw_given_kinds([one for one in cell_lines if one != line], kinds, rng)
+        else:
+            kinds = _draw_few(known.kinds, n, rng)
+            seen = {one: self._draw_seen(known, one, kinds, rng) for one in cell_lines if one in known.lines}
+            return seen | self._draw_given_kinds([one for one in cell_lines if one not in seen], kinds, rng)
+        return self._draw_given_kinds(cell_lines, kinds, rng)
 
-    def draw_curves(self, compound: str, cell_line: str, kinds: Index, rng: np.random.Generator) -> Index:
-        """Shape (n,): curves on one cell line, given the compound's kinds in the same samples."""
-        seen, uniform = self.seen(compound, cell_line), rng.random(len(kinds))
-        if seen is None:
-            return draw_columns(self.stacked, self.library.conditional.shape[1], kinds, uniform)
-        likelihood = _scaled(seen)
-        possible = np.flatnonzero(likelihood > 1e-9)
+    @cached_property
+    def stacked_kinds(self) -> Array:
+        """Every curve's probabilities of kinds, before its compound was measured, stacked for drawing."""
+        return stack_rows((self.kind_prior[:, None] * self.library.conditional).T)
+
+    def _draw_given_kinds(self, cell_lines: Sequence[str], kinds: Index, rng: np.random.Generator) -> dict[str, Index]:
+        """Of lines on which the compound was not measured."""
+        n_curves = self.library.conditional.shape[1]
+        return {line: draw_columns(self.stacked, n_curves, kinds, rng.random(len(kinds))) for line in cell_lines}
+
+    def _draw_seen(self, known: CompoundPosterior, line: str, kinds: Index, rng: np.random.Generator) -> Index:
+        weights = known.weights[line]
+        possible = np.flatnonzero(weights > _LEAST_DRAWN * weights.max())
+        likelihood = _scaled(known.lines[line])[possible]
         distinct, row = np.unique(kinds, return_inverse=True)
-        weights = self.library.conditional[np.ix_(distinct, possible)] * likelihood[possible] + _TINY
-        chosen: Index = possible[draw_columns(stack_rows(weights), len(possible), row, uniform)]
+        given = self.library.conditional[np.ix_(distinct, possible)] * likelihood + _TINY
+        chosen: Index = possible[draw_columns(stack_rows(given), len(possible), row, rng.random(len(kinds)))]
         return chosen
+
+
+def _draw_few(weights: Array, n: int, rng: np.random.Generator) -> Index:
+    """As `_draw`, evenly spread over the weights and in few distinct values, since each costs; in random order."""
+    n_strata = max(n // _PER_STRATUM, 1)
+    uniform = (rng.random(n_strata) + np.arange(n_strata)) / n_strata
+    return _draw(weights, rng.permutation(np.resize(uniform, n)))
+
+
+def _draw(weights: Array, uniform: Array) -> Index:
+    cumulative = np.cumsum(weights)
+    found = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    chosen: Index = np.minimum(found, len(weights) - 1).astype(np.int64)
+    return chosen
 
 
 def prior_only(prior: CurvePrior, log10_range: tuple[float, float], library: CurveLibrary | None = None) -> Posterior:
@@ -102,31 +155,97 @@ def prior_only(prior: CurvePrior, log10_range: tuple[float, float], library: Cur
     return Posterior(prior, library, residual, stack_rows(library.conditional), kinds, {})
 
 
-def learn(before: Posterior, observed: Observations, pairs: list[tuple[str, str]]) -> Posterior:
+def learn(
+    before: Posterior, observed: Observations, pairs: list[tuple[str, str]], memory: Memory | None = None
+) -> Posterior:
     """After the data, with the noise of most evidence; `pairs` names compound and cell line of each group, sorted."""
     if not pairs:
         return before
-    library, scale = before.library, abs(before.prior.amplitude)
-    likelihood = Likelihood(library, before.residual, observed)
+    library = before.library
+    groups = _Groups(library, Likelihood(library, before.residual, observed), memory or Memory())
     names = [compound for compound, _ in pairs]
     first = np.array([i for i, name in enumerate(names) if i == 0 or names[i - 1] != name])
-    centre, spread = _NOISE_EXPECTED
-    fits = []
-    for share in _NOISE_GRID:
-        by_kind = np.add.reduceat(_by_kind(library, likelihood.log_likelihoods(share * scale)), first, axis=0)
-        score = _total(by_kind, before.kind_prior) - 0.5 * (np.log(share / centre) / spread) ** 2
-        fits.append((score, share * scale, by_kind))
-    log_evidence, noise_sd, by_kind = max(fits, key=lambda fit: fit[0])
+    noise_sd, log_evidence = _likeliest_noise(before, groups, first)
+    by_line = groups.by_kind(noise_sd)
+    by_kind = np.add.reduceat(by_line, first, axis=0)
     kind_prior = _learn_class_shares(library, by_kind)
     kinds = _normalised(by_kind + np.log(kind_prior))
-    groups = likelihood.posteriors(noise_sd)
+    known = groups.posteriors(noise_sd)
+    sizes = np.diff([*first.tolist(), len(pairs)])
+    weights = _curve_weights(library, known, by_line, np.repeat(kinds, sizes, axis=0))
     compounds = {}
-    for i, (start, stop) in enumerate(zip(first.tolist(), [*first[1:].tolist(), len(pairs)], strict=True)):
-        lines = {pairs[j][1]: groups[j] for j in range(start, stop)}
-        compounds[names[start]] = CompoundPosterior(kinds[i], lines)
+    for i, (start, size) in enumerate(zip(first.tolist(), sizes.tolist(), strict=True)):
+        members = range(start, start + size)
+        lines = {pairs[j][1]: known[j] for j in members}
+        compounds[names[start]] = CompoundPosterior(kinds[i], lines, {pairs[j][1]: weights[j] for j in members})
+    groups.memory.keep_only(groups.keys)
     return Posterior(
         before.prior, library, before.residual, before.stacked, kind_prior, compounds, noise_sd, log_evidence
     )
+
+
+class _Groups:
+    """All groups of observations under one library, what was found before taken from the memory."""
+
+    def __init__(self, library: CurveLibrary, likelihood: Likelihood, memory: Memory) -> None:
+        self.library, self.likelihood, self.memory = library, likelihood, memory
+        self.keys = likelihood.keys()
+
+    def by_kind(self, noise_sd: float) -> Array:
+        """Shape (n_groups, n_kinds): log likelihood of every group under every kind of compound."""
+        known = self.memory.likelihoods
+        new = self._missing(known, noise_sd)
+        if len(new):
+            of_curves = self.likelihood.log_likelihoods(noise_sd, new)
+            of_kinds = _by_kind(self.library, of_curves)
+            for i, group in enumerate(new.tolist()):
+                known[self.keys[group], noise_sd] = (of_curves[i], of_kinds[i])
+        return np.array([known[key, noise_sd][1] for key in self.keys])
+
+    def posteriors(self, noise_sd: float) -> list[GroupPosterior]:
+        """One for every group; `by_kind` was asked for the same noise."""
+        known = self.memory.posteriors
+        new = self._missing(known, noise_sd)
+        log_likelihoods = [self.memory.likelihoods[self.keys[group], noise_sd][0] for group in new.tolist()]
+        for group, one in zip(new.tolist(), self.likelihood.posteriors(noise_sd, new, log_likelihoods), strict=True):
+            known[self.keys[group], noise_sd] = one
+        return [known[key, noise_sd] for key in self.keys]
+
+    def _missing(self, known: Mapping[tuple[bytes, float], object], noise_sd: float) -> Index:
+        return np.array([i for i, key in enumerate(self.keys) if (key, noise_sd) not in known], dtype=np.int64)
+
+
+def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[float, float]:
+    """The noise of most evidence and that evidence, climbing from the expected noise over the values tried."""
+    scale, (centre, spread) = abs(before.prior.amplitude), _NOISE_EXPECTED
+    scores: dict[int, float] = {}
+
+    def score(i: int) -> float:
+        if not 0 <= i < len(_NOISE_GRID):
+            return -np.inf
+        if i not in scores:
+            by_kind = np.add.reduceat(groups.by_kind(_NOISE_GRID[i] * scale), first, axis=0)
+            penalty = 0.5 * (np.log(_NOISE_GRID[i] / centre) / spread) ** 2
+            scores[i] = _total(by_kind, before.kind_prior) - penalty
+        return scores[i]
+
+    best = _NOISE_GRID.index(centre)
+    while (following := max((best, best - 1, best + 1), key=score)) != best:
+        best = following
+    return _NOISE_GRID[best] * scale, score(best)
+
+
+def _curve_weights(library: CurveLibrary, known: list[GroupPosterior], by_line: Array, kinds: Array) -> Array:
+    """Shape (n_groups, n_curves), rows sum to 1: posterior probability of every curve."""
+    log_likelihoods = np.array([one.log_likelihood for one in known])
+    top = log_likelihoods.max(axis=1, keepdims=True)
+    scaled, evidence = np.exp(log_likelihoods - top), np.maximum(np.exp(by_line - top), _TINY)
+    share = kinds / evidence
+    # Single precision: a probability that is off by a millionth of itself changes nothing, and takes half as long.
+    share = single_precision(share / share.max(axis=1, keepdims=True))
+    weights: Array = scaled * (share @ library.conditional_32)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def _kind_weights(library: CurveLibrary, shares: Array) -> Array:
@@ -148,7 +267,8 @@ def _learn_class_shares(library: CurveLibrary, by_kind: Array) -> Array:
 def _by_kind(library: CurveLibrary, log_likelihoods: Array) -> Array:
     """Shape (n_groups, n_kinds): log likelihood of every group under every kind of compound."""
     top = log_likelihoods.max(axis=1, keepdims=True)
-    result: Array = np.log(np.exp(log_likelihoods - top) @ library.conditional.T + _TINY) + top
+    likelihoods = single_precision(np.exp(log_likelihoods - top))
+    result: Array = np.log((likelihoods @ library.conditional_32.T).astype(float) + _TINY) + top
     return result
 
 

@@ -32,6 +32,7 @@ CELLS = {
     "autonomy": 'AutonomyPanel("lab.db")',
     "bank": 'panel = BankPanel("lab.db")\npanel.choose(wrong="incubator fails")\npanel',
     "bench": 'BenchPanel("bench.db")',
+    "facility": 'panel = FacilityPanel("lab.db")\npanel.choose(capacities=(2, 1, 120, 1, 2))\npanel',
     "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
     "control_room": f'ControlRoom("lab.db", "{CAMPAIGN}")',
 }
@@ -47,7 +48,12 @@ def photograph(
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         make(work)
-        cells = [nbformat.v4.new_code_cell(f"from cellos_nb.panels import *\n{CELLS[panel]}") for panel in wanted]
+        cells = [
+            nbformat.v4.new_code_cell(
+                f"from cellos_nb.panels import *\n{CELLS[panel]}"
+            )
+            for panel in wanted
+        ]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / "pictures.ipynb")
         with _jupyterlab(work) as url, sync_playwright() as play:

@@ -104,7 +104,7 @@ def test_every_public_name_says_what_it_is(package):
         assert inspect.getdoc(value), f"{package.module}.{name}: needs a docstring"
         if inspect.isclass(value):
             for key, member in vars(value).items():
-                is_told = key.startswith("_") or not inspect.isfunction(member) or inspect.getdoc(member)
+                is_told = key.startswith(("_", "test_")) or not inspect.isfunction(member) or inspect.getdoc(member)
                 assert is_told, f"{package.module}.{name}.{key}: needs a docstring"
 
 

@@ -1,4 +1,4 @@
-"""What every machine promises, whatever answers its readings."""
+"""What every machine promises, and what every simulated one does besides, whatever answers its readings."""
 
 from __future__ import annotations
 
@@ -15,14 +15,47 @@ from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.domain.step import Fill, Labware, Liquid, Readout, Step, StepKind, TransferList
 from cellos_nb.errors import MachineError, MachineRefusedError
 from cellos_nb.hardware.ledger import read_ledger
-from cellos_nb.hardware.registry import open_machine
+from cellos_nb.hardware.registry import open_machine, template_of
 from cellos_nb.hardware.virtual import VirtualMachine
+from cellos_nb.testing import MachineContract
+from cellos_nb.testing.machine_contract import MachineMaker
 
 CONDITIONS = {
     "virtual": ("U2OS", "staurosporine"),
     "biology": ("U2OS", "staurosporine"),
     "replay": ("G401", "Afatinib"),
 }
+
+
+class TestTheVirtualMachine(MachineContract):
+    kind = "virtual"
+
+
+class TestTheSimulatedBiology(MachineContract):
+    kind = "biology"
+
+
+class TestAScreenThatIsReplayed(MachineContract):
+    kind, cell_line, compound = "replay", "G401", "Afatinib"
+    doses_um = (0.00457, 0.1235, 3.333)
+
+
+class FromItsTemplate(MachineContract):
+    """A machine with a file, as `cellos hardware new` writes it."""
+
+    @pytest.fixture
+    def maker(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("CELLOS_MACHINE_FILES", str(tmp_path))
+        (tmp_path / f"my-{self.kind}.yaml").write_text(template_of(self.kind), encoding="utf-8")
+        return MachineMaker(MachineSettings(kind=f"my-{self.kind}"), tmp_path / "memory" / "machine.ledger")
+
+
+class TestAWorkcell(FromItsTemplate):
+    kind = "workcell"
+
+
+class TestInstrumentsBehindPyLabRobot(FromItsTemplate):
+    kind = "pylabrobot"
 
 
 @pytest.fixture(params=CONDITIONS)
@@ -152,13 +185,6 @@ def test_a_token_is_executed_once(kind, plate):
         after = state(machine, plate)
         assert machine.execute(step, step.uid) == first
         assert state(machine, plate) == after
-
-
-def test_a_token_of_another_step_is_refused(kind, plate):
-    machine = open_machine(MachineSettings(kind=kind))
-    machine.execute(plate.seed_step(), "t1")
-    with pytest.raises(MachineRefusedError, match="token t1 was used for another step"):
-        machine.execute(plate.dose_step(), "t1")
 
 
 def test_a_reopened_machine_knows_every_plate_and_token(kind, plate, tmp_path):

@@ -18,17 +18,28 @@ from cellos_nb.panels.contract import broken_promises, hostile_lab
 from cellos_nb.panels.html import html_widget
 from cellos_nb.panels.static import StaticForm
 from cellos_nb.panels.tabs import BUILT_IN
+from cellos_nb.testing import PanelContract
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Lab:
+def shared_lab(tmp_path_factory) -> Lab:
     with hostile_lab(tmp_path_factory.mktemp("contract")) as opened:
         yield opened
 
 
-@pytest.mark.parametrize("tab", BUILT_IN, ids=lambda tab: tab.name)
-def test_every_tab_keeps_the_contract(tab, lab):
-    assert broken_promises(tab.load(), lab) == []
+@pytest.fixture
+def lab(shared_lab) -> Lab:
+    return shared_lab
+
+
+class TestEveryTab(PanelContract):
+    @pytest.fixture(params=BUILT_IN, ids=lambda tab: tab.name)
+    def room_tab(self, request):
+        return request.param
+
+    @pytest.fixture
+    def lab(self, shared_lab):
+        return shared_lab
 
 
 class Silent(PlainPanel):

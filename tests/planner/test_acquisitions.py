@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import differential_entropy, norm
-from test_planner_contract import campaign, run
 
 from cellos_nb.errors import AnalysisError
 from cellos_nb.planner.acquisition import log_expected_improvement, sampled_improvement
@@ -19,6 +18,7 @@ from cellos_nb.planner.emukit_bridge import promises
 from cellos_nb.planner.entropy import max_value_information
 from cellos_nb.planner.hypervolume import hypervolume, hypervolume_gain, pareto_front, sampled_hypervolume_gain
 from cellos_nb.planner.mechanistic import MechanisticPlanner
+from cellos_nb.testing.planner_contract import campaign, run
 
 MEAN, SD, INCUMBENT = np.array([-0.4, 0.1, 0.3, 0.9]), np.array([0.2, 0.05, 0.4, 0.1]), 0.25
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from test_planner_contract import campaign, conditions, measured, run, viability
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
@@ -22,6 +21,7 @@ from cellos_nb.planner.costs import treatment_prices_usd
 from cellos_nb.planner.curves import CurvePrior
 from cellos_nb.planner.mechanistic import MechanisticPlanner
 from cellos_nb.planner.viability import probability_of_viability
+from cellos_nb.testing.planner_contract import campaign, conditions, measured, run, viability
 
 PLANNERS = [
     pytest.param({"kind": "random"}, id="random"),

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_planner_contract import campaign, measured
 
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.errors import ProposalError
 from cellos_nb.planner import explain, make_planner
+from cellos_nb.testing.planner_contract import campaign, measured
 
 ACQUISITIONS = ["nei", "ei", "ucb", "pi", "log_ei", "entropy"]
 GOALS = ["minimise", "maximise", "selectivity"]

@@ -74,3 +74,15 @@ def test_beliefs_after_several_candidates_are_those_of_conditioning_on_all_of_th
     inside = joint[np.ix_(known, known)] + 0.3 * np.eye(3)
     expected = joint - joint[:, known] @ np.linalg.solve(inside, joint[known])
     np.testing.assert_allclose(beliefs.variance, np.diag(expected), atol=1e-9)
+
+
+def test_the_gradient_of_the_evidence_is_that_of_finite_differences():
+    x, y = data(25)
+    problem = mixed_gp._Problem.of(x, (y - y.mean()) / y.std(), np.array(IS_CATEGORY))
+    theta = np.array([0.1, -0.4, 0.3, 0.2, -1.5])
+    gradient = problem.loss(theta)[1]
+    step = 1e-5
+    for i in range(len(theta)):
+        change = step * np.eye(len(theta))[i]
+        slope = (problem.loss(theta + change)[0] - problem.loss(theta - change)[0]) / (2 * step)
+        assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-7)

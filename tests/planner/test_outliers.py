@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from test_planner_contract import campaign, run
 
 from cellos_nb.planner import DoseResponseGP, make_planner
 from cellos_nb.planner.curves import CurvePrior
 from cellos_nb.planner.outliers import fit_with_outliers
+from cellos_nb.testing.planner_contract import campaign, run
 
 DOSES = np.repeat(np.geomspace(0.001, 10, 9), 2)
 

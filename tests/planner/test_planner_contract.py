@@ -8,15 +8,16 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import best_condition, score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal
-from cellos_nb.domain.result import ExperimentResult, ResultStatus
+from cellos_nb.domain.result import ResultStatus
 from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner import make_planner
 from cellos_nb.planner.registry import BUILT_IN, kinds
+from cellos_nb.testing import PlannerContract
+from cellos_nb.testing.planner_contract import campaign, measured, run, viability
 
 KINDS = [
     pytest.param({"kind": "random"}, id="random"),
@@ -41,123 +42,12 @@ OTHERS = [
     *(pytest.param({"kind": kind}, id=kind) for kind in kinds() if kind not in {*BUILT_IN, "botorch"}),
 ]
 """Planners of extras, and of every plug-in that is installed beside this package."""
-GOALS = ["maximise", "minimise", "selectivity"]
 
 
-def campaign(planner=None, goal="minimise", **changes) -> CampaignConfig:
-    values = {
-        "name": "contract",
-        "cell_lines": ["U2OS", "A673", "SW982"],
-        "compounds": [{"name": f"c{i}"} for i in range(5)] + [{"name": "capped", "max_dose_um": 0.1}],
-        "dose_range_um": (0.001, 10.0),
-        "n_doses": 6,
-        "objective": goal,
-        "batch_size": 6,
-        "planner": planner or {"kind": "mechanistic"},
-        "seed": 3,
-    }
-    return CampaignConfig(**(values | changes))
-
-
-def viability(line: str, compound: str, dose_um: float) -> float:
-    """A made-up truth: some compounds inactive, c1 selective for U2OS, c3 toxic to all."""
-    log10_ec50 = {"c1": -1.5 if line == "U2OS" else 0.5, "c3": -0.5, "c4": 0.7}.get(compound, 3.0)
-    return 1 / (1 + 10 ** (1.2 * (np.log10(dose_um) - log10_ec50)))
-
-
-def measured(proposals, iteration=1, seed=0, **changes) -> tuple[ExperimentResult, ...]:
-    rng = np.random.default_rng([seed, iteration])
-    return tuple(
-        replace(
-            ExperimentResult(
-                proposal,
-                ResultStatus.OK,
-                viability(proposal.cell_line, proposal.compound, proposal.dose_um) + 0.03 * float(rng.normal()),
-                iteration=iteration,
-            ),
-            **changes,
-        )
-        for proposal in proposals
-    )
-
-
-def run(config: CampaignConfig, n_iterations: int) -> History:
-    planner, history = make_planner(config.planner), History()
-    for iteration in range(1, n_iterations + 1):
-        proposals = planner.propose(config, history, iteration, config.batch_size)
-        history = History(history.results + measured(proposals, iteration))
-    return history
-
-
-def conditions(proposals) -> list[tuple[str, str, float, str]]:
-    return [proposal.condition for proposal in proposals]
-
-
-@pytest.mark.parametrize("goal", GOALS)
-@pytest.mark.parametrize("kind", KINDS + OTHERS)
-class TestEveryPlanner:
-    def test_a_batch_has_distinct_conditions_on_the_grid_with_reasons(self, kind, goal):
-        config = campaign(kind, goal)
-        history = run(config, 2)
-        planner = make_planner(config.planner)
-        batch = planner.propose(config, history, 3, 7)
-        assert len(batch) == 7
-        assert len(set(conditions(batch))) == 7
-        for proposal in batch:
-            assert proposal.cell_line in config.cell_lines
-            assert proposal.dose_um in config.doses_um(proposal.compound)
-            assert proposal.assay == "viability"
-            assert proposal.proposal_id == ""
-            assert proposal.reason is not None
-            assert proposal.reason.planner == planner.name
-
-    def test_the_same_history_and_seed_give_the_same_answer_and_another_seed_another(self, kind, goal):
-        config = campaign(kind, goal)
-        history = run(config, 1)
-        first = make_planner(config.planner).propose(config, history, 2, 6)
-        assert make_planner(config.planner).propose(config, history, 2, 6) == first
-        openings = {
-            tuple(conditions(make_planner(config.planner).propose(campaign(kind, goal, seed=seed), History(), 1, 6)))
-            for seed in range(4)
-        }
-        assert len(openings) > 1
-
-    def test_quarantined_and_failed_results_teach_nothing(self, kind, goal):
-        config = campaign(kind, goal)
-        history = run(config, 2)
-        misleading = [ExperimentProposal("U2OS", "c2", dose) for dose in config.doses_um("c2")[:2]]
-        spoiled = measured(misleading, 2, status=ResultStatus.QUARANTINED, measurement=-5.0)
-        failed = measured(misleading, 2, status=ResultStatus.FAILED, measurement=None)
-        planner = make_planner(config.planner)
-        plain = planner.propose(config, history, 3, 6)
-        assert planner.propose(config, History(history.results + spoiled), 3, 6) == plain
-        assert planner.propose(config, History(history.results + failed), 3, 6) == plain
-
-    def test_what_was_measured_is_not_asked_again_and_the_end_is_reached(self, kind, goal):
-        config = campaign(kind, goal, compounds=["c1", "c2"], n_doses=3, batch_size=5)
-        history = run(config, 4)
-        asked = [result.proposal.condition for result in history]
-        assert len(asked) == len(set(asked)) == 2 * 3 * 3
-        assert make_planner(config.planner).propose(config, history, 5, 5) == ()
-
-    def test_one_may_be_asked_for(self, kind, goal):
-        config = campaign(kind, goal)
-        assert len(make_planner(config.planner).propose(config, run(config, 1), 2, 1)) == 1
-
-
-@pytest.mark.parametrize("kind", KINDS + OTHERS)
-class TestEverySelectivityCampaign:
-    def test_comparisons_are_whole_with_the_target_first(self, kind):
-        config = campaign(kind, {"goal": "selectivity", "target": "A673"})
-        batch = make_planner(config.planner).propose(config, run(config, 1), 2, 6)
-        assert [proposal.cell_line for proposal in batch] == ["A673", "U2OS", "SW982"] * 2
-        assert len({(proposal.compound, proposal.dose_um) for proposal in batch}) == 2
-
-    def test_a_batch_that_holds_no_whole_number_of_comparisons_is_filled(self, kind):
-        config = campaign(kind, "selectivity", batch_size=5)
-        history = run(config, 4)
-        assert len(history) == 20
-        assert len(score_conditions(config, history)) >= 4
+class TestEveryPlanner(PlannerContract):
+    @pytest.fixture(params=KINDS + OTHERS)
+    def planner(self, request):
+        return request.param
 
 
 @pytest.mark.parametrize("kind", KINDS[:2])

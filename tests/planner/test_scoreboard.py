@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_planner_contract import campaign, measured, run
 
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import score_conditions
 from cellos_nb.errors import AnalysisError, ConfigError
 from cellos_nb.planner.calibration import calibration
 from cellos_nb.planner.scoreboard import CAMPAIGN, GRID, GridPlanner, foretold, scoreboard
+from cellos_nb.testing.planner_contract import campaign, measured, run
 
 
 def chance(n_iterations=8, **changes):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_planner_contract import campaign, measured, run
 
 from cellos_nb import CampaignConfig, Lab
 from cellos_nb.domain.history import History
@@ -17,6 +16,7 @@ from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import CurvePrior
 from cellos_nb.planner.mechanistic import fit_results
 from cellos_nb.planner.stopping import ec50_interval, expected_improvement_left, probability_out_of_range
+from cellos_nb.testing.planner_contract import campaign, measured, run
 
 
 def whole(config, noise_sd=0.01):

@@ -10,6 +10,7 @@ from cellos_nb import CampaignConfig, Lab
 from cellos_nb.domain.settings import AssaySettings
 from cellos_nb.errors import ConfigError
 from cellos_nb.lab import check_config
+from cellos_nb.testing import AssayContract
 from cellos_nb.workflow import assays
 
 SEED, DOSE, READ = {"kind": "seed"}, {"kind": "dose"}, {"kind": "read"}
@@ -55,6 +56,18 @@ def plugged(monkeypatch):
         )
 
     return bring
+
+
+class TestAProtocolOfAPackage(AssayContract):
+    protocol = "early_death"
+
+    @pytest.fixture(autouse=True)
+    def _is_installed(self, tmp_path, monkeypatch):
+        info = tmp_path / "early_death-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: early-death\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{assays.ENTRY_POINTS}]\nearly_death = {__name__}:BROUGHT\n")
+        monkeypatch.syspath_prepend(tmp_path)
 
 
 def shape(workflow):

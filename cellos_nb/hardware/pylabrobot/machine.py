@@ -225,10 +225,8 @@ class InstrumentLine:
     def _volumes(self, step: Step) -> Volumes:
         """What stands in the wells when a step begins."""
         held: dict[tuple[str, str], float] = {}
-        for item in step.labware:
-            for well, volume_ul in self._account.volumes(item.barcode).items():
-                if volume_ul > 0:
-                    held[item.name, well] = volume_ul
+        for name, volumes in self._account.volumes_before(step).items():
+            held |= {(name, well): volume_ul for well, volume_ul in volumes.items() if volume_ul > 0}
         for fill in step.fills:
             held[fill.labware, fill.well] = held.get((fill.labware, fill.well), 0.0) + fill.volume_ul
         return held

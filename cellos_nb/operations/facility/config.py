@@ -33,6 +33,8 @@ class FacilityResource(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if set(self.name) & set(",="):
+            raise ValueError("name|a comma or an equals sign in a name would break `--what-if`; leave it out")
         if self.closes <= self.opens:
             raise ValueError(f"closes|{self.closes:g} is not after {self.opens:g}, when it opens")
         return self

@@ -1,0 +1,1 @@
+"""A facility as a panel: what queues for what, and what other capacities would bring."""

@@ -1,0 +1,1 @@
+"""An action for cellos_nb."""

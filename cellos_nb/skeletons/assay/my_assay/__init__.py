@@ -1,0 +1,1 @@
+"""An assay's protocol for cellos_nb."""

@@ -1,0 +1,1 @@
+"""What the dye laboratory adds to cellos_nb."""
