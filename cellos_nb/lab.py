@@ -17,11 +17,12 @@ from cellos_nb.domain.audit import Act
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.fork import forked_config
 from cellos_nb.domain.machine import Capabilities
+from cellos_nb.domain.occasions import Occasion
 from cellos_nb.domain.settings import MachineSettings
 from cellos_nb.errors import ApprovalError, InDoubtError, OutOfStockError, StoppedError
 from cellos_nb.execution.actions import Bench, perform_now, submit_action
 from cellos_nb.execution.batch import submit_batch
-from cellos_nb.execution.events import Event, OnEvent, RunDone, ignore
+from cellos_nb.execution.events import Event, LeaseLost, OnEvent, ResultsStored, RunDone, ignore
 from cellos_nb.execution.handwork import Handwork
 from cellos_nb.execution.lease import dispatcher, lease_of
 from cellos_nb.execution.pool import executor_for
@@ -33,12 +34,13 @@ from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.registry import identity_of, open_machine
 from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
 from cellos_nb.operations.inventory import Inventory
-from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
-from cellos_nb.stockroom import inventory_of, require_first_plates, tell_out_of_stock
+from cellos_nb.postroom import call_postman, occasion_of, post_now
+from cellos_nb.stockroom import inventory_of, require_first_plates
 from cellos_nb.store import steering
 from cellos_nb.store.audit import note
 from cellos_nb.store.campaigns import free_campaign_id
+from cellos_nb.store.messages import tell
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -50,8 +52,6 @@ __all__ = ["Campaign", "Lab", "check_config", "default_url", "rehearse_config"]
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
-_FOR_PEOPLE = {"in_doubt", "dead_letter", "paused"}
-"""How a plate ends when a person has to see to it."""
 RECORDING = "record"
 """The kind of action that writes a campaign's record."""
 MACHINES_VARIABLE = "CELLOS_MACHINES"
@@ -287,26 +287,35 @@ class Lab:
             try:
                 ending = run_campaign(loop, campaign_id)
             except (ApprovalError, InDoubtError, OutOfStockError, StoppedError) as error:
-                self._note_standing(campaign_id, CampaignStatus.PAUSED, str(error))
+                # A person stopped it, or hears of the plate for which it waits.
+                is_news = isinstance(error, OutOfStockError)
+                self._note_standing(campaign_id, CampaignStatus.PAUSED, str(error), is_news=is_news)
+                post_now(self.store, self)
                 raise
             # A pause stands in the store already, and whoever made it may have taken it back.
             if ending.status is not CampaignStatus.PAUSED:
                 self._note_standing(campaign_id, ending.status, ending.reason)
+                post_now(self.store, self)
         if config.record and ending.status is not CampaignStatus.PAUSED:
             log.info("%s", perform_now(RECORDING, {"campaign_id": campaign_id}, Bench(self.store, self, is_real=False)))
         return campaign
 
-    def _note_standing(self, campaign_id: str, status: CampaignStatus, reason: str) -> None:
+    def _note_standing(self, campaign_id: str, status: CampaignStatus, reason: str, *, is_news: bool = True) -> None:
         """Notes how a campaign stands, unless another process took over: then that one knows better."""
         with self.store.write() as tx:
             lease_of(self.store).check(tx)
-            self._end(tx, campaign_id, status, reason)
+            self._end(tx, campaign_id, status, reason, is_news=is_news)
 
-    def _end(self, tx: Connection, campaign_id: str, status: CampaignStatus, reason: str) -> None:
-        """Notes that a campaign has ended, or waits for a person, by itself."""
+    def _end(
+        self, tx: Connection, campaign_id: str, status: CampaignStatus, reason: str, *, is_news: bool = True
+    ) -> None:
+        """Notes that a campaign has ended, or waits, by itself; people are told unless they know of it already."""
         self.store.set_campaign_status(campaign_id, status, reason)
         act = Act.CAMPAIGN_HELD if status is CampaignStatus.PAUSED else Act.CAMPAIGN_ENDED
         note(tx, act, campaign_id, who=f"campaign {campaign_id}", why=reason, facts={"status": status})
+        if is_news:
+            once = f"{campaign_id} {now_utc().isoformat()}"
+            tell(tx, occasion_of(status, reason), campaign_id, reason, once=once)
 
     def fork(self, campaign_id: str, *, at: int, **changes: Any) -> Campaign:
         """A new campaign that begins with the results of another one up to iteration `at`; `resume` runs it.
@@ -386,6 +395,7 @@ class Lab:
                 with self.store.write() as tx:
                     self._end(tx, campaign_id, following.status, following.reason)
                     self._plan_record(campaign_id)
+                call_postman(self.store)
             return f"{campaign_id}: {following.status}: {following.reason}"
         executor = executor_for(self.store, machine, name=name)
         try:
@@ -393,7 +403,7 @@ class Lab:
         except OutOfStockError as error:
             with self.store.write() as tx:
                 self._end(tx, campaign_id, CampaignStatus.PAUSED, str(error))
-            tell_out_of_stock(self.store, campaign_id, error)
+            call_postman(self.store)
             return f"{campaign_id}: paused: {error}"
         return f"{following.batch_id}: {len(runs)} plates"
 
@@ -419,12 +429,12 @@ class Lab:
             machine.stop()
 
     def hear(self, event: Event) -> None:
-        """Has people told what waits for them; for the daemon. Nothing is sent where no channel is configured."""
-        if not isinstance(event, RunDone) or event.status not in _FOR_PEOPLE or not Channel().is_configured:
-            return
-        payload = {"title": f"{event.plate_id}: {event.status.replace('_', ' ')}", "body": event.error or ""}
-        key = f"notify {event.plate_id} {event.status} {event.at.isoformat()}"
-        submit_action(self.store, "notify", payload | {"level": "warning"}, idempotency_key=key)
+        """Has what waits in the outbox delivered; for the daemon. Nothing is where the environment has no address."""
+        if isinstance(event, RunDone | ResultsStored | LeaseLost):
+            if isinstance(event, LeaseLost):
+                with self.store.write() as tx:
+                    tell(tx, Occasion.LEASE_LOST, event.process, event.error, once=f"{event.process} {event.fencing}")
+            call_postman(self.store)
 
     @contextmanager
     def _machine_of(self, config: CampaignConfig) -> Iterator[HardwareInterface]:

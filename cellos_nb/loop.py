@@ -33,6 +33,9 @@ from cellos_nb.units import now_utc
 
 log = logging.getLogger(__name__)
 
+OVER_BUDGET = "budget:"
+"""What the reason of a campaign begins with that ended because of its budget."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
@@ -249,7 +252,9 @@ def reason_not_to_spend(loop: Loop, campaign_id: str, config: CampaignConfig, ba
     needed = forecast_cost(loop.store, batch, loop.machine.describe())
     if spent_usd + needed <= config.budget_usd:
         return None
-    return f"budget: {spent_usd:,.2f} USD spent, {needed:,.2f} USD more needed, {config.budget_usd:,.2f} USD allowed"
+    return (
+        f"{OVER_BUDGET} {spent_usd:,.2f} USD spent, {needed:,.2f} USD more needed, {config.budget_usd:,.2f} USD allowed"
+    )
 
 
 def _batch(campaign_id: str, config: CampaignConfig, iteration: int, proposals: Sequence[ExperimentProposal]) -> Batch:

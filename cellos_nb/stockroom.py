@@ -6,18 +6,14 @@ from functools import partial
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.machine import Capabilities
-from cellos_nb.errors import OutOfStockError
-from cellos_nb.execution.actions import submit_action
 from cellos_nb.execution.bookings import bring_up_to_date
 from cellos_nb.execution.process import person
 from cellos_nb.execution.stock import require_stock
 from cellos_nb.loop import first_batch
 from cellos_nb.operations.inventory import Inventory
-from cellos_nb.operations.notifications import Channel
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.store import Store
-from cellos_nb.units import now_utc
 from cellos_nb.workflow.compile import compile_plates
 
 
@@ -39,11 +35,3 @@ def require_first_plates(store: Store, config: CampaignConfig, machine: Capabili
     bring_up_to_date(store)
     with store.read() as tx:
         require_stock(store, tx, config.name, plates, batch.batch_id)
-
-
-def tell_out_of_stock(store: Store, campaign_id: str, error: OutOfStockError) -> None:
-    """Has people told that a campaign waits for a delivery, where a channel is configured."""
-    if not Channel().is_configured:
-        return
-    payload = {"title": f"{campaign_id}: out of stock", "body": str(error), "level": "warning"}
-    submit_action(store, "notify", payload, idempotency_key=f"notify {campaign_id} stock {now_utc().isoformat()}")

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from cellos_nb.analysis.conclude import conclude
 from cellos_nb.domain.machine import Capabilities
+from cellos_nb.domain.occasions import Occasion
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.domain.settings import PlatePlan
@@ -26,6 +27,7 @@ from cellos_nb.execution.shift import Hold
 from cellos_nb.execution.stock import forecast_usd, require_stock, why_not_begin
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.store import campaigns, results
+from cellos_nb.store.messages import tell
 from cellos_nb.store.schema import iterations
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
@@ -266,9 +268,26 @@ def _store_results(
     ]
     with store.write() as tx:
         results.add_results(tx, asked.batch_id, concluded)
+        _tell_condemned(tx, concluded)
         then()
     place = {proposal.proposal_id: position for position, proposal in enumerate(asked.proposals)}
     return tuple(sorted(concluded, key=lambda result: place[result.proposal.proposal_id]))
+
+
+def _tell_condemned(tx: Connection, concluded: Sequence[ExperimentResult]) -> None:
+    """Has people told of plates that failed quality control, once each."""
+    condemned: dict[str, list[ExperimentResult]] = {}
+    for result in concluded:
+        if result.status is ResultStatus.QUARANTINED:
+            for plate_id in dict.fromkeys(well.plate_id for well in result.wells):
+                condemned.setdefault(plate_id, []).append(result)
+    for plate_id, mine in condemned.items():
+        flags = ", ".join(sorted({flag.value for result in mine for flag in result.qc_flags}))
+        body = (
+            f"{len(mine)} experiments are quarantined ({flags}), and no planner learns from them. Look at the plate; "
+            f"`cellos overrule {plate_id} --reason TEXT` lets it count."
+        )
+        tell(tx, Occasion.QUALITY_FAILED, plate_id, body, once=plate_id)
 
 
 def _raise_if_held(store: Store, plates: Sequence[RunRecord]) -> None:

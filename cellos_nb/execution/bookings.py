@@ -18,6 +18,7 @@ from cellos_nb.execution.journal import StepStatus
 from cellos_nb.store.schema import actions, steps
 from cellos_nb.store.stock_claims import Claim, close, is_any_open, let_go, open_claims, taken_under_closed
 from cellos_nb.store.stock_ledger import Change, Ledger
+from cellos_nb.store.stock_low import tell_if_low
 from cellos_nb.store.stock_shelf import lots_of
 from cellos_nb.store.store import Store
 from cellos_nb.workflow.needs import part_taken
@@ -72,8 +73,12 @@ def book(store: Store, tx: Connection, run_ids: Collection[int] | None = None) -
     journal = _journal(tx, by_run)
     statuses = _statuses(tx, by_run)
     shelf = {lot.lot_id: lot for lot in lots_of(tx, serves={o.serves for mine in by_run.values() for o in mine})}
-    books = _Books(store, tx, Ledger(tx, store.now(tx)), shelf)
-    return sum(books.settle(run_id, mine, statuses[run_id], journal) for run_id, mine in by_run.items())
+    now = store.now(tx)
+    books = _Books(store, tx, Ledger(tx, now), shelf)
+    n = sum(books.settle(run_id, mine, statuses[run_id], journal) for run_id, mine in by_run.items())
+    if n:
+        tell_if_low(tx, now, {lot.serves for lot in shelf.values()})
+    return n
 
 
 class _Books:

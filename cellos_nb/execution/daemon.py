@@ -17,10 +17,11 @@ from cellos_nb.execution.desk import Desk
 from cellos_nb.execution.devices import devices_of
 from cellos_nb.execution.due import approved_runs
 from cellos_nb.execution.event_log import line, line_of
-from cellos_nb.execution.events import Event
+from cellos_nb.execution.events import Event, LeaseLost
 from cellos_nb.execution.floor import Crew, Floor
 from cellos_nb.execution.jobs import Job
 from cellos_nb.execution.lease import lease_of
+from cellos_nb.execution.process import this_process
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import KIND, write_log
 from cellos_nb.execution.shift import put_down
@@ -101,6 +102,7 @@ class Daemon:
         self._say("daemon_started", database=self._store.where, max_runs=self._max_runs, tick_s=self._tick_s)
         n_left = 1 if once else max_ticks
         why = None
+        fencing: int | None = None  # of the lease, as long as it is held
         while why is None:
             try:
                 with self._lease.held(patience_s=0.0):
@@ -108,12 +110,17 @@ class Daemon:
                     if self._is_real is not None:
                         self._flags.set_mode(is_real=self._is_real)
                     mode = "REAL" if self._flags.is_real else "PROOF"
-                    self._say("lease_held", fencing=self._lease.fencing, mode=mode)
+                    fencing = self._lease.fencing
+                    self._say("lease_held", fencing=fencing, mode=mode)
                     try:
                         why = self._serve(n_left, once=once, until_idle=until_idle)
                     finally:
                         self._lay_down()
             except LeaseError as error:
+                if fencing is not None:
+                    me = this_process()
+                    self._follow(LeaseLost(f"daemon {me.pid} on {me.host}", fencing, str(error), now_utc()))
+                    fencing = None
                 self._say("standby", reason=str(error))
                 if once:
                     why = f"another process works: {error}"

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from cellos_nb.domain.occasions import Occasion
 from cellos_nb.execution.bookings import book
 from cellos_nb.execution.jobs import Job, JobStatus
 from cellos_nb.execution.journal import Journal
@@ -17,9 +18,17 @@ from cellos_nb.execution.plate_run import PlateRun
 from cellos_nb.execution.queue import JobQueue
 from cellos_nb.execution.runs import RunRecord, note_runs, run_record, run_records, write_log
 from cellos_nb.execution.waiting import wait_for_person
+from cellos_nb.store.messages import tell
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
 from cellos_nb.workflow.workflow import Workflow
+
+_FOR_PEOPLE = {
+    JobStatus.IN_DOUBT: Occasion.PLATE_IN_DOUBT,
+    JobStatus.PAUSED: Occasion.PLATE_WAITS,
+    JobStatus.DEAD_LETTER: Occasion.PLATE_GIVEN_UP,
+}
+"""How a run ends when a person has to see to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +129,15 @@ class Endings:
         else:
             self._queue.end(job.job_id, halt.status, halt.error)
             level = logging.WARNING if halt.status is JobStatus.PAUSED else level
+        self._tell_people(tx, job, halt)
         if halt.error and (halt.retry_in is None or job.last_error != halt.error):
             write_log(tx, level, halt.error, job.job_id)
+
+    def _tell_people(self, tx: Connection, job: Job, halt: Halt) -> None:
+        """Has people told when the run is theirs to see to now: in the transaction that says so."""
+        occasion = _FOR_PEOPLE.get(self._queue.status(job.job_id))
+        if occasion is not None:
+            tell(tx, occasion, job.what, halt.error or "", once=f"{job.job_id} {now_utc().isoformat()}")
 
     def _read(self, job_ids: list[int]) -> dict[int, RunRecord]:
         if len(job_ids) == 1:

@@ -92,7 +92,19 @@ class ResultsStored:
     at: datetime
 
 
-Event = RunStarted | StepStarted | StepDone | StepFailed | RunDone | RunPostponed | ResultsStored
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """A daemon found that another process took its database over."""
+
+    process: str
+    """Host and number of the process that lost it."""
+    fencing: int
+    """The token that it had."""
+    error: str
+    at: datetime
+
+
+Event = RunStarted | StepStarted | StepDone | StepFailed | RunDone | RunPostponed | ResultsStored | LeaseLost
 OnEvent = Callable[[Event], None]
 
 

@@ -13,6 +13,7 @@ from cellos_nb.domain.stock import Need, Shortage
 from cellos_nb.errors import OutOfStockError
 from cellos_nb.store.stock_claims import Allocation, allocate, claim, let_go, open_claims, settle_on, stale_claims
 from cellos_nb.store.stock_ledger import Ledger
+from cellos_nb.store.stock_low import tell_if_low
 from cellos_nb.store.stock_shelf import kept_kinds, lots_of
 from cellos_nb.store.stock_tables import run_costs
 from cellos_nb.store.store import Store
@@ -93,7 +94,9 @@ def reserve(
         return None
     if predicted.allocation.shortages:
         raise OutOfStockError(out_of_stock(workflow.plate_id, predicted.allocation.shortages))
-    claim(tx, Ledger(tx, store.now(tx)), run_id, occasion, predicted.allocation.picks)
+    now = store.now(tx)
+    claim(tx, Ledger(tx, now), run_id, occasion, predicted.allocation.picks)
+    tell_if_low(tx, now, {pick.need.serves for pick in predicted.allocation.picks})
     prices = default_prices()
     values = {
         "run_id": run_id,

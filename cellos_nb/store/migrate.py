@@ -8,13 +8,13 @@ from sqlalchemy import Connection, inspect, text
 
 from cellos_nb.errors import StoreCorruptError, StoreError, StoreVersionError
 from cellos_nb.store.audit_begin import begin
-from cellos_nb.store.audit_table import metadata
 from cellos_nb.store.database import Database
+from cellos_nb.store.message_table import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """All revisions in order. Stands here, beside the scripts, so that opening a current database imports no alembic."""
 
 

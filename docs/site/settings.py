@@ -37,6 +37,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "The file of `cellos bank`, with its parameters and prices: [cell banks](../how-to/cell-banks.md).",
         ("operations.banks.config", "operations.banks.parameters"),
     ),
+    "Messages": (
+        "`messages.yaml` beside the database: [messages to people](../how-to/messages.md).",
+        ("operations.notifications.settings",),
+    ),
     "A facility": (
         "The file of `cellos facility plan`: [months ahead](../how-to/facility.md).",
         ("operations.facility.config",),

@@ -206,7 +206,7 @@ def test_the_record_of_a_campaign_is_an_action(lab):
 @pytest.mark.parametrize(
     ("kind", "payload", "error"),
     [
-        pytest.param("fly", {}, "no action 'fly' is installed; possible: campaign_iteration, notify", id="kind"),
+        pytest.param("fly", {}, "no action 'fly' is installed; possible: campaign_iteration, deliver", id="kind"),
         pytest.param("notify", {}, "payload.title: None is no text", id="missing"),
         pytest.param("notify", {"title": "a", "to": "b"}, "payload.to: no such key; possible: title, body", id="key"),
         pytest.param("notify", {"title": "a", "level": "loud"}, "'loud' is none; possible: info", id="level"),
@@ -380,7 +380,9 @@ def test_people_are_told_of_a_plate_that_waits_for_them(tmp_path, monkeypatch):
         WorkflowExecutor(lab.store, machine).submit(plate("demo/p1"))
         with working(lab) as until:
             until(lambda: JobQueue(lab.store).stats()["succeeded"] == 1)
-        assert any(message == "PROOF: 'demo/p1: in doubt' would go to CELLOS_NOTIFY_URLS" for message, _ in logged(lab))
+        assert any(
+            message == "PROOF: 'demo/p1: plate in doubt' would go to CELLOS_NOTIFY_URLS" for message, _ in logged(lab)
+        )
 
 
 def test_while_one_plate_incubates_the_daemon_begins_others(tmp_path, monkeypatch):

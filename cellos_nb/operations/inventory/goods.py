@@ -18,6 +18,7 @@ from cellos_nb.store import stock_shelf
 from cellos_nb.store.audit import note
 from cellos_nb.store.stock_claims import let_go, open_claims
 from cellos_nb.store.stock_ledger import Change, Ledger
+from cellos_nb.store.stock_low import tell_if_low
 from cellos_nb.store.stock_tables import lots, resources
 from cellos_nb.store.store import Store
 
@@ -245,6 +246,7 @@ def _note(tx: Connection, act: Act, ledger: Ledger, lot: Lot, reason: str) -> No
     facts = {"lot": lot.lot_number, "lot_id": lot.lot_id, "unit": lot.unit, "on_hand_after": after.on_hand}
     facts |= {"freeze_thaws_after": after.freeze_thaws}
     note(tx, act, lot.resource, who=ledger.person, why=reason, facts=facts)
+    tell_if_low(tx, ledger.at, {lot.serves})
 
 
 def _take_back(tx: Connection, ledger: Ledger, lot: Lot, reason: str) -> None:

@@ -5,5 +5,6 @@ from cellos_nb.operations.notifications.delivery import Delivery, ServiceOutcome
 from cellos_nb.operations.notifications.message import Level, Message
 from cellos_nb.operations.notifications.outbox import Outbox
 from cellos_nb.operations.notifications.send import send
+from cellos_nb.operations.notifications.settings import MessageSettings
 
-__all__ = ["Channel", "Delivery", "Level", "Message", "Outbox", "ServiceOutcome", "send"]
+__all__ = ["Channel", "Delivery", "Level", "Message", "MessageSettings", "Outbox", "ServiceOutcome", "send"]

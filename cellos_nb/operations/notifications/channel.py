@@ -60,6 +60,11 @@ class Channel:
         return bool(_addresses(self.variable))
 
     @property
+    def positions(self) -> tuple[int, ...]:
+        """The numbers of its addresses, or of those that are to be used."""
+        return self.only or tuple(range(1, len(_addresses(self.variable)) + 1))
+
+    @property
     def services(self) -> tuple[str, ...]:
         """The kind of each address, e.g. `mailtos`, `slack`; empty when there is none.
 
