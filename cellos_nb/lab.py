@@ -36,7 +36,7 @@ from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
 from cellos_nb.operations.inventory import Inventory
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.postroom import call_postman, occasion_of, post_now
-from cellos_nb.stockroom import inventory_of, require_first_plates
+from cellos_nb.stockroom import StockForecast, foresee, inventory_of, require_first_plates
 from cellos_nb.store import steering
 from cellos_nb.store.audit import note
 from cellos_nb.store.campaigns import free_campaign_id
@@ -199,6 +199,10 @@ class Lab:
             InputError: the machine cannot run the campaign; the message has the key, the value and what is possible.
         """
         return check_config(config, self._own_machine)
+
+    def foresee(self, config: CampaignConfig) -> StockForecast | None:
+        """For how many iterations of a campaign the stock suffices, and what to order; None where none is kept."""
+        return foresee(self.store, config, _describe(config.machine, config.seed, self._own_machine))
 
     def prove(self, config: CampaignConfig) -> tuple[Proof, ...]:
         """Writes what the first batch of a campaign will do, plate by plate, as artifacts beside the database.
