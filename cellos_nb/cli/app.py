@@ -16,6 +16,7 @@ from cellos_nb.cli import (
     campaigns,
     cluster,
     compare,
+    costs,
     daemon,
     demo,
     doctor,
@@ -23,6 +24,7 @@ from cellos_nb.cli import (
     facility,
     hardware,
     images,
+    inventory,
     lab,
     new,
     outputs,
@@ -92,6 +94,7 @@ app.command()(queue.approve)
 app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
+app.command()(costs.costs)
 app.add_typer(record.app, name="record")
 app.add_typer(audit.app, name="audit")
 app.add_typer(templates.app, name="templates")
@@ -99,6 +102,7 @@ app.command()(scoreboard.scoreboard)
 app.add_typer(assistant.app, name="assistant")
 app.add_typer(bench.app, name="bench")
 app.add_typer(hardware.app, name="hardware")
+app.add_typer(inventory.app, name="inventory")
 app.add_typer(images.app, name="images")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(bank.app, name="bank")

@@ -24,21 +24,47 @@ if TYPE_CHECKING:
     from cellos_nb.lab import Lab
 
 
-def plan(config: ConfigFile, as_json: AsJson = False) -> None:
-    """Check a campaign and show what it needs.
+def plan(
+    config: ConfigFile,
+    db: Annotated[
+        str | None,
+        typer.Option("--db", help="Say what this database's stock has of it, and what to order.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a campaign and show what it needs and costs.
 
     Nothing is stored and nothing moves.
     """
     from cellos_nb.domain.campaign import CampaignConfig
     from cellos_nb.domain.summary import question
-    from cellos_nb.lab import check_config
+    from cellos_nb.lab import Lab, check_config
+    from cellos_nb.workflow.estimate import default_prices
 
     campaign = CampaignConfig.from_yaml(config)
     preflight = check_config(campaign)
+    stock = None
+    if db is not None:
+        with Lab.open(db, must_exist=True) as lab:
+            stock = lab.foresee(campaign)
     if as_json:
-        print_json({"campaign": campaign.to_dict(), "needs": asdict(preflight)})
+        facts = {"campaign": campaign.to_dict(), "needs": asdict(preflight)}
+        missing = [str(each) for each in stock.shortages] if stock else []
+        print_json(facts | ({"stock": {**asdict(stock), "shortages": missing}} if stock else {}))
         return
-    print_facts((("campaign", campaign.name), ("question", question(campaign)), *preflight.rows()))
+    n_curves = len(campaign.cell_lines) * len(campaign.compounds)
+    each, curve = preflight.cost_per_iteration_usd / campaign.batch_size, preflight.cost_usd / n_curves
+    prices = default_prices()
+    print_facts(
+        (
+            ("campaign", campaign.name),
+            ("question", question(campaign)),
+            *preflight.rows(),
+            ("that is", f"{each:,.2f} USD an experiment, at most {curve:,.2f} USD for each of {n_curves} curves"),
+            ("prices", f"of {prices.as_of}: {prices.source}"),
+            *(stock.rows() if stock else ()),
+        )
+    )
 
 
 def run(

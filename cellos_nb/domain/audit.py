@@ -48,6 +48,7 @@ class Act(StrEnum):
     STOCK_DECLARED = "stock.declared"
     STOCK_WITHDRAWN = "stock.withdrawn"
     STOCK_RECEIVED = "stock.received"
+    STOCK_USED = "stock.used"
     STOCK_ADJUSTED = "stock.adjusted"
     STOCK_DISCARDED = "stock.discarded"
     STOCK_THAWED = "stock.thawed"

@@ -66,6 +66,15 @@ class History:
         """The results that a model may learn from."""
         return tuple(result for result in self.results if result.is_learnable)
 
+    def points(self) -> tuple[tuple[str, str, float, float], ...]:
+        """Cell line, compound, dose in µM and value of every well that a curve may be fitted to."""
+        return tuple(
+            (result.proposal.cell_line, result.proposal.compound, result.proposal.dose_um, well.value)
+            for result in self.learnable
+            for well in result.wells
+            if well.value is not None and not well.qc_flags
+        )
+
     @property
     def iterations(self) -> tuple[int, ...]:
         """The numbers of the iterations that have results, ascending; some are missing where a campaign went back."""

@@ -95,10 +95,13 @@ class StoppingSettings(Settings):
     probability, and was measured at one of its two highest doses."""
     min_expected_improvement: PositiveFloat | None = None
     """Stop when no experiment left is expected to improve the best score by this much."""
+    min_improvement_per_usd: PositiveFloat | None = None
+    """Stop when no experiment left is expected to improve the best score by this much for each dollar that it costs, as
+    `planner.cost` states it."""
 
     @model_validator(mode="after")
     def _check_some_rule(self) -> StoppingSettings:
-        if not any((self.ec50_interval_decades, self.out_of_range_probability, self.min_expected_improvement)):
+        if not any(getattr(self, name) for name in type(self).model_fields):
             raise ValueError(
                 f"planner.stop|no rule is given; give {', '.join(type(self).model_fields)}, or leave it out"
             )
@@ -139,4 +142,10 @@ class PlannerSettings(Settings):
                 f"planner.batch|{self.batch} does not go with the acquisition {self.acquisition}; "
                 f"possible: {', '.join(possible)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_prices(self) -> PlannerSettings:
+        if self.stop is not None and self.stop.min_improvement_per_usd is not None and self.cost is None:
+            raise ValueError("planner.stop.min_improvement_per_usd|nothing has a price; state planner.cost as well")
         return self

@@ -14,8 +14,6 @@ from cellos_nb.domain.amounts import (
     UNITS,
     Dimension,
     count_of,
-    format_count,
-    format_usd,
     micro_usd,
     quantity,
     unit_named,
@@ -178,6 +176,8 @@ class EntryKind(StrEnum):
     """It is no longer in doubt."""
     ADJUST = "adjust"
     """A person counted otherwise, and said why."""
+    USE = "use"
+    """A person took it by hand, and said what for."""
     DISCARD = "discard"
     THAW = "thaw"
 
@@ -253,10 +253,18 @@ class Lot:
             return f"good until {self.expires_at:%Y-%m-%d}"
         thaws = self.balance.freeze_thaws + n_thaws_to_come
         if self.max_freeze_thaws is not None and thaws >= self.max_freeze_thaws:
-            return f"thawed {self.balance.freeze_thaws} of {self.max_freeze_thaws} times"
+            return self._why_not_thawed(self.max_freeze_thaws)
         if self.max_passage is not None and self.passage is not None and self.passage > self.max_passage:
             return f"passage {self.passage}, above {self.max_passage}"
         return None
+
+    def _why_not_thawed(self, at_most: int) -> str:
+        left = at_most - self.balance.freeze_thaws
+        done = f"thawed {self.balance.freeze_thaws} of {at_most} times"
+        if left <= 0:
+            return done
+        more = "1 more time, which is" if left == 1 else f"{left} more times, which are"
+        return f"{done}: it may be thawed {more} spoken for by runs that wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,47 +281,3 @@ class Need:
     """Hours of incubation between the first step and this one: the stock must be good until then."""
     list_usd: float
     """What it costs by the price list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shortage:
-    """Something of which there is too little."""
-
-    serves: str
-    needed: int
-    """In all, in the smallest units."""
-    free: int
-    """Usable and not reserved."""
-    resource: Resource | None = None
-    """What to order; None when no resource of the lab serves."""
-    unusable: tuple[str, ...] = ()
-    """Lots that are there and may not be used, with the reason."""
-
-    @property
-    def packs(self) -> int:
-        """How many packs to order."""
-        return 0 if self.resource is None else -((self.free - self.needed) // self.resource.pack)
-
-    @property
-    def price_micro_usd(self) -> int:
-        """What they cost."""
-        return 0 if self.resource is None else self.packs * self.resource.pack_price
-
-    def __str__(self) -> str:
-        resource = self.resource
-        if resource is None:
-            kind = self.serves.partition("/")[0]
-            return (
-                f"{self.serves}: none is declared, and {kind} is kept in stock here; declare it by "
-                "`cellos inventory declare`"
-            )
-        unit = resource.unit
-        bad = f" ({'; '.join(self.unusable)})" if self.unusable else ""
-        bought = " ".join(filter(None, (resource.vendor, resource.catalogue_number)))
-        at = f" ({bought})" if bought else ""
-        days = "" if resource.lead_time_days is None else f", {resource.lead_time_days} days"
-        return (
-            f"{resource.name}: {format_count(self.needed, unit)} needed, {format_count(self.free, unit)} free{bad}; "
-            f"{format_count(self.needed - self.free, unit)} missing: order {self.packs} × "
-            f"{format_count(resource.pack, unit)}{at}, {format_usd(self.price_micro_usd)}{days}"
-        )

@@ -22,7 +22,7 @@ from cellos_nb.execution.journal import entries_of, reading_of
 from cellos_nb.execution.lease import dispatcher
 from cellos_nb.execution.pool import RobotPool, executor_for
 from cellos_nb.execution.queue import JobQueue, JobStatus
-from cellos_nb.execution.runs import RunRecord, campaign_resource, load_workflow, run_records
+from cellos_nb.execution.runs import RunRecord, campaign_resource, load_workflow, run_record, run_records
 from cellos_nb.execution.shift import Hold
 from cellos_nb.execution.stock import forecast_usd, require_stock, why_not_begin
 from cellos_nb.hardware.interface import HardwareInterface
@@ -322,7 +322,8 @@ def _conclude_plate(
     here = {well.proposal_id for well in workflow.layout.wells}
     asked = tuple(proposal for proposal in batch.proposals if proposal.proposal_id in here)
     if run.status is not JobStatus.SUCCEEDED:
-        return tuple(_failed(proposal, batch, run) for proposal in asked)
+        share_usd = _lost_usd(store, run) / max(len(asked), 1)
+        return tuple(_failed(proposal, batch, run, share_usd) for proposal in asked)
     reading = run.reading or reading_of(store, run.run_id)
     if reading is None:
         raise StoreCorruptError(f"{run.plate_id}: the run succeeded but its reading is missing. Restore a backup.")
@@ -339,11 +340,21 @@ def _conclude_plate(
     )
 
 
-def _failed(proposal: ExperimentProposal, batch: Batch | Asked, run: RunRecord) -> ExperimentResult:
+def _lost_usd(store: Store, run: RunRecord) -> float:
+    """What a run cost that did not succeed: nothing when no step of it was ever begun."""
+    if not entries_of(store, run.run_id):
+        return 0.0
+    with store.write() as tx:
+        book(store, tx, [run.run_id])  # what a person decided about it
+        return run_record(store, run.run_id).cost_usd
+
+
+def _failed(proposal: ExperimentProposal, batch: Batch | Asked, run: RunRecord, cost_usd: float) -> ExperimentResult:
     return ExperimentResult(
         proposal,
         ResultStatus.FAILED,
         error=run.error or str(run.status),
+        cost_usd=cost_usd,
         iteration=batch.iteration,
         started_at=run.started_at,
         finished_at=run.finished_at,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from cellos_nb.domain.step import StepKind
 from cellos_nb.domain.stock import EntryKind, Lot, ResourceKind, serves_key
+from cellos_nb.execution.costs import note_cost
 from cellos_nb.execution.frozen import load_workflow
 from cellos_nb.execution.jobs import JobStatus
 from cellos_nb.execution.journal import StepStatus
@@ -107,6 +108,8 @@ class _Books:
             for one in (one for one in mine if one.lot_id is not None and not accounts[one.step_uid].is_over):
                 let_go(self._tx, self._ledger, one, self._shelf[one.lot_id or 0], "the run was given up")
                 self._n += 1
+        if self._n and status.is_final:
+            note_cost(self._tx, run_id, was_begun=any(number == run_id for number, _ in journal))
         return self._n
 
     def _settle(self, group: list[Claim], account: _Account) -> None:

@@ -121,7 +121,7 @@ class PlateRun:
         if not is_first:
             for entry in self._journal.entries(self._run_id):
                 self._before[entry.step_uid].append(entry)
-        if not self._before and self._hold() is not None:
+        if not self._was_begun and self._hold() is not None:
             return Halt(JobStatus.QUEUED, "", timedelta(0))
         left = [step for step in self._workflow.steps if not self._is_done(step)]
         n_all, plate_id = len(self._workflow.steps), self._workflow.plate_id
@@ -142,6 +142,11 @@ class PlateRun:
             if halt is not None:
                 return halt
         return None
+
+    @property
+    def _was_begun(self) -> bool:
+        # Looking a step up leaves an empty list behind, so that the dict itself tells nothing.
+        return any(self._before.values())
 
     def _is_done(self, step: Step) -> bool:
         return any(entry.status is StepStatus.DONE for entry in self._before[step.uid])
@@ -165,7 +170,7 @@ class PlateRun:
         except MachineRefusedError as error:
             return Halt(JobStatus.DEAD_LETTER, str(error))
         # What was reserved may have expired or been thrown away; a plate that was begun goes on all the same.
-        missing = None if self._before else why_not_begin(self._store, self._run_id)
+        missing = None if self._was_begun else why_not_begin(self._store, self._run_id)
         return None if missing is None else Halt(JobStatus.QUEUED, missing, timedelta(seconds=RESTOCK_S), is_held=True)
 
     def _proved(self, why: str) -> Halt:

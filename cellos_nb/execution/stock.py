@@ -9,7 +9,8 @@ from sqlalchemy import Connection, insert
 
 from cellos_nb.domain.amounts import MICRO_PER_USD
 from cellos_nb.domain.machine import Capabilities
-from cellos_nb.domain.stock import Need, Shortage
+from cellos_nb.domain.shortage import Shortage
+from cellos_nb.domain.stock import Need
 from cellos_nb.errors import OutOfStockError
 from cellos_nb.store.stock_claims import Allocation, allocate, claim, let_go, open_claims, settle_on, stale_claims
 from cellos_nb.store.stock_ledger import Ledger
@@ -20,6 +21,8 @@ from cellos_nb.store.store import Store
 from cellos_nb.workflow.estimate import default_prices, estimate, machine_usd
 from cellos_nb.workflow.needs import needs_of
 from cellos_nb.workflow.workflow import Workflow
+
+_HELD = "not begun, out of stock."
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +141,9 @@ def why_not_begin(store: Store, run_id: int) -> str | None:
 def out_of_stock(what: str, shortages: Sequence[Shortage]) -> str:
     """What is missing, what to order, and what to do then."""
     missing = "; ".join(map(str, shortages))
-    return f"{what}: not begun, out of stock. {missing}. Then `cellos inventory receive`, and resume."
+    return f"{what}: {_HELD} {missing}. Then `cellos inventory receive`, and resume."
+
+
+def is_out_of_stock(reason: str) -> bool:
+    """Whether a campaign or run is held for this reason because something has to be ordered."""
+    return _HELD in reason

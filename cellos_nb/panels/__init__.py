@@ -17,6 +17,7 @@ _HOME: dict[str, str] = {
     "ControlRoom": "room",
     "DoseResponsePanel": "dose_response.panel",
     "FacilityPanel": "facility.panel",
+    "InventoryPanel": "inventory.panel",
     "LauncherPanel": "launcher.panel",
     "LiveCampaignPanel": "live.panel",
     "PlatesPanel": "plates.panel",

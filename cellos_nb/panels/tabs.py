@@ -60,6 +60,7 @@ BUILT_IN = (
     RoomTab("Autonomy", "Laboratory", "cellos_nb.panels.autonomy.panel:AutonomyPanel"),
     RoomTab("Bench", "Laboratory", "cellos_nb.panels.bench.panel:BenchPanel"),
     RoomTab("Calendar", "Laboratory", "cellos_nb.panels.calendar.panel:CalendarPanel"),
+    RoomTab("Inventory", "Laboratory", "cellos_nb.panels.inventory.panel:InventoryPanel"),
     RoomTab("Cell bank", "Laboratory", "cellos_nb.panels.bank.panel:BankPanel"),
     RoomTab("Facility", "Laboratory", "cellos_nb.panels.facility.panel:FacilityPanel"),
 )

@@ -10,6 +10,7 @@ from cellos_nb.domain.objective import best_condition, score_conditions
 from cellos_nb.domain.planning import StoppingSettings
 from cellos_nb.planner.acquisition import n_samples_for, sampled_improvement
 from cellos_nb.planner.candidates import CandidatePool
+from cellos_nb.planner.costs import treatment_prices_usd
 from cellos_nb.planner.curves import Array
 from cellos_nb.planner.mechanistic import fit_results
 from cellos_nb.planner.model import DoseResponseGP
@@ -40,6 +41,7 @@ def reason_known_enough(config: CampaignConfig, history: History) -> str | None:
         _narrow(config, history, model, rules)
         or _out_of_range(config, pool, model, rules)
         or _nothing_to_gain(config, pool, model, rules)
+        or _not_worth_it(config, pool, model, rules)
     )
 
 
@@ -64,13 +66,29 @@ def probability_out_of_range(model: DoseResponseGP, cell_line: str, compound: st
 
 def expected_improvement_left(config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP) -> float:
     """The largest improvement of the best score that any open experiment is expected to bring; 0 when none is open."""
+    gains, _ = _gains_left(config, pool, model)
+    return float(gains.max(initial=0.0))
+
+
+def expected_improvement_per_usd(config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP) -> float:
+    """The largest of these improvements for each dollar that its experiment costs; the campaign has to state costs."""
+    gains, prices_usd = _gains_left(config, pool, model)
+    return float((gains / prices_usd).max(initial=0.0))
+
+
+def _gains_left(config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP) -> tuple[Array, Array]:
+    """Of each experiment that is open: its expected improvement, and what it costs in USD (1 each where not stated)."""
     conditions = pool.conditions()
     mean, sd = model.predict(*conditions)
     samples = model.sample(*conditions, n_samples_for(len(mean)), np.random.default_rng(_SEED))
     scores = question_about(config, pool, model, scores_of(config, pool, model, (samples, mean, sd))).scores
+    prices = treatment_prices_usd(config, pool)
+    # Where cell lines are compared, an option is an experiment on each of them.
+    price: Array = np.ones(len(scores.mean)) if prices is None else np.repeat(prices, len(scores.mean) // len(prices))
+    each: Array = price * scores.costs
     if not scores.allowed.any():
-        return 0.0
-    return float(sampled_improvement(scores.samples[:, scores.allowed], scores.incumbent_samples).max())
+        return np.zeros(0), np.zeros(0)
+    return sampled_improvement(scores.samples[:, scores.allowed], scores.incumbent_samples), each[scores.allowed]
 
 
 def _narrow(config: CampaignConfig, history: History, model: DoseResponseGP, rules: StoppingSettings) -> str | None:
@@ -122,6 +140,20 @@ def _nothing_to_gain(
     return (
         f"nothing more to gain: no experiment left is expected to improve the best score by more than {left:.2g} "
         f"(asked: {rules.min_expected_improvement:g})"
+    )
+
+
+def _not_worth_it(
+    config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP, rules: StoppingSettings
+) -> str | None:
+    if rules.min_improvement_per_usd is None:
+        return None
+    left = expected_improvement_per_usd(config, pool, model)
+    if left >= rules.min_improvement_per_usd:
+        return None
+    return (
+        f"not worth its price: no experiment left is expected to improve the best score by more than {left:.2g} for "
+        f"each dollar that it costs (asked: {rules.min_improvement_per_usd:g})"
     )
 
 

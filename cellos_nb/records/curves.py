@@ -144,13 +144,7 @@ def _shipped() -> pd.DataFrame:
 
 
 def _of_history(path: Path) -> pd.DataFrame:
-    rows = [
-        (result.proposal.cell_line, result.proposal.compound, result.proposal.dose_um, well.value)
-        for result in read_csv(path).learnable
-        for well in result.wells
-        if well.value is not None and not well.qc_flags
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(read_csv(path).points(), columns=list(COLUMNS))
 
 
 def _interval(fit: dict[Any, Any]) -> str:

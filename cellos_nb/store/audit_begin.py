@@ -18,6 +18,7 @@ BEFORE = "before the audit"
 """The account of what was done before there was a log; nobody can say any more which one it was."""
 _STOCK = {
     "receive": Act.STOCK_RECEIVED,
+    "use": Act.STOCK_USED,
     "adjust": Act.STOCK_ADJUSTED,
     "discard": Act.STOCK_DISCARDED,
     "thaw": Act.STOCK_THAWED,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
+    exists,
     func,
     literal_column,
     or_,
@@ -25,7 +26,16 @@ from cellos_nb.store.campaigns import PROPOSAL_COLUMNS, batch_proposals, proposa
 from cellos_nb.store.configs import config_of
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Parent, Standing, Supersession
-from cellos_nb.store.schema import actions, campaigns, inherited_iterations, iterations, proposals, results, runs
+from cellos_nb.store.schema import (
+    actions,
+    campaigns,
+    inherited_iterations,
+    iterations,
+    proposals,
+    results,
+    runs,
+    steps,
+)
 from cellos_nb.units import now_utc
 
 
@@ -161,6 +171,7 @@ _STANDING = select(
     select(func.max(iterations.c.iteration)).where(_OWN).scalar_subquery().label("last"),
 ).where(campaigns.c.campaign_id == bindparam("of_campaign"))
 # An iteration that was rolled back before it was concluded has results of some of its plates at most.
+_OVER = ("succeeded", "cancelled", "dead_letter")
 _IS_GIVEN_UP = iterations.c.superseded_from.is_not(None) & iterations.c.concluded_at.is_(None)
 _PAID = Prepared(
     select(func.sum(results.c.cost_usd))
@@ -171,5 +182,6 @@ _GIVEN_UP = Prepared(
     select(func.sum(runs.c.cost_usd))
     .join(iterations, iterations.c.batch_id == runs.c.batch_id)
     .join(actions, actions.c.action_id == runs.c.run_id)
-    .where(_OWN, _IS_GIVEN_UP, actions.c.status == literal_column("'succeeded'"))
+    .where(_OWN, _IS_GIVEN_UP, actions.c.status.in_([literal_column(f"'{name}'") for name in _OVER]))
+    .where(exists().where(steps.c.run_id == runs.c.run_id))
 )

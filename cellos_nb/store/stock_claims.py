@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from cellos_nb.domain.amounts import value_of
-from cellos_nb.domain.stock import EntryKind, Lot, Need, Shortage
+from cellos_nb.domain.shortage import Shortage, UnusableLot
+from cellos_nb.domain.stock import EntryKind, Lot, Need
 from cellos_nb.store.prepared import Prepared
 from cellos_nb.store.schema import runs
 from cellos_nb.store.stock_ledger import Change, Ledger
@@ -97,7 +98,7 @@ def allocate(tx: Connection, ledger: Ledger, needs: Sequence[Need], occasion: st
     free = {lot.lot_id: ledger.balance(lot.lot_id).free for each in shelf.values() for lot in each}
     picks: list[Pick] = []
     missing: dict[str, int] = defaultdict(int)
-    unusable: dict[str, dict[int, str]] = defaultdict(dict)
+    unusable: dict[str, dict[int, UnusableLot]] = defaultdict(dict)
     for need in wanted:
         left = need.count
         for lot in shelf[need.serves]:
@@ -107,7 +108,7 @@ def allocate(tx: Connection, ledger: Ledger, needs: Sequence[Need], occasion: st
             moment = ledger.at + timedelta(hours=need.after_h)
             why = judged.why_unusable(moment, n_thaws_to_come=thaws.get(lot.lot_id, 0))
             if why is not None:
-                unusable[need.serves][lot.lot_id] = f"lot {lot.lot_number} {why}"
+                unusable[need.serves][lot.lot_id] = UnusableLot(lot.lot_number, free[lot.lot_id], why)
                 continue
             count = min(left, free[lot.lot_id])
             if count > 0:
@@ -227,7 +228,7 @@ def _release(ledger: Ledger, lot: Lot, one: Claim, count: int, reason: str) -> N
 
 
 def _shortages(
-    tx: Connection, wanted: Sequence[Need], missing: dict[str, int], unusable: dict[str, dict[int, str]]
+    tx: Connection, wanted: Sequence[Need], missing: dict[str, int], unusable: dict[str, dict[int, UnusableLot]]
 ) -> tuple[Shortage, ...]:
     declared = {resource.serves: resource for resource in reversed(all_resources(tx))}
     found = []

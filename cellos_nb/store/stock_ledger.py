@@ -43,9 +43,10 @@ class Ledger:
             self._balances[lot_id] = Balance(*rows[0]) if rows else Balance()
         return self._balances[lot_id]
 
-    def receive(self, lot_id: int, count: int, price_micro_usd: int) -> None:
-        """Books the first transaction of a lot: all of it is there."""
-        self._add(lot_id, EntryKind.RECEIVE, Change(on_hand=count), Balance(on_hand=count), price_micro_usd)
+    def receive(self, lot_id: int, count: int, price_micro_usd: int, *, freeze_thaws: int = 0) -> None:
+        """Books the first transaction of a lot: all of it is there, thawed so often before."""
+        first = Change(on_hand=count, freeze_thaws=freeze_thaws)
+        self._add(lot_id, EntryKind.RECEIVE, first, Balance(**asdict(first)), price_micro_usd)
 
     def book(
         self,

@@ -12,6 +12,7 @@ from cellos_nb.domain.amounts import count_of, quantity_of, usd
 from cellos_nb.domain.stock import Balance, EntryKind, Lot, Resource, ResourceKind, Transaction
 from cellos_nb.errors import InventoryError
 from cellos_nb.store.prepared import Prepared
+from cellos_nb.store.schema import actions
 from cellos_nb.store.stock_tables import claims, lots, resources, transactions
 
 _AFTER = ("on_hand", "reserved", "uncertain", "freeze_thaws")
@@ -103,6 +104,17 @@ def lots_of(
     return tuple(sorted(found, key=lambda lot: (lot.expires_at or never, lot.received_at, lot.lot_id)))
 
 
+def has_lot(tx: Connection, number: int, lot_number: str) -> bool:
+    """Whether a resource, by its number, has a lot of that lot number."""
+    query = select(lots.c.lot_id).where(lots.c.resource_id == number, lots.c.lot_number == lot_number)
+    return tx.scalar(query) is not None
+
+
+def is_barcode_taken(tx: Connection, barcode: str) -> bool:
+    """Whether a lot has a barcode."""
+    return tx.scalar(select(lots.c.lot_id).where(lots.c.barcode == barcode)) is not None
+
+
 def find_lot(tx: Connection, name: str) -> Lot:
     """The lot that a person means: by number in these books, barcode, or lot number when one lot alone has it.
 
@@ -123,13 +135,14 @@ def find_lot(tx: Connection, name: str) -> Lot:
 
 
 def entries(
-    tx: Connection, *, lot_id: int | None = None, after: int = 0, limit: int | None = None
+    tx: Connection, *, lot_id: int | None = None, after: int = 0, last: int | None = None
 ) -> tuple[Transaction, ...]:
-    """The ledger, oldest first: all of it or that of one lot, from behind a transaction, so many at most."""
-    query = select(transactions).where(transactions.c.transaction_id > after).order_by(transactions.c.transaction_id)
+    """The ledger, oldest first: all of it or that of one lot, from behind a transaction, the last so many at most."""
+    query = select(transactions).where(transactions.c.transaction_id > after)
     if lot_id is not None:
         query = query.where(transactions.c.lot_id == lot_id)
-    return tuple(_entry(row) for row in tx.execute(query.limit(limit)))
+    newest_first = query.order_by(transactions.c.transaction_id.desc()).limit(last)
+    return tuple(_entry(row) for row in tx.execute(newest_first))[::-1]
 
 
 def occasions_to_come(tx: Connection, lot_id: int, *, without: str) -> int:
@@ -142,6 +155,17 @@ def occasions_to_come(tx: Connection, lot_id: int, *, without: str) -> int:
         .where(key.not_in(thawed))
     )
     return tx.scalar(query) or 0
+
+
+def waiting_counts(tx: Connection) -> dict[str, int]:
+    """What runs in the queue need and have no lot for, by what serves it, in the smallest units."""
+    query = (
+        select(claims.c.serves, func.sum(claims.c.quantity))
+        .join(actions, actions.c.action_id == claims.c.run_id)
+        .where(claims.c.lot_id.is_(None), claims.c.closed_at.is_(None), actions.c.status != "dead_letter")
+        .group_by(claims.c.serves)
+    )
+    return {serves: int(count) for serves, count in tx.execute(query)}
 
 
 def is_thawed_for(tx: Connection, lot_id: int, occasion: str) -> bool:
@@ -200,7 +224,7 @@ def _lot(row: Row[Any]) -> Lot:
         passage=row.passage,
         max_freeze_thaws=row.max_freeze_thaws,
         max_passage=row.max_passage,
-        balance=Balance(*(getattr(row, f"{name}_after") for name in _AFTER)),
+        balance=Balance(*(getattr(row, f"{name}_after") or 0 for name in _AFTER)),
     )
 
 
@@ -231,6 +255,7 @@ _LOTS: Select[Any] = (
         *(transactions.c[f"{name}_after"] for name in _AFTER),
     )
     .join(resources, resources.c.resource_id == lots.c.resource_id)
-    .join(transactions, transactions.c.transaction_id == _LAST)
+    # A lot of which every transaction was removed by force is still a lot; `reconcile` finds it.
+    .outerjoin(transactions, transactions.c.transaction_id == _LAST)
 )
 _KINDS = Prepared(select(resources.c.kind).distinct())

@@ -71,7 +71,7 @@ def books_of(run: WeekRun) -> Books | None:
     return Books(
         plates,
         received_micro_usd=value[EntryKind.RECEIVE],
-        used_micro_usd=-value[EntryKind.DEBIT],
+        used_micro_usd=-value[EntryKind.DEBIT] - value[EntryKind.USE],
         on_hand_micro_usd=sum(value.values()),
         discarded_micro_usd=-value[EntryKind.DISCARD] - value[EntryKind.ADJUST],
     )

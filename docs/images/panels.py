@@ -48,12 +48,7 @@ def photograph(
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         make(work)
-        cells = [
-            nbformat.v4.new_code_cell(
-                f"from cellos_nb.panels import *\n{CELLS[panel]}"
-            )
-            for panel in wanted
-        ]
+        cells = [nbformat.v4.new_code_cell(f"from cellos_nb.panels import *\n{CELLS[panel]}") for panel in wanted]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / "pictures.ipynb")
         with _jupyterlab(work) as url, sync_playwright() as play:

@@ -37,6 +37,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "The file of `cellos bank`, with its parameters and prices: [cell banks](../how-to/cell-banks.md).",
         ("operations.banks.config", "operations.banks.parameters"),
     ),
+    "The stock": (
+        "The columns of a stock table: [keep the stock](../how-to/inventory.md).",
+        ("domain.stock", "operations.inventory.columns"),
+    ),
     "Messages": (
         "`messages.yaml` beside the database: [messages to people](../how-to/messages.md).",
         ("operations.notifications.settings",),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,9 +35,23 @@ def test_the_campaign_file_is_one_that_can_be_run(tmp_path):
     assert check_config(CampaignConfig.from_yaml(tmp_path / "campaign.yaml")).plates_per_iteration == 1
 
 
+def test_the_first_own_campaign_goes_as_it_is_shown(tmp_path):
+    (campaign,) = blocks("yaml")
+    (tmp_path / "campaign.yaml").write_text(campaign, encoding="utf-8")
+    (shown,) = (block for block in blocks("sh") if "cellos plan" in block)
+    lines = [line.partition("#")[0].split() for line in shown.splitlines() if not line.startswith("cellos lab")]
+    assert [line[1] for line in lines] == ["plan", "run", "record"]
+    for line in lines:
+        words = [sys.executable, "-c", "from cellos_nb.cli import main; main()", *line[1:]]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=500)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+    (page,) = re.findall(r"`(records/[\w./-]+\.html)` is what you keep", README)
+    assert (tmp_path / page).stat().st_size > 0
+
+
 def test_every_command_stands_in_the_table_and_every_row_is_a_command():
     commands = set(typer.main.get_command(app).commands)
-    named = set(re.findall(r"`cellos ([a-z-]+)", README))
+    named = set(re.findall(r"`cellos ([a-z][a-z-]*)", README))
     assert named == commands
 
 

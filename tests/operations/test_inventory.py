@@ -137,7 +137,7 @@ def test_what_expires_first_goes_first(lab):
 def test_expired_stock_refuses_a_run_and_is_named(lab):
     inventory = stock(lab, without=("DMEM",))
     inventory.receive("DMEM", lot_number="old", expires=date(2020, 1, 1))
-    with pytest.raises(OutOfStockError, match=r"DMEM: .* 0 mL free \(lot old good until 2020-01-01\)"):
+    with pytest.raises(OutOfStockError, match=r"DMEM: .* 0 mL usable \(lot old, 500 mL, good until 2020-01-01\)"):
         AutonomousExecutor(lab).execute_batch(asked())
 
 
@@ -147,7 +147,7 @@ def test_stock_has_to_be_good_until_the_step_that_takes_it(lab):
     tomorrow = datetime.now(UTC) + timedelta(hours=24)
     inventory.receive("DMEM", lot_number="M1", expires=tomorrow)
     inventory.receive("CellTiter-Glo", lot_number="R1", expires=tomorrow)
-    with pytest.raises(OutOfStockError, match=r"CellTiter-Glo.*lot R1 good until") as refused:
+    with pytest.raises(OutOfStockError, match=r"CellTiter-Glo.*lot R1, 100 mL, good until") as refused:
         AutonomousExecutor(lab).execute_batch(asked())
     assert "DMEM" not in str(refused.value)
 
@@ -155,7 +155,7 @@ def test_stock_has_to_be_good_until_the_step_that_takes_it(lab):
 def test_cells_of_too_high_a_passage_are_not_used(lab):
     inventory = stock(lab, without=("U2OS",))
     inventory.receive("U2OS", lot_number="old", passage=31)
-    with pytest.raises(OutOfStockError, match=r"lot old passage 31, above 30"):
+    with pytest.raises(OutOfStockError, match=r"lot old, 10 Mcells, passage 31, above 30"):
         AutonomousExecutor(lab).execute_batch(asked())
     inventory.receive("U2OS", lot_number="young", passage=12)
     assert len(AutonomousExecutor(lab).execute_batch(asked())) == 4
@@ -168,7 +168,9 @@ def test_a_compound_is_thawed_once_for_each_batch_and_no_more_often_than_it_may(
     executor = AutonomousExecutor(lab)
     waiting = executor.submit(asked(), seed=1)
     executor.execute_batch(asked(), seed=2)
-    with pytest.raises(OutOfStockError, match=r"STS 10 mM: .*lot S1 thawed 1 of 2 times"):
+    with pytest.raises(
+        OutOfStockError, match=r"0 µL usable \(lot S1, 49\d.* µL, thawed 1 of 2 times: it may be thawed 1 more time"
+    ):
         executor.submit(asked(), seed=3)
     executor.results(waiting)
     assert inventory.lot("S1").balance.freeze_thaws == 2

@@ -10,12 +10,18 @@ import pytest
 from cellos_nb import CampaignConfig, Lab
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.errors import ConfigError
 from cellos_nb.loop import reason_to_stop
 from cellos_nb.planner import DoseResponseGP
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import CurvePrior
 from cellos_nb.planner.mechanistic import fit_results
-from cellos_nb.planner.stopping import ec50_interval, expected_improvement_left, probability_out_of_range
+from cellos_nb.planner.stopping import (
+    ec50_interval,
+    expected_improvement_left,
+    expected_improvement_per_usd,
+    probability_out_of_range,
+)
 from cellos_nb.testing.planner_contract import campaign, measured, run
 
 
@@ -112,3 +118,26 @@ def test_the_reason_stands_in_the_summary_and_survives_reopening(tmp_path):
     assert summary.n_iterations < 9
     assert summary.stop_reason.startswith("nothing more to gain")
     assert any("nothing more to gain" in value for _, value in summary.rows())
+
+
+def test_what_is_not_worth_its_price_is_not_measured_any_more():
+    cheap = {"stop": {"min_improvement_per_usd": 0.004}, "cost": {"plate_usd": 96.0}}
+    dear = {"stop": {"min_improvement_per_usd": 0.004}, "cost": {"plate_usd": 96_000.0}}
+    few = run(campaign(cheap), 1)
+    assert reason_to_stop(campaign(cheap), few) is None
+    reason = reason_to_stop(campaign(dear), few)
+    assert reason.startswith("not worth its price: no experiment left is expected to improve the best score by more")
+    assert reason_to_stop(campaign({"stop": {"min_expected_improvement": 1e-9}, "cost": dear["cost"]}), few) is None
+
+
+def test_the_improvement_for_a_dollar_is_that_of_an_experiment_over_its_price():
+    config = campaign({"stop": {"min_improvement_per_usd": 0.004}, "cost": {"plate_usd": 192.0}})
+    pool = CandidatePool.of(config, run(config, 1))
+    model = fit_results(config, pool)
+    gain = expected_improvement_left(config, pool, model)
+    assert expected_improvement_per_usd(config, pool, model) == pytest.approx(gain / (2.0 * config.replicates))
+
+
+def test_a_rule_about_dollars_needs_costs():
+    with pytest.raises(ConfigError, match=r"planner\.stop\.min_improvement_per_usd: .* state planner\.cost"):
+        campaign({"stop": {"min_improvement_per_usd": 0.004}})

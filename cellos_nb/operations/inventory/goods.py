@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from typing import Any
+from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete
 
-from cellos_nb.domain.amounts import count_of, micro_usd, quantity
 from cellos_nb.domain.audit import Act
 from cellos_nb.domain.stock import EntryKind, Lot, Resource, Transaction
 from cellos_nb.errors import InventoryError
+from cellos_nb.operations.inventory.deliveries import Delivery, Quantity, book_delivery, count_in
+from cellos_nb.operations.inventory.exporting import stock_table
+from cellos_nb.operations.inventory.importing import Imported, import_table
+from cellos_nb.operations.inventory.reconcile import Reconciliation, reconcile
+from cellos_nb.operations.inventory.reorder import Order, reorder_list
+from cellos_nb.operations.inventory.standing import ResourceStanding, standings
+from cellos_nb.operations.inventory.usage import Use, usage
 from cellos_nb.store import stock_shelf
 from cellos_nb.store.audit import note
 from cellos_nb.store.stock_claims import let_go, open_claims
 from cellos_nb.store.stock_ledger import Change, Ledger
 from cellos_nb.store.stock_low import tell_if_low
-from cellos_nb.store.stock_tables import lots, resources
+from cellos_nb.store.stock_tables import resources
 from cellos_nb.store.store import Store
-
-Quantity = str | float | Decimal
-"""As a person writes it, in the unit of the resource; of a float its shortest text counts."""
 
 
 class Inventory:
@@ -53,6 +54,10 @@ class Inventory:
         """Whether anything is kept in stock: whether a resource is declared."""
         with self._store.read() as tx:
             return bool(stock_shelf.kept_kinds(tx))
+
+    def catch_up(self) -> int:
+        """Books what the journal says and the books do not; returns of how many claims. Looking does it as well."""
+        return self._catch_up()
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
@@ -98,6 +103,7 @@ class Inventory:
         price_source: str | None = None,
         price_as_of: date | None = None,
         passage: int | None = None,
+        freeze_thaws: int = 0,
         received_at: datetime | None = None,
         by: str | None = None,
     ) -> Lot:
@@ -114,37 +120,32 @@ class Inventory:
             price_source: where the price stands; as the resource's when left out.
             price_as_of: the price's date; as the resource's when left out, or today's with a price of its own.
             passage: of cells.
+            freeze_thaws: how often a compound was thawed before it came under these books.
             received_at: now when left out.
             by: who receives it.
 
         Raises:
             InventoryError: no such resource, a quantity that cannot be, or a lot number or barcode that is taken.
         """
+        delivery = Delivery(
+            resource,
+            lot_number,
+            amount,
+            expires=expires,
+            location=location,
+            barcode=barcode,
+            price_usd=price_usd,
+            price_source=price_source,
+            price_as_of=price_as_of,
+            passage=passage,
+            freeze_thaws=freeze_thaws,
+            received_at=received_at,
+        )
         with self._store.write(durable=True) as tx:
-            number, made_of = stock_shelf.resource_id(tx, resource), stock_shelf.resource_named(tx, resource)
-            count = made_of.pack if amount is None else _count(made_of.name, amount, made_of.unit)
-            if count <= 0:
-                raise InventoryError(f"{resource}: {amount} {made_of.unit} cannot be received; give more than nothing.")
-            _refuse_taken(tx, resource, lot_number, barcode)
-            now = self._store.now(tx)
-            values = {
-                "resource_id": number,
-                "lot_number": lot_number,
-                "received": count,
-                **_priced(made_of, count, price_usd, today=now.date()),
-                "received_at": received_at or now,
-                "expires_at": _moment(expires),
-                "location": location,
-                "barcode": barcode or None,
-                "passage": passage,
-            }
-            values |= {"price_source": price_source} if price_source else {}
-            values |= {"price_as_of": price_as_of} if price_as_of else {}
-            (lot_id,) = tx.execute(insert(lots), values).inserted_primary_key or (0,)
-            ledger = Ledger(tx, now, by or self._who())
-            ledger.receive(int(lot_id), count, int(values["price_micro_usd"]))
-            found = stock_shelf.lots_of(tx, lot_ids=[lot_id])[0]
+            ledger = Ledger(tx, self._store.now(tx), by or self._who())
+            found = book_delivery(tx, ledger, delivery)
             _note(tx, Act.STOCK_RECEIVED, ledger, found, "")
+            tell_if_low(tx, ledger.at, {found.serves})
             return found
 
     def adjust(self, lot: str | int, counted: Quantity, reason: str, *, by: str | None = None) -> Lot:
@@ -160,7 +161,7 @@ class Inventory:
             InventoryError: no such lot, no reason, or less than runs have reserved.
         """
         with self._changing(lot, reason, by) as (tx, ledger, found):
-            count = _count(found.resource, counted, found.unit)
+            count = count_in(found.resource, counted, found.unit)
             if count < 0:
                 raise InventoryError(
                     f"{found.resource}: {counted} {found.unit} cannot be there. Give what you counted."
@@ -168,6 +169,24 @@ class Inventory:
             change = Change(on_hand=count - found.balance.on_hand)
             ledger.book(found, EntryKind.ADJUST, change, reason=reason)
             _note(tx, Act.STOCK_ADJUSTED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
+        return self.lot(found.lot_id)
+
+    def use(self, lot: str | int, amount: Quantity, reason: str, *, by: str | None = None) -> Lot:
+        """Books that a person took so much of a lot by hand; what a workflow takes is booked by itself.
+
+        Raises:
+            InventoryError: no such lot, no reason, nothing taken, or more than is free.
+        """
+        with self._changing(lot, reason, by) as (tx, ledger, found):
+            count = count_in(found.resource, amount, found.unit)
+            if count <= 0:
+                raise InventoryError(
+                    f"{found.resource}: {amount} {found.unit} cannot be taken; give more than nothing."
+                )
+            ledger.book(found, EntryKind.USE, Change(on_hand=-count), reason=reason)
+            _note(tx, Act.STOCK_USED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
         return self.lot(found.lot_id)
 
     def discard(self, lot: str | int, reason: str, amount: Quantity | None = None, *, by: str | None = None) -> Lot:
@@ -183,11 +202,12 @@ class Inventory:
                 _take_back(tx, ledger, found, reason)
                 count = ledger.balance(found.lot_id).on_hand
             else:
-                count = _count(found.resource, amount, found.unit)
+                count = count_in(found.resource, amount, found.unit)
             if count <= 0:
                 raise InventoryError(f"{found.resource}, lot {found.lot_number}: there is nothing to discard.")
             ledger.book(found, EntryKind.DISCARD, Change(on_hand=-count), reason=reason)
             _note(tx, Act.STOCK_DISCARDED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
         return self.lot(found.lot_id)
 
     def thaw(self, lot: str | int, reason: str, *, by: str | None = None) -> Lot:
@@ -199,6 +219,7 @@ class Inventory:
         with self._changing(lot, reason, by) as (tx, ledger, found):
             ledger.book(found, EntryKind.THAW, Change(freeze_thaws=1), reason=reason)
             _note(tx, Act.STOCK_THAWED, ledger, found, reason)
+            tell_if_low(tx, ledger.at, {found.serves})
         return self.lot(found.lot_id)
 
     def resources(self) -> tuple[Resource, ...]:
@@ -220,15 +241,66 @@ class Inventory:
         with self.look() as tx:
             return stock_shelf.find_lot(tx, str(name))
 
-    def transactions(self, lot: str | int | None = None) -> tuple[Transaction, ...]:
-        """The ledger, oldest first: all of it, or that of a lot.
+    def transactions(self, lot: str | int | None = None, *, last: int | None = None) -> tuple[Transaction, ...]:
+        """The ledger, oldest first: all of it, or that of a lot; the last so many, or all.
 
         Raises:
             InventoryError: there is no such lot.
         """
         with self.look() as tx:
             lot_id = None if lot is None else stock_shelf.find_lot(tx, str(lot)).lot_id
-            return stock_shelf.entries(tx, lot_id=lot_id)
+            return stock_shelf.entries(tx, lot_id=lot_id, last=last)
+
+    def import_table(self, text: str, where: str, *, is_checked_only: bool = False, by: str | None = None) -> Imported:
+        """Declares and receives what a table says (`COLUMNS`), all of it or nothing.
+
+        Args:
+            text: as CSV, with semicolons or tabs as well.
+            where: the file, for messages.
+            is_checked_only: nothing is kept.
+            by: who received it.
+
+        Raises:
+            InventoryError: names every line that has to be corrected, and why.
+        """
+        try:
+            with self._store.write(durable=True) as tx:
+                ledger = Ledger(tx, self._store.now(tx), by or self._who())
+                found = import_table(tx, ledger, text, where)
+                for lot in found.lots:
+                    _note(tx, Act.STOCK_RECEIVED, ledger, lot, f"from {where}")
+                tell_if_low(tx, ledger.at, {lot.serves for lot in found.lots})
+                if is_checked_only:
+                    raise _TriedError(found)
+        except _TriedError as tried:
+            return tried.found
+        return found
+
+    def table(self) -> str:
+        """What is declared and on hand as CSV, which `import_table` reads back."""
+        with self.look() as tx:
+            return stock_table(stock_shelf.all_resources(tx), stock_shelf.lots_of(tx, is_empty_shown=False))
+
+    def standings(self) -> tuple[ResourceStanding, ...]:
+        """Every resource with its lots, how much a new run can have, and what to do about it."""
+        with self.look() as tx:
+            return standings(tx, self._store.now(tx))
+
+    def reorder_list(self) -> tuple[Order, ...]:
+        """What to order now, by vendor."""
+        with self.look() as tx:
+            now = self._store.now(tx)
+            return reorder_list(standings(tx, now), now)
+
+    def reconcile(self) -> Reconciliation:
+        """The books, added up anew."""
+        with self.look() as tx:
+            return reconcile(tx)
+
+    def usage(self, campaign_id: str | None = None) -> tuple[Use, ...]:
+        """What left the stock, by campaign and resource."""
+        with self.look() as tx:
+            return usage(tx, campaign_id)
 
     @contextmanager
     def _changing(self, lot: str | int, reason: str, by: str | None) -> Iterator[tuple[Connection, Ledger, Lot]]:
@@ -240,13 +312,20 @@ class Inventory:
             yield tx, Ledger(tx, self._store.now(tx), by or self._who()), found
 
 
+class _TriedError(Exception):
+    """Has a transaction given up that was made to see what would come of it."""
+
+    def __init__(self, found: Imported) -> None:
+        super().__init__("tried only")
+        self.found = found
+
+
 def _note(tx: Connection, act: Act, ledger: Ledger, lot: Lot, reason: str) -> None:
     """Has the audit log say what a person booked, in the smallest units, with the balance after it."""
     after = ledger.balance(lot.lot_id)
     facts = {"lot": lot.lot_number, "lot_id": lot.lot_id, "unit": lot.unit, "on_hand_after": after.on_hand}
     facts |= {"freeze_thaws_after": after.freeze_thaws}
     note(tx, act, lot.resource, who=ledger.person, why=reason, facts=facts)
-    tell_if_low(tx, ledger.at, {lot.serves})
 
 
 def _take_back(tx: Connection, ledger: Ledger, lot: Lot, reason: str) -> None:
@@ -260,48 +339,3 @@ def _take_back(tx: Connection, ledger: Ledger, lot: Lot, reason: str) -> None:
         )
     for each in mine:
         let_go(tx, ledger, each, lot, f"lot discarded: {reason}")
-
-
-def _refuse_taken(tx: Connection, resource: str, lot_number: str, barcode: str | None) -> None:
-    if not lot_number.strip():
-        raise InventoryError(f"{resource}: a delivery needs its lot number; write one of your own if it has none.")
-    if any(lot.lot_number == lot_number for lot in stock_shelf.lots_of(tx, resource=resource)):
-        raise InventoryError(
-            f"{resource}: lot {lot_number} was received before. Number the deliveries of one lot, as in {lot_number}-2."
-        )
-    if barcode and any(lot.barcode == barcode for lot in stock_shelf.lots_of(tx)):
-        raise InventoryError(f"{resource}: the barcode {barcode} is on another lot. Stick a new one on this.")
-
-
-def _count(where: str, amount: Quantity, unit: str) -> int:
-    try:
-        return count_of(quantity(amount), unit)
-    except ValueError as error:
-        raise InventoryError(f"{where}: {error}.") from None
-
-
-def _priced(resource: Resource, count: int, price_usd: Quantity | None, *, today: date) -> dict[str, Any]:
-    """What a delivery costs, and how that is known: by its own price, or by that of a pack."""
-    if price_usd is None:
-        price = round(Decimal(count * resource.pack_price) / resource.pack)
-        source, as_of = resource.price_source, resource.price_as_of
-    else:
-        price, source, as_of = _price(resource.name, price_usd), "price of the delivery", today
-    return {"price_micro_usd": price, "price_source": source, "price_as_of": as_of}
-
-
-def _price(where: str, price_usd: Quantity) -> int:
-    try:
-        price = micro_usd(price_usd)
-    except ValueError as error:
-        raise InventoryError(f"{where}: {error}.") from None
-    if price < 0:
-        raise InventoryError(f"{where}: a price of {price_usd} USD cannot be. Give 0 or more.")
-    return price
-
-
-def _moment(expires: date | datetime | None) -> datetime | None:
-    """A day lasts to its end, UTC."""
-    if expires is None or isinstance(expires, datetime):
-        return expires
-    return datetime.combine(expires, time(23, 59, 59), UTC)

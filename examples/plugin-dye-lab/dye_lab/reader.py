@@ -27,8 +27,11 @@ class DyeReader(VolumeGauge):
     def measure(self, step: Step, readout: Readout, timeline: Timeline) -> tuple[Channel, ...]:
         """Half of the light is gone at the EC50."""
         held = timeline.incubated_contents()
-        fading = [sum(dose / EC50_UM[name] for name, dose in held.well(w).dose_um.items()) for w in readout.wells]
-        return tuple(Channel(name, "RLU", tuple(100_000 / (1 + f) for f in fading)) for name in readout.channels)
+        light = []
+        for well in readout.wells:
+            doses = held.well(well).dose_um if held is not None else {}
+            light.append(100_000 / (1 + sum(dose / EC50_UM[name] for name, dose in doses.items())))
+        return tuple(Channel(name, "RLU", tuple(light)) for name in readout.channels)
 
 
 def open_dye_reader(settings: MachineSettings, ledger: Path | None, seed: int) -> VirtualMachine:
