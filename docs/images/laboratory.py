@@ -77,7 +77,7 @@ class LostMachine(BiologicalVirtualMachine):
 
 
 def make(folder: Path) -> None:
-    """Fills `lab.db` and `bench.db` in a folder, `stock.db`, and writes a plan of the week to come beside them."""
+    """Fills `lab.db`, `bench.db` and `stock.db` in a folder, and writes a plan of the week to come beside them."""
     with Lab.open(folder / "lab.db") as lab:
         lab.run(config())
         lab.run(CampaignConfig.from_dict(config().to_dict() | {"name": "The same by chance", "planner": "random"}))
