@@ -63,7 +63,8 @@ Printed by `uv run --group browser python benchmarks/browser.py --write` on {tod
 cores that page, kernel and server share with others: read the ratios. "First paint" is from the key that runs a \
 cell in a new kernel, whose imports stand in the cell before as in the shipped notebook, to the frame that shows the \
 numbers. "Seen" is from the commit of another process to the frame that shows it. Charts: ours are drawn as the \
-panels draw them, scatter decimated to 600 dots; plotly's `FigureWidget` gets the same numbers, each chart in a new \
+panels draw them: a scatter decimated to 600 dots, a line to what can be seen of it in 600 columns; plotly's \
+`FigureWidget` gets the same numbers, each chart in a new \
 kernel."""
 SETTLED = """titles => {
     const shown = [...document.querySelectorAll('.cellos-panel')];

@@ -39,21 +39,22 @@ def our_scatter(n: int) -> tuple[Widget, Callable[[int], None]]:
 def _bqplot(n: int, *, is_line: bool) -> tuple[Widget, Callable[[int], None]]:
     from bqplot import Axis, Figure, LinearScale, Lines, Scatter
 
+    from cellos_nb.panels.envelope import envelope
+
+    def drawn(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return envelope(x, y) if is_line else (x[::every], y[::every])
+
     scales = {"x": LinearScale(min=0.0, max=100.0), "y": LinearScale(min=-2.0, max=2.0)}
-    x, y = numbers(n, 0)
-    every = 1 if is_line else -(-n // MAX_DOTS)
-    mark = (
-        Lines(x=x, y=y, scales=scales)
-        if is_line
-        else Scatter(x=x[::every], y=y[::every], scales=scales, default_size=26)
-    )
+    every = -(-n // MAX_DOTS)
+    x, y = drawn(*numbers(n, 0))
+    mark = Lines(x=x, y=y, scales=scales) if is_line else Scatter(x=x, y=y, scales=scales, default_size=26)
     axes = [Axis(scale=scales["x"]), Axis(scale=scales["y"], side="left")]
     figure = Figure(marks=[mark], axes=axes, layout={"width": "700px", "height": "400px"})
 
     def draw(lap: int) -> None:
-        x, y = numbers(n, lap)
+        x, y = drawn(*numbers(n, lap))
         with mark.hold_sync():
-            mark.x, mark.y = x[::every], y[::every]
+            mark.x, mark.y = x, y
 
     return figure, draw
 

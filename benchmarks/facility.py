@@ -31,10 +31,8 @@ def main() -> None:
     change = what_if(plan, "liquid handler=2")
     flow = change.flow_days["dose response"]
     alone = math.hypot(*(one.loads[0].flow_days.half_width for one in (plan, change.plan)))
-    print(
-        f"\na second liquid handler: {flow.mean:+.2f} days a campaign, ± {flow.half_width:.2f} from pairs, ± {alone:.2f}"
-    )
-    print("from independent replications of the same number")
+    print(f"\na second liquid handler: {flow.mean:+.2f} days a campaign;")
+    print(f"± {flow.half_width:.2f} from pairs, ± {alone:.2f} from as many independent replications")
 
 
 def _line(name: str, config: FacilityConfig) -> FacilityPlan:

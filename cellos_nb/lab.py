@@ -248,14 +248,20 @@ class Lab:
             CellosError: the record could not be written; what was measured is stored, and `cellos record` tries again.
         """
         self.check(config)
-        self._check_stock(config)
+        self.check_stock(config)
         with dispatcher(self.store):
             return self.resume(self.store.add_campaign(config), on_event)
 
-    def _check_stock(self, config: CampaignConfig) -> None:
-        """Refuses a campaign whose first plates the stock does not suffice for; where none is kept, does nothing."""
-        if self.inventory.is_kept:
-            require_first_plates(self.store, config, _describe(config.machine, config.seed, self._own_machine))
+    def check_stock(self, config: CampaignConfig) -> bool:
+        """Whether a stock is kept that suffices for a new campaign's first plates; False where none is kept.
+
+        Raises:
+            OutOfStockError: its first plates need more than is in stock; says what to order. Nothing was reserved.
+        """
+        if not self.inventory.is_kept:
+            return False
+        require_first_plates(self.store, config, _describe(config.machine, config.seed, self._own_machine))
+        return True
 
     def resume(self, campaign_id: str, on_event: OnEvent | None = None) -> Campaign:
         """Continues a campaign where it stood, whatever ended it; a finished one is returned as it is.
@@ -352,7 +358,7 @@ class Lab:
             OutOfStockError: its first plates need more than is in stock; says what to order. Nothing was stored.
         """
         self.check(config)
-        self._check_stock(config)
+        self.check_stock(config)
         with self.store.write():
             return self.hand_over(self.store.add_campaign(config))
 

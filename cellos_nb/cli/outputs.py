@@ -10,7 +10,7 @@ import typer
 from cellos_nb.cli.options import CampaignId, Database
 
 
-def export(
+def export(  # noqa: PLR0917 — options, which are given by name
     campaign: CampaignId,
     csv: Annotated[
         Path | None, typer.Option("--csv", help="Write one row per well as CSV; - for standard output.")
@@ -19,18 +19,25 @@ def export(
     json: Annotated[
         Path | None, typer.Option("--json", help="Write every result, whole, as JSON; - for standard output.")
     ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option("--documents", help="Write documents of the event model into this folder, for Bluesky's tools."),
+    ] = None,
     db: Database = None,
 ) -> None:
     """Write a campaign's history into files."""
     from cellos_nb.errors import InputError
     from cellos_nb.lab import Lab
+    from cellos_nb.records.documents import write_documents
     from cellos_nb.records.exports import write_csv, write_json, write_parquet
 
     asked = [(write, path) for write, path in ((write_csv, csv), (write_parquet, parquet), (write_json, json)) if path]
-    if not asked:
-        raise InputError("Nothing to write: give --csv, --parquet or --json with a file name.")
+    if not asked and documents is None:
+        raise InputError("Nothing to write: give --csv, --parquet or --json with a file name, or --documents FOLDER.")
     with Lab.open(db, must_exist=True) as lab:
-        history = lab.campaign(campaign).results
+        history, record = lab.campaign(campaign).results, lab.store.campaign(campaign)
     for write, path in asked:
         write(history, path)
         typer.echo(f"wrote {path}", err=True)
+    if documents is not None:
+        typer.echo(f"wrote {write_documents(record, history, documents)}", err=True)

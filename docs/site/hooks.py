@@ -22,7 +22,7 @@ HOW_TO: dict[str, tuple[str, ...]] = {
     "Plan": ("planning", "candidate-table", "assays", "quality"),
     "Run": ("control-room", "panels", "daemon", "messages", "calendar", "inventory", "facility", "cell-banks"),
     "Machines": ("machines", "bench", "opentrons", "instruments", "cluster"),
-    "Keep": ("records", "templates", "notebooks", "audit", "postgresql"),
+    "Keep": ("records", "history", "templates", "notebooks", "audit", "postgresql"),
     "Extend": ("extending", "releasing"),
 }
 """The order of the how-to pages. A page that is not named here is found all the same, and stands under More."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from pathlib import Path
 
@@ -89,14 +90,14 @@ def test_a_well_is_chosen_by_mouse_and_by_keys(room, page):
     well = plates.locator("[role=gridcell]:not(.empty)").first
     name = well.get_attribute("data-cell")
     well.click()
-    plates.get_by_text(f"{name}: ").first.wait_for()
-    assert plates.locator('[aria-selected="true"]').get_attribute("data-cell") == name
+    plates.get_by_role("heading", name=re.compile(f"^{name}: ")).wait_for()
+    assert plates.locator('[data-cell][aria-selected="true"]').get_attribute("data-cell") == name
     page.keyboard.press("Control+End")
     last = page.evaluate("document.activeElement.dataset.cell")
     assert last == "H12"
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('[aria-selected=\"true\"]')?.dataset.cell === 'G12'")
+    plates.locator('[data-cell=G12][aria-selected="true"]').wait_for()
     assert plates.locator('svg[role=grid] [tabindex="0"]').count() == 1
 
 
@@ -106,6 +107,8 @@ def test_tab_and_arrow_keys_walk_from_the_campaign_to_another_panel(room, page):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Campaign"
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.role") == "tab"
+    page.keyboard.press("Home")
     assert page.evaluate("document.activeElement.textContent") == "Live"
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")

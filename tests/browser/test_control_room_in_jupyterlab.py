@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 import pytest
 from lab_page import WAIT_MS, NotebookPage
 from lab_server import TOKEN, write_notebook
@@ -13,10 +14,10 @@ from cellos_nb.records.exports import write_csv
 
 EVIL = '<img src=x onerror="window.pwned=1;alert(1)"> & co'
 EVERY_PANEL = """from cellos_nb.panels import *
-display(AutonomyPanel(), ComparisonPanel(), DoseResponsePanel(), LauncherPanel(None, "evil.yaml"), LiveCampaignPanel(),
-        PlatesPanel(), TablePanel(), WhyThisDosePanel())"""
+display(AutonomyPanel(), BenchPanel(), CalendarPanel(), ComparisonPanel(), DoseResponsePanel(),
+        LauncherPanel(None, "evil.yaml"), LiveCampaignPanel(), PlatesPanel(), TablePanel(), WhyThisDosePanel())"""
 TITLES = (
-    *("Autonomy", "Comparison", "Dose response", "Launcher"),
+    *("Autonomy", "Bench", "Calendar", "Comparison", "Dose response", "Launcher"),
     *("Live campaign", "Plates", "Results", "Why this dose"),
 )
 
@@ -106,16 +107,20 @@ def test_a_restarted_kernel_shows_the_same(page, server, finished):
     assert again.inner_text() == before
 
 
-def test_the_csv_that_the_page_saves_is_what_the_store_holds(page, server, finished, tmp_path):
+def test_the_csv_and_the_parquet_that_the_page_saves_are_what_the_store_holds(page, server, finished, tmp_path):
     write_notebook(server.folder / "table.ipynb", f"from cellos_nb.panels import *\nTablePanel(None, {finished!r})")
     notebook = NotebookPage(page, server, "table.ipynb")
     notebook.run_all()
     table = notebook.panel("Results")
     with page.expect_download() as saved:
         table.get_by_role("button", name="CSV").click()
+    with page.expect_download() as parquet:
+        table.get_by_role("button", name="Parquet").click()
     with Lab.open(database(server), must_exist=True) as lab:
         write_csv(lab.campaign(finished).results, tmp_path / "store.csv")
+        expected = lab.campaign(finished).history()
     assert saved.value.path().read_bytes() == (tmp_path / "store.csv").read_bytes()
+    pd.testing.assert_frame_equal(pd.read_parquet(parquet.value.path()), expected)
 
 
 def test_a_script_in_the_name_of_a_campaign_or_compound_is_text_in_every_panel(page, server, finished):

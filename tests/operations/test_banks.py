@@ -236,10 +236,12 @@ def test_an_unknown_line_is_refused_with_those_that_are_known():
     ("asked", "message"),
     [
         ({"n_runs": 0}, "0 runs cannot be simulated"),
+        ({"n_runs": 2_000_000}, "give 1 to 1,000,000"),
+        ({"n_runs": 200_000, "copies": 10}, "give 1 to 100,000"),
         ({"seed": -1}, "below 0"),
         ({"trouble_in": "working"}, "no working bank in this file; possible: master"),
     ],
-    ids=["no runs", "negative seed", "no such bank"],
+    ids=["no runs", "too many", "too many copies", "negative seed", "no such bank"],
 )
 def test_what_cannot_be_simulated_is_refused(asked, message):
     with pytest.raises(InputError, match=message):

@@ -12,6 +12,8 @@ from panel_campaigns import EVIL, small_config
 from cellos_nb import Lab
 from cellos_nb.errors import CampaignError
 from cellos_nb.panels import ComparisonPanel
+from cellos_nb.panels.comparison.figures import ProgressFigure
+from cellos_nb.panels.comparison.model import Progress
 from cellos_nb.panels.comparison.panel import MAX_CAMPAIGNS
 
 
@@ -186,3 +188,20 @@ def test_the_static_form_has_three_pictures_and_two_tables(lab, capsys):
     assert list(best["campaign"]) == ["one", "two"]
     assert len(front) >= 1
     assert "Comparison" in capsys.readouterr().out
+
+
+def test_of_a_campaign_of_thousands_of_iterations_the_line_keeps_its_looks_and_the_rest_is_counted():
+    n = 5000
+    best = np.minimum.accumulate(np.random.default_rng(2).random(n))
+    best[1234:] -= 0.5
+    lap = Progress("long", np.arange(1.0, n + 1), -best, -best - 0.1, -best + 0.1, None)
+    figure = ProgressFigure()
+    figure.draw([lap], {"long": "#0072B2"}, ("iteration", "score"), is_regret=False)
+    x, y = np.ravel(figure._lines.x), np.ravel(figure._lines.y)
+    assert len(x) <= 2400
+    assert {1234.0, 1235.0, 5000.0} <= set(x.tolist())
+    assert (y.min(), y.max()) == ((-best).min(), (-best).max())
+    assert len(figure._dots.x) == 295
+    assert figure._dots.x[-1] == 5000.0
+    assert lap.step == 17
+    figure.figure.close()

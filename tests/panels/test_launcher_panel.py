@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from ipywidgets.widgets.widget import _instances
 from panel_campaigns import EVIL, small_config
 
 from cellos_nb import CampaignConfig, Lab
+from cellos_nb.domain.stock import Resource
 from cellos_nb.execution.approvals import approvals_of
 from cellos_nb.execution.daemon import Daemon
 from cellos_nb.execution.lease import dispatcher
@@ -89,6 +91,22 @@ def test_what_it_will_take_follows_what_is_typed(panel):
     control(panel, "max_iterations").value = 7
     assert "at most 7" in panel._needed.value
     assert panel._needed.value != before
+
+
+def test_what_is_short_in_stock_is_said_before_the_launch_and_forgotten_once_it_is_there(panel):
+    assert "stock" not in panel._needed.value
+    priced = {"price_as_of": date(2026, 1, 5), "price_source": "quotation 12"}
+    tips = Resource(name="filter tips", kind="tips", unit="pcs", pack_size=96, pack_price_usd="8.64", **priced)
+    panel.lab.inventory.declare(tips)
+    control(panel, "max_iterations").value = 7
+    assert 'role="alert"' in panel._needed.value
+    assert "filter tips" in panel._needed.value
+    assert panel.shown.is_short
+    panel.lab.inventory.receive("filter tips", 9600, lot_number="T1")
+    panel._prove()
+    panel.refresh()
+    assert "enough for the plates of the first iteration" in panel._needed.value
+    assert not panel.shown.is_short
 
 
 def test_the_names_that_the_machine_knows_can_be_added(panel):

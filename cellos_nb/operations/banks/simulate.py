@@ -40,8 +40,8 @@ def simulate(
         ConfigError: the parameters do not know the line, or the flasks cannot hold the cells that are needed.
         InputError: a number of runs, a seed or a bank that cannot be.
     """
-    if not 1 <= n_runs <= MAX_RUNS:
-        raise InputError(f"{n_runs} runs cannot be simulated; give 1 to {MAX_RUNS:,}.")
+    if not 1 <= n_runs <= MAX_RUNS // copies:
+        raise InputError(f"{n_runs} runs cannot be simulated; give 1 to {MAX_RUNS // copies:,}.")
     if seed < 0:
         raise InputError(f"The seed {seed} is below 0; give 0 or more.")
     parameters = load_bank_parameters(config.parameters)

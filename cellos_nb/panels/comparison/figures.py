@@ -9,6 +9,8 @@ import numpy as np
 
 from cellos_nb.panels.comparison.front import Front
 from cellos_nb.panels.comparison.model import Boxes, Progress
+from cellos_nb.panels.dose_response.chart import with_gaps
+from cellos_nb.panels.envelope import envelope
 from cellos_nb.panels.scales import finite_scale, fit_scale, round_ticks
 from cellos_nb.panels.theme import GREY
 
@@ -90,6 +92,7 @@ class BoxFigure:
         dots = dots[:: -(-len(dots) // _MAX_OUTLIERS) or 1]
         _write_dots(self._outliers, [x for x, _, _ in dots], [y for _, y, _ in dots], [c for _, _, c in dots])
         fit_scale(self._x, low, high, [x for x, _, _ in dots], [1.0])
+        self._across.tick_values = round_ticks(self._x.min, self._x.max)
         n = max(len(boxes.groups), 1)
         with self._y.hold_sync():
             self._y.min, self._y.max = -0.6, n - 0.4
@@ -129,21 +132,29 @@ class ProgressFigure:
         values = [lap.regret if is_regret else lap.best for lap in laps]
         kept = [(lap, value) for lap, value in zip(laps, values, strict=True) if value is not None and len(value)]
         paint = [colours[lap.campaign_id] for lap, _ in kept] or [GREY]
-        _write_rows(self._lines, [lap.x for lap, _ in kept], [value for _, value in kept], paint)
-        whiskers = [] if is_regret else [lap for lap, _ in kept]
+        lines = [_outline(lap.x, np.asarray(value, dtype=float)) for lap, value in kept]
+        _write_rows(self._lines, [x for x, _ in lines], [y for _, y in lines], paint)
+        # From the last iteration backwards: where a campaign stands is always among them.
+        every = [slice((len(lap.x) - 1) % lap.step, None, lap.step) for lap, _ in kept]
+        intervals = ((lap.x[at], lap.low[at], lap.high[at]) for (lap, _), at in zip(kept, every, strict=True))
+        ends = [] if is_regret else [*intervals]
         _write_rows(
             self._intervals,
-            [np.repeat(lap.x, 3) for lap in whiskers],
-            [np.stack([lap.low, lap.high, np.full(len(lap.x), np.nan)], axis=1).ravel() for lap in whiskers],
+            [np.repeat(x, 3) for x, _, _ in ends],
+            [with_gaps(low, high) for _, low, high in ends],
             paint,
         )
-        dots = [(x, y, colours[lap.campaign_id]) for lap, ys in kept for x, y in zip(lap.x, ys, strict=True)]
+        dots = [
+            (x, y, colours[lap.campaign_id])
+            for (lap, ys), at in zip(kept, every, strict=True)
+            for x, y in zip(lap.x[at], ys[at], strict=True)
+        ]
         dots = [dot for dot in dots if np.isfinite(dot[1])]
         _write_dots(self._dots, [x for x, _, _ in dots], [y for _, y, _ in dots], [c for _, _, c in dots])
         fit_scale(self._across.scale, *(lap.x for lap, _ in kept), [])
-        ends = [end for lap in whiskers for end in (lap.low, lap.high)]
-        fit_scale(self._up.scale, *(value for _, value in kept), *ends, [])
-        self._up.tick_values = round_ticks(self._up.scale.min, self._up.scale.max)
+        fit_scale(self._up.scale, *(value for _, value in kept), *(y for _, *ys in ends for y in ys), [])
+        for axis in (self._across, self._up):
+            axis.tick_values = round_ticks(axis.scale.min, axis.scale.max)
         self._across.label, self._up.label = labels
 
 
@@ -208,11 +219,19 @@ class FrontFigure:
             self._edge.y = front.y[order] if len(order) > 1 else _EMPTY
         fit_scale(self._across.scale, front.x)
         fit_scale(self._up.scale, front.y)
+        for axis in (self._across, self._up):
+            axis.tick_values = round_ticks(axis.scale.min, axis.scale.max)
         self._across.label, self._up.label = front.x_label, front.y_label
 
     def _clicked(self, key: str, selected: Sequence[int] | None, on_select: Callable[[int], None]) -> None:
         if selected is not None and len(selected):
             on_select(self._numbers[key][int(selected[0])])
+
+
+def _outline(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A line as it looks; what is not known at its beginning is left out."""
+    known = np.isfinite(y)
+    return envelope(np.asarray(x, dtype=float)[known], y[known])
 
 
 def _short(name: str) -> str:

@@ -28,6 +28,10 @@ WHISKER = 1.5
 Source: Tukey 1977, Exploratory Data Analysis, section 2C."""
 
 
+MAX_LAPS = 300
+"""Iterations of a campaign that have a dot and an interval; more make the page slow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One campaign as it stood when it was read."""
@@ -81,6 +85,11 @@ class Progress:
     high: np.ndarray
     regret: np.ndarray | None
     """True score of the best experiment there is, minus that of the best one found; None without a truth."""
+
+    @property
+    def step(self) -> int:
+        """How many iterations stand for one dot with its interval; the line has all."""
+        return max(1, -(-len(self.x) // MAX_LAPS))
 
 
 def read_campaigns(lab: Lab, campaign_ids: Iterable[str]) -> tuple[Compared, ...]:

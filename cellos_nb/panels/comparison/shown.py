@@ -93,6 +93,11 @@ def notes(shown: ComparisonShown) -> tuple[str, ...]:
     """What a person should know of the figures: whatever they leave out."""
     found = [f"{one.campaign_id}: its truth cannot be read: {one.truth_problem}" for one in shown.campaigns
              if one.truth_problem]  # fmt: skip
+    found += [
+        f"{lap.campaign_id}: dots and intervals of every {lap.step} iterations are drawn; its line has all."
+        for lap in shown.progress
+        if lap.step > 1
+    ]
     if shown.boxes.n_left_out:
         found.append(
             f"Box plots: the {len(shown.boxes.groups)} groups with the lowest medians; {shown.boxes.n_left_out} more "

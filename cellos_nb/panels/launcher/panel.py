@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from cellos_nb.domain.campaign import CampaignConfig
-from cellos_nb.errors import InputError
+from cellos_nb.errors import InputError, OutOfStockError
 from cellos_nb.execution.preflight import Preflight
 from cellos_nb.hardware.registry import kinds as machine_kinds
 from cellos_nb.lab import Lab, default_url
@@ -89,6 +89,7 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
         """The campaign that this panel launched last; it goes on when the panel is closed."""
         self._proved: Proved | None = None
         self._needs: dict[CampaignConfig, Preflight | InputError] = {}
+        self._stock: dict[CampaignConfig, tuple[str, bool]] = {}
         self._names = KnownNames(opened)
         self._n_filled = -1
 
@@ -111,6 +112,7 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
                 checked = Checked(None, by_field(found))
             else:
                 needs = found
+        stock, is_short = self._stock_for(checked.config) if needs is not None else ("", False)
         proved = self._proved
         is_current = proved is not None and proved.config == checked.config
         return LauncherShown(
@@ -120,6 +122,8 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
             known=self._names.known_to(self.choice.draft),
             proved=proved,
             is_proof_current=is_current,
+            stock=stock,
+            is_short=is_short,
             waiting=not_approved(self.lab, proved) if proved is not None and is_current else (),
             launched="" if self.launched is None else self.launched.standing,
         )
@@ -194,7 +198,7 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
         self.form.switch(shown.choice.draft)
         self._suggest(shown)
         write_html(self._problem, problem_lines(shown.checked.problems.get((), ())))
-        write_html(self._needed, needed(shown.needs))
+        write_html(self._needed, needed(shown))
         write_html(self._proof, proof(shown))
         write_html(self._running, markup('<p class="cellos-summary" role="status">{}</p>', shown.launched))
         self._approval.layout.display = "flex" if shown.waiting else "none"
@@ -234,7 +238,7 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
     def _prove(self) -> None:
         config = check(self.choice.draft).config
         if config is not None:
-            self._proved = prove_campaign(self.lab, config)
+            self._proved, self._stock = prove_campaign(self.lab, config), {}
 
     def _approve(self) -> None:
         if not self.has_read.value:
@@ -259,3 +263,15 @@ class LauncherPanel(Panel[LauncherChoice, LauncherShown]):
             except InputError as error:
                 self._needs = {config: error}
         return self._needs[config]
+
+    def _stock_for(self, config: CampaignConfig | None) -> tuple[str, bool]:
+        """What is said of the stock, and whether it is short; asked again with each configuration and each proof."""
+        if config is None:
+            return "", False
+        if config not in self._stock:
+            try:
+                said = "enough for the plates of the first iteration" if self.lab.check_stock(config) else ""
+                self._stock = {config: (said, False)}
+            except OutOfStockError as error:
+                self._stock = {config: (str(error), True)}
+        return self._stock[config]

@@ -43,6 +43,10 @@ class LauncherShown:
     is_proof_current: bool
     waiting: tuple[str, ...]
     """Plates that a real machine may not execute yet."""
+    stock: str
+    """Whether the stock suffices for the first plates, or what to order; empty where none is kept."""
+    is_short: bool
+    """Whether it does not."""
     launched: str
     """How far the launched campaign is; empty before."""
 
@@ -66,7 +70,9 @@ def static_form(title: str, shown: LauncherShown) -> StaticForm:
     held = [(field.label, _held(shown.choice.draft, field.path)) for field in all_fields()]
     tables = [StaticTable("configuration", pd.DataFrame(held, columns=["field", "value"]))]
     if shown.needs is not None:
-        tables.append(StaticTable("what it will take", pd.DataFrame(shown.needs.rows(), columns=["what", "value"])))
+        stock = [("stock", shown.stock)] if shown.stock else []
+        taken = pd.DataFrame([*shown.needs.rows(), *stock], columns=["what", "value"])
+        tables.append(StaticTable("what it will take", taken))
     return StaticForm(title, summary(shown), tables=tuple(tables))
 
 
@@ -82,11 +88,13 @@ def problem_lines(lines: tuple[str, ...]) -> Markup:
     return join(markup('<div class="cellos-problem" role="alert">{}</div>', line) for line in lines)
 
 
-def needed(needs: Preflight | None) -> Markup:
-    """What the campaign will take; nothing while it cannot be said."""
-    if needs is None:
+def needed(shown: LauncherShown) -> Markup:
+    """What the campaign will take, and whether it is there; nothing while it cannot be said."""
+    if shown.needs is None:
         return Markup()
-    return markup("<h4>What it will take</h4>{}", rows_table(needs.rows()))
+    template = '<span class="cellos-problem" role="alert">{}</span>' if shown.is_short else "{}"
+    stock = [("stock", markup(template, shown.stock))] if shown.stock else []
+    return markup("<h4>What it will take</h4>{}", rows_table([*shown.needs.rows(), *stock]))
 
 
 def proof(shown: LauncherShown) -> Markup:

@@ -103,7 +103,7 @@ class AcquisitionFigure:
             axes=[self.across, self.up],
             fig_margin=_MARGIN,
             background_style={"fill": "transparent"},
-            layout={"width": "100%", "height": "260px"},
+            layout={"width": "100%", "height": "300px"},
         )
 
     def draw(self, choice: Choice | None, log10_range: np.ndarray) -> None:
