@@ -77,7 +77,7 @@ class LostMachine(BiologicalVirtualMachine):
 
 
 def make(folder: Path) -> None:
-    """Fills `lab.db` and `bench.db` in a folder, and writes a plan of the week to come beside them."""
+    """Fills `lab.db`, `bench.db` and `stock.db` in a folder, and writes a plan of the week to come beside them."""
     with Lab.open(folder / "lab.db") as lab:
         lab.run(config())
         lab.run(CampaignConfig.from_dict(config().to_dict() | {"name": "The same by chance", "planner": "random"}))
@@ -85,7 +85,17 @@ def make(folder: Path) -> None:
     with Lab.open(folder / "bench.db") as lab:
         lab.submit(by_hand(folder))
         Daemon(lab.store, lab).run(once=True)
+    with Lab.open(folder / "stock.db") as lab:
+        _stock(lab)
     _plan(folder)
+
+
+def _stock(lab: Lab) -> None:
+    """The stock of the examples, after somebody weighed a bottle and threw a vial away."""
+    table = Path(__file__).parents[2] / "examples" / "stock.csv"
+    lab.inventory.import_table(table.read_text(encoding="utf-8"), table.name)
+    lab.inventory.adjust("DM-0417", 150, "weighed the bottle")
+    lab.inventory.discard("STS-3", "left out overnight")
 
 
 def _leave_work_for_people(lab: Lab) -> None:

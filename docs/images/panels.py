@@ -33,6 +33,7 @@ CELLS = {
     "bank": 'panel = BankPanel("lab.db")\npanel.choose(wrong="incubator fails")\npanel',
     "bench": 'BenchPanel("bench.db")',
     "facility": 'panel = FacilityPanel("lab.db")\npanel.choose(capacities=(2, 1, 120, 1, 2))\npanel',
+    "inventory": 'InventoryPanel("stock.db")',
     "calendar": 'CalendarPanel("lab.db", plan="plan.json")',
     "control_room": f'ControlRoom("lab.db", "{CAMPAIGN}")',
 }

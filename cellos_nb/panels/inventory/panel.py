@@ -249,4 +249,6 @@ def _orders(shown: InventoryShown) -> Markup:
 def _link(name: str, text: str) -> Markup:
     """A file to download; with a mark of UTF-8, without which Excel misreads µ."""
     content = base64.b64encode(text.encode("utf-8-sig")).decode()
-    return markup('<p><a download="{}" href="data:text/csv;base64,{}">⭳ {}</a></p>', name, content, name)
+    style = "text-decoration: underline; color: var(--cellos-accent)"
+    template = '<p><a style="{}" download="{}" href="data:text/csv;base64,{}">Save {}</a></p>'
+    return markup(template, style, name, content, name)
