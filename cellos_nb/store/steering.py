@@ -64,6 +64,7 @@ def roll_back(tx: Connection, campaign_id: str, to: int, *, by: str, reason: str
         CampaignError: there is no such campaign or iteration, or nothing came after it.
     """
     current = standing(tx, campaign_id)
+    refuse_imported(campaign_id, current.config, "rolled back")
     history = concluded_iterations(tx, campaign_id)
     inherited = current.parent_iteration
     possible = [inherited, *(n for n in history if n > inherited)]
@@ -87,7 +88,7 @@ def fork(tx: Connection, parent_id: str, at: int, config: CampaignConfig) -> str
     Raises:
         CampaignError: there is no such parent, or it has not concluded that iteration.
     """
-    standing(tx, parent_id)
+    refuse_imported(parent_id, standing(tx, parent_id).config, "forked")
     history = concluded_iterations(tx, parent_id)
     if at not in history:
         possible = ", ".join(map(str, history)) or "none yet"
@@ -97,6 +98,19 @@ def fork(tx: Connection, parent_id: str, at: int, config: CampaignConfig) -> str
     tx.execute(insert(inherited_iterations), rows)
     overrulings.inherit(tx, campaign_id, parent_id, at)
     return campaign_id
+
+
+def refuse_imported(campaign_id: str, config: CampaignConfig, verb: str) -> None:
+    """Raises for a campaign whose results were measured elsewhere: they stay as they are, and no machine adds any.
+
+    Raises:
+        CampaignError: it was imported.
+    """
+    if config.is_imported:
+        raise CampaignError(
+            f"{campaign_id}: was imported from a file and cannot be {verb}. Begin a new campaign; `cellos learn-prior "
+            f"{campaign_id}` has it start with what these results tell."
+        )
 
 
 def _refuse_ended(campaign_id: str, status: CampaignStatus, verb: str) -> None:
