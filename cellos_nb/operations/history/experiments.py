@@ -63,7 +63,7 @@ def results_of(experiments: Sequence[Experiment], assay: str, campaign_id: str) 
     for each in experiments:
         counted[each.iteration] = counted.get(each.iteration, 0) + 1
         cell_line, compound, dose_um = each.proposal
-        proposal_id = f"i{each.iteration:03d}-{counted[each.iteration]:04d}"
+        proposal_id = f"i{each.iteration:03d}-e{counted[each.iteration]:03d}"
         mean = float(np.mean([well.value for well in each.wells]))
         day = each.wells[0].day
         at = None if day is None else datetime.combine(day, time(), UTC)
