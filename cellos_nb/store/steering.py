@@ -26,7 +26,9 @@ def pause(tx: Connection, campaign_id: str, reason: str) -> None:
     Raises:
         CampaignError: there is no such campaign, or it has ended.
     """
-    status = standing(tx, campaign_id).status
+    now = standing(tx, campaign_id)
+    refuse_imported(campaign_id, now.config, "paused")
+    status = now.status
     _refuse_ended(campaign_id, status, "paused")
     if status is not CampaignStatus.PAUSED:
         set_status(tx, campaign_id, CampaignStatus.PAUSED, reason)
@@ -50,7 +52,9 @@ def request_stop(tx: Connection, campaign_id: str, reason: str) -> None:
     Raises:
         CampaignError: there is no such campaign, or it has ended.
     """
-    _refuse_ended(campaign_id, standing(tx, campaign_id).status, "stopped")
+    now = standing(tx, campaign_id)
+    refuse_imported(campaign_id, now.config, "stopped")
+    _refuse_ended(campaign_id, now.status, "stopped")
     _request_stop(tx, campaign_id, reason)
 
 

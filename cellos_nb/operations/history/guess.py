@@ -57,7 +57,10 @@ class Guess:
 
     def to_yaml(self) -> str:
         """The mapping as YAML, a comment with the reason on each line; what is missing stands there as a comment."""
-        lines, section = [f"name: {_quoted(self.name)}", "assay: viability  # or reporter, imaging: say what it was"], ""
+        lines, section = (
+            [f"name: {_quoted(self.name)}", "assay: viability  # or reporter, imaging: say what it was"],
+            "",
+        )
         for each in self.guessed:
             outer, _, key = each.key.rpartition(".")
             if outer != section and outer:
@@ -135,7 +138,7 @@ def _kind(table: Table, header: str | None) -> Guessed:
         return Guessed("response.kind", None, "no numbers to judge by; fill in fraction, percent or raw")
     middle, highest = numbers[len(numbers) // 2], numbers[-1]
     about = f"half of the values are below {middle:g}, the highest is {highest:g}; check it"
-    kind = "fraction" if highest <= 3 else "percent" if 3 < middle and highest <= 300 else "raw"
+    kind = "fraction" if highest <= 3 else "percent" if middle > 3 and highest <= 300 else "raw"
     return Guessed("response.kind", kind, about)
 
 

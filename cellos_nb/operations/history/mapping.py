@@ -129,10 +129,9 @@ class HistoryMapping(Settings):
                 "response.kind|raw signals are compared with vehicle; name the vehicle, as in 'vehicle: DMSO', or its "
                 "column, as response.vehicle_column"
             )
-        if self.response.vehicle_column in self.columns.model_dump().values() and raw:
-            if self.response.vehicle_column is not None:
-                raise ValueError(
-                    f"response.vehicle_column|the column {self.response.vehicle_column!r} stands for two things; "
-                    "name another one"
-                )
+        vehicle_column = self.response.vehicle_column
+        if vehicle_column is not None and vehicle_column in self.columns.model_dump().values():
+            raise ValueError(
+                f"response.vehicle_column|the column {vehicle_column!r} stands for two things; name another one"
+            )
         return self

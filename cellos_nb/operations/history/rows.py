@@ -139,6 +139,8 @@ def _read(cells: Cells, line: Line) -> Measured | None:
     value = response / 100 if mapping.response.kind == "percent" else response
     if vehicle is not None:
         value = response / vehicle
+    # To 12 digits, so that 102.74 % is 1.0274.
+    value = float(f"{value:.12g}")
     return Measured(
         line.number, cell_line, compound, dose, signal, value, plate, well, replicate, day, is_vehicle=is_vehicle
     )
