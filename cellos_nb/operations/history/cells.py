@@ -6,7 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
+from cellos_nb.domain.plate import PLATE_FORMATS, well_names
 from cellos_nb.operations.history.mapping import HistoryMapping
 from cellos_nb.operations.history.problems import Problems
 from cellos_nb.operations.history.table import Line
@@ -14,6 +16,12 @@ from cellos_nb.operations.history.units import MAX_DOSE_UM, MIN_DOSE_UM, UM_PER_
 
 _WELL = re.compile(r"(A?[A-Z])0*([1-9][0-9]?)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@cache
+def _wells() -> frozenset[str]:
+    """Of the largest plate; those of every other one are among them."""
+    return frozenset(well_names(max(PLATE_FORMATS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +69,11 @@ class Cells:
         """A well's name as we write it: B07 is B7."""
         text = line.cells.get(column)
         match = _WELL.fullmatch(text or "")
-        if match is None:
+        name = "" if match is None else f"{match[1].upper()}{match[2]}"
+        if name not in _wells():
             self.problems.add(line.number, column, text, "give a well, as in B7")
             return None
-        return f"{match[1].upper()}{match[2]}"
+        return name
 
     def plate(self, line: Line, column: str) -> str | None:
         """A plate's name, which stands in paths and so has no slash."""
