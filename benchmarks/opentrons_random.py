@@ -33,7 +33,7 @@ from cellos_nb.errors import CompileError, MachineRefusedError, ProtocolRefusedE
 from cellos_nb.hardware.opentrons import environment
 from cellos_nb.hardware.opentrons.proof import prove_steps, write_steps
 from cellos_nb.hardware.opentrons.settings import OpentronsSettings, capabilities
-from cellos_nb.hardware.opentrons.worker import OpentronsWorker
+from cellos_nb.hardware.opentrons.worker import Answer, OpentronsWorker
 from cellos_nb.workflow.compile import compile_plates
 from cellos_nb.workflow.workflow import Workflow
 
@@ -146,6 +146,13 @@ def prove(drawn: Drawn, number: int, record: Record, refused: Counter[str], work
     record.add(row)
 
 
+class AnalysisWorker(OpentronsWorker):
+    """Leaves out the run log, for which the package would go through each protocol a second time."""
+
+    def analyse(self, name: str, text: str, *, with_run_log: bool = False) -> Answer:
+        return super().analyse(name, text, with_run_log=with_run_log)
+
+
 def prove_seed(number: int, record: Record, worker: OpentronsWorker) -> None:
     refused: Counter[str] = Counter()
 
@@ -207,7 +214,7 @@ def main() -> None:
     asked = parser.parse_args()
     record, end = Record(asked.record), time.monotonic() + 60 * asked.minutes
     if not asked.summary:
-        with OpentronsWorker(environment.require(), timeout_s=3600.0) as worker:
+        with AnalysisWorker(environment.require(), timeout_s=3600.0) as worker:
             for number in seeds_to_do(record, asked.workflows, asked.kinds):
                 if time.monotonic() > end:
                     break

@@ -156,9 +156,10 @@ def _html_map(workflow: Workflow) -> Iterator[str]:
     yield "</table></div>"
     low, high = shade.ends
     legend = ((WellRole.VEHICLE, "vehicle"), (WellRole.POSITIVE, "positive control"), (WellRole.MEDIUM, "medium"))
-    controls = "".join(f'<span class="{role}">{label}</span>' for role, label in legend if layout.with_role(role))
+    # The blanks are for where styles are not shown, as in a notebook that nobody trusts yet.
+    controls = [f'<span class="{role}">{label}</span>' for role, label in legend if layout.with_role(role)]
     ends = (f'<span style="background:{shade.colour(dose)}">sample, {format_dose(dose)}</span>' for dose in (low, high))
-    yield f'<div class="key">{controls}{"".join(ends)}</div>'
+    yield f'<div class="key">{" ".join([*controls, *ends])}</div>'
 
 
 def _html_well(name: str, group: Condition | None, n_wells: int, shade: _Shade) -> str:

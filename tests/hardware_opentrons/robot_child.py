@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,6 +46,36 @@ def save(bench, path: Path) -> Path:
     """Writes what a child needs to know of a step."""
     path.write_bytes(pickle.dumps((bench.settings, bench.steps, bench.sha256, bench.files)))
     return path
+
+
+def places_of(bench, folder, child, job):
+    """What a step asks and tells, each kind of request once."""
+    from robot_faults import FaultyServer
+
+    with FaultyServer(bench.robot()) as server:
+        child.start(job, server.address, folder / "clean.log")
+        assert child.wait() == 0
+    return [place for place in dict.fromkeys(server.log) if place[2] == 1 or place[1] == "/runs"]
+
+
+def killed_at(server, fault, child, job, log):
+    """Kills a process that executes a step, before or after a request took effect; how it ended."""
+    from robot_faults import Fault
+
+    pids = []
+
+    def kill():
+        started.wait(30)
+        os.kill(pids[0], signal.SIGKILL)
+
+    started = threading.Event()
+    if fault is Fault.REQUEST_LOST:
+        server.before = kill
+    else:
+        server.after = kill
+    pids.append(child.start(job, server.address, log))
+    started.set()
+    return child.wait()
 
 
 def _execute(job, address, log):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from contextlib import contextmanager
@@ -174,3 +175,37 @@ def check_effects(robot, state, n_commands):
         assert len(effects) == n_commands
     if state is OutcomeState.NEVER_STARTED:
         assert not effects
+
+
+def n_commands(bench):
+    """How many commands the step of a bench has."""
+    return len(json.loads(bench.files[f"{bench.step.uid}.analysis.json"])["commands"])
+
+
+def requests_of(bench, folder):
+    """What an undisturbed execution asks and tells, in order; how often it looks is chance, so each look once."""
+    with FaultyServer(bench.robot()) as server, bench.machine(server, folder / "clean.log") as machine:
+        assert carry_out(machine, bench.step) is OutcomeState.DONE
+        check_effects(server.robot, OutcomeState.DONE, n_commands(bench))
+    again = {place for place in server.log if place[2] > 1 and (*place[:2], 1) in {ANALYSIS, LOOK, COPY}}
+    return [place for place in server.log if place not in again]
+
+
+def restart_when_seen(server, robot, hold):
+    """Restarts the robot once the driver has copied all commands up to where it is held."""
+    seen, original = [], server.answer
+
+    def answer(request):
+        reply = original(request)
+        is_copy = request.path.endswith("/commands")
+        if is_copy and not seen and robot.wait_until_held(5) and _n_copied(request, reply) >= hold:
+            seen.append(True)
+            robot.restart()
+        return reply
+
+    server.answer = answer
+    return lambda: bool(seen)
+
+
+def _n_copied(request, reply):
+    return len(reply.content["data"]) + int(request.query["cursor"][0])

@@ -33,6 +33,13 @@ def test_a_protocol_is_analysed_and_put_into_words(worker):
     assert "Aspirating 5.0 uL from A1 of plate on slot 2" in answer.run_log
 
 
+def test_the_run_log_is_left_out_where_the_analysis_alone_is_asked_for(worker):
+    answer = worker.analyse("good.py", GOOD, with_run_log=False)
+    assert answer.run_log == ""
+    assert kinds(answer) == kinds(worker.analyse("good.py", GOOD))
+    assert worker.analyse_alone("good.py", GOOD)["result"] == "ok"
+
+
 def test_a_protocol_that_prints_does_not_disturb_the_answers(worker):
     assert worker.analyse("chatty.py", CHATTY).analysis["result"] == "ok"
     assert worker.analyse("good.py", GOOD).analysis["result"] == "ok"

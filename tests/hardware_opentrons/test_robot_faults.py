@@ -7,8 +7,6 @@ from collections import Counter
 
 import pytest
 from robot_faults import (
-    ANALYSIS,
-    COPY,
     CREATE,
     LOOK,
     PLAY,
@@ -20,6 +18,9 @@ from robot_faults import (
     carry_out,
     check_effects,
     go_on,
+    n_commands,
+    requests_of,
+    restart_when_seen,
     token,
 )
 
@@ -27,19 +28,6 @@ from cellos_nb.domain.machine import OutcomeState
 from cellos_nb.errors import MachineError, MachineRefusedError, StepFailedError
 from cellos_nb.execution.remainder import remainder
 from cellos_nb.hardware.opentrons.run_log import Phase, RunLog
-
-
-def n_commands(bench):
-    return len(json.loads(bench.files[f"{bench.step.uid}.analysis.json"])["commands"])
-
-
-def requests_of(bench, tmp_path):
-    """What an undisturbed execution asks and tells, in order; how often it looks is chance, so each look once."""
-    with FaultyServer(bench.robot()) as server, bench.machine(server, tmp_path / "clean.log") as machine:
-        assert carry_out(machine, bench.step) is OutcomeState.DONE
-        check_effects(server.robot, OutcomeState.DONE, n_commands(bench))
-    again = {place for place in server.log if place[2] > 1 and (*place[:2], 1) in {ANALYSIS, LOOK, COPY}}
-    return [place for place in server.log if place not in again]
 
 
 def test_an_undisturbed_step_is_told_four_things_each_once(bench, tmp_path):
@@ -100,7 +88,7 @@ def test_a_robot_that_restarts_in_mid_run_leaves_a_doubt_that_names_the_last_com
     robot.hold_before = hold = min(round(part * n), n - 1)
     with FaultyServer(robot) as server, bench.machine(server, tmp_path / "robot.log") as machine:
         server.fault = None
-        watched = _restart_when_seen(server, robot, hold)
+        watched = restart_when_seen(server, robot, hold)
         with pytest.raises(MachineError, match=r"the robot's server was restarted in mid-run \(.*4008") as raised:
             machine.execute(bench.step, token(bench.step))
         assert watched()
@@ -113,26 +101,6 @@ def test_a_robot_that_restarts_in_mid_run_leaves_a_doubt_that_names_the_last_com
             machine.execute(bench.step, token(bench.step))
     assert len(list(robot.effects())) == hold
     assert max(robot.effects(), default=1) == 1
-
-
-def _restart_when_seen(server, robot, hold):
-    """Restarts the robot once the driver has copied all commands up to where it is held."""
-    seen, original = [], server.answer
-
-    def answer(request):
-        reply = original(request)
-        is_copy = request.path.endswith("/commands")
-        if is_copy and not seen and robot.wait_until_held(5) and _n_copied(request, reply) >= hold:
-            seen.append(True)
-            robot.restart()
-        return reply
-
-    server.answer = answer
-    return lambda: bool(seen)
-
-
-def _n_copied(request, reply):
-    return len(reply.content["data"]) + int(request.query["cursor"][0])
 
 
 def test_a_robot_that_forgot_a_run_is_not_taken_to_have_done_nothing(bench, tmp_path):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import threading
 
 import pytest
-from robot_child import children, save
-from robot_faults import COPY, LOOK, PLAY, RELEASE, Fault, FaultyServer, check_effects, go_on
+from robot_child import children, killed_at, places_of, save
+from robot_faults import COPY, LOOK, PLAY, RELEASE, Fault, FaultyServer, check_effects, go_on, n_commands
 from robots import OT2
 
 from cellos_nb.domain.machine import OutcomeState
@@ -32,16 +30,16 @@ def child():
 def test_a_process_killed_at_any_request_is_followed_by_one_that_makes_nothing_happen_twice(
     bench, tmp_path, child, fault, comes_back
 ):
-    n = len(json.loads(bench.files[f"{bench.step.uid}.analysis.json"])["commands"])
+    n = n_commands(bench)
     job = save(bench, tmp_path / "job")
-    places = _places(bench, tmp_path, child, job)
+    places = places_of(bench, tmp_path, child, job)
     assert {PLAY, LOOK, COPY, RELEASE} < set(places)
     for number, at in enumerate(places):
         robot, log = bench.robot(), tmp_path / f"{number}.log"
         is_under_way = at in BEGUN or (at == PLAY and fault is Fault.ANSWER_LOST)
         robot.hold_before = HELD_BEFORE if is_under_way else None
         with FaultyServer(robot, at, fault) as server:
-            ended = _killed_at(server, fault, child, job, log)
+            ended = killed_at(server, fault, child, job, log)
             assert ended == -signal.SIGKILL, at
             if is_under_way:
                 assert robot.wait_until_held()
@@ -54,27 +52,3 @@ def test_a_process_killed_at_any_request_is_followed_by_one_that_makes_nothing_h
         expected = OutcomeState.UNKNOWN if is_under_way and comes_back == "restarted" else OutcomeState.DONE
         assert state is expected, at
         assert len(list(robot.effects())) == (HELD_BEFORE if state is OutcomeState.UNKNOWN else n)
-
-
-def _places(bench, tmp_path, child, job):
-    with FaultyServer(bench.robot()) as server:
-        child.start(job, server.address, tmp_path / "clean.log")
-        assert child.wait() == 0
-    return [place for place in dict.fromkeys(server.log) if place[2] == 1 or place[1] == "/runs"]
-
-
-def _killed_at(server, fault, child, job, log):
-    pids = []
-
-    def kill():
-        started.wait(30)
-        os.kill(pids[0], signal.SIGKILL)
-
-    started = threading.Event()
-    if fault is Fault.REQUEST_LOST:
-        server.before = kill
-    else:
-        server.after = kill
-    pids.append(child.start(job, server.address, log))
-    started.set()
-    return child.wait()

@@ -204,7 +204,8 @@ def _number(volume_ul: float) -> str:
 def _sign(step: Step) -> Markup:
     """Room for a hand."""
     fields = ["begun at", "done at", "by", "barcode"]
-    lines = Markup("").join(Markup("<span>{}</span>").format(name) for name in fields)
+    # The blank is for where styles are not shown, as in a notebook that nobody trusts yet.
+    lines = Markup(" ").join(Markup("<span>{}</span>").format(name) for name in fields)
     if step.kind is StepKind.INCUBATE:
         return Markup('<div class="sign">{}</div>').format(lines)
     return Markup(

@@ -51,6 +51,7 @@ class Connection:
         self.address = address
         self._return_s = return_s
         self._opened: Client | None = None
+        self._said = ""
         self._was_open = False
         self._opening = threading.Lock()
         self._change = threading.Condition()
@@ -81,7 +82,9 @@ class Connection:
         try:
             return self.worker_of(robot, max_age_s=LOOK_S) is not None
         except RobotAwayError as error:
-            log.warning("%s", error)
+            if str(error) != self._said:  # not at every look
+                log.warning("%s", error)
+            self._said = str(error)
             return False
 
     def ask(self, robot: str, resource: str, function: Callable[..., Any], *arguments: str) -> Any:

@@ -37,7 +37,7 @@ class Answer:
     analysis: dict[str, Any]
     """As it came, with its times and identifiers; empty when the file was refused as a whole."""
     run_log: str
-    """The package's own account in words; empty when the analysis found errors."""
+    """The package's own account in words; empty when the analysis found errors, or it was not asked for."""
     refusal: str | None = None
     """Why the file was refused as a whole."""
 
@@ -82,21 +82,22 @@ class OpentronsWorker:
         """The number of the process; None when there is none."""
         return self._process.popen.pid if self._process else None
 
-    def analyse(self, name: str, text: str) -> Answer:
+    def analyse(self, name: str, text: str, *, with_run_log: bool = True) -> Answer:
         """The package's analysis and run log of a protocol.
 
         Args:
             name: of the file, `3-dose.py`.
             text: the protocol.
+            with_run_log: whether the run log is wanted, for which the package goes through the protocol again.
 
         Raises:
             WorkerError: the process died twice over it, or fell silent.
         """
         with self._lock:
-            said = self._ask(name, text)
+            said = self._ask(name, text, with_run_log=with_run_log)
             if said is None:
                 log.warning("opentrons worker died over %s; starting another", name)
-                said = self._ask(name, text)
+                said = self._ask(name, text, with_run_log=with_run_log)
             if said is None:
                 raise WorkerError(
                     f"{name}: the opentrons worker died twice over it. Run `cellos doctor`; if that finds nothing, "
@@ -106,7 +107,7 @@ class OpentronsWorker:
 
     def analyse_alone(self, name: str, text: str) -> dict[str, Any]:
         """The analysis of a protocol as a robot keeps it; one that is refused as a whole has that as its error."""
-        answer = self.analyse(name, text)
+        answer = self.analyse(name, text, with_run_log=False)
         if answer.refusal is None:
             return answer.analysis
         return {"result": "not-ok", "errors": [{"detail": answer.refusal}], "commands": []}
@@ -116,7 +117,7 @@ class OpentronsWorker:
         with self._lock:
             self._end()
 
-    def _ask(self, name: str, text: str) -> dict[str, Any] | None:
+    def _ask(self, name: str, text: str, *, with_run_log: bool) -> dict[str, Any] | None:
         """The answer to one job; None when the process died before it gave one."""
         if self._process is not None and self._process.jobs >= self.jobs_per_process:
             self._end()
@@ -125,7 +126,8 @@ class OpentronsWorker:
         process, number = self._process, next(self._numbers)
         process.jobs += 1
         try:
-            _pipe(process.popen.stdin).write(json.dumps({"id": number, "name": name, "text": text}) + "\n")
+            job = {"id": number, "name": name, "text": text, "with_run_log": with_run_log}
+            _pipe(process.popen.stdin).write(json.dumps(job) + "\n")
             _pipe(process.popen.stdin).flush()
             said = self._hear(process, f"over {name}")
         except (BrokenPipeError, ConnectionResetError):

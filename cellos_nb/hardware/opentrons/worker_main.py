@@ -48,7 +48,7 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         if refusal is not None:
             return {"refusal": refusal}
         analysis = json.loads(output.read_bytes())
-    if analysis["result"] != "ok":
+    if analysis["result"] != "ok" or not job["with_run_log"]:
         return {"analysis": analysis, "run_log": ""}
     return {"analysis": analysis, "run_log": _run_log(name, text)}
 
