@@ -33,6 +33,7 @@ def test_a_unit_that_no_header_names_is_not_guessed(tmp_path):
     path = write_table(tmp_path / "t.csv", [["A", "x", 1, 0.5]], ("cell line", "drug", "dose", "viability"))
     proposed, found = guessed(path)
     assert found["dose_unit"] is None
+    assert "# dose_unit:   the header names no unit; fill in pM, nM, uM, mM or M" in proposed.to_yaml()
     assert proposed.missing == ("dose_unit",)
     (tmp_path / "map.yaml").write_text(proposed.to_yaml(), encoding="utf-8")
     with pytest.raises(ConfigError, match="dose_unit: is missing"):
