@@ -135,7 +135,8 @@ class Campaign:
             self.results if results is None else results,
             status=self._standing(record.status),
             stop_reason=_reason(record.status, record.reason, record.stop_request),
-            duration_s=sum(lap.duration_s or 0.0 for lap in laps),
+            # How long it took to measure what was imported, nobody here knows.
+            duration_s=0.0 if self.config.is_imported else sum(lap.duration_s or 0.0 for lap in laps),
             spent_usd=self.store.spent_usd(self.campaign_id),
             parent=str(record.parent or ""),
             overruled=tuple(map(str, self.overrulings())),

@@ -279,6 +279,7 @@ class Lab:
             StoppedError: a person killed the queue; the campaign is paused.
         """
         campaign = self.campaign(campaign_id)
+        steering.refuse_imported(campaign_id, campaign.config, "resumed")
         record = self.store.campaign(campaign_id)
         if record.status is CampaignStatus.FINISHED and record.stop_request is None:
             return campaign
@@ -342,6 +343,7 @@ class Lab:
             CampaignError: no such campaign or iteration.
             ConfigError: a setting is impossible, or would make the inherited results meaningless.
         """
+        steering.refuse_imported(campaign_id, self.campaign(campaign_id).config, "forked")
         config = forked_config(self.campaign(campaign_id).config, changes)
         self.check(config)
         with self.store.write() as tx:
@@ -369,6 +371,7 @@ class Lab:
             CampaignError: there is no such campaign.
         """
         campaign = self.campaign(campaign_id)
+        steering.refuse_imported(campaign_id, campaign.config, "resumed")
         record = self.store.campaign(campaign_id)
         if record.status is CampaignStatus.FINISHED and record.stop_request is None:
             return campaign

@@ -23,6 +23,7 @@ from cellos_nb.cli import (
     examples,
     facility,
     hardware,
+    history,
     images,
     inventory,
     lab,
@@ -94,6 +95,7 @@ app.command()(queue.approve)
 app.command()(proofs.proof)
 app.command("approve-workflow")(proofs.approve_workflow)
 app.command()(outputs.export)
+app.add_typer(history.app, name="history")
 app.command()(costs.costs)
 app.add_typer(record.app, name="record")
 app.add_typer(audit.app, name="audit")

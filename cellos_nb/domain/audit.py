@@ -53,6 +53,7 @@ class Act(StrEnum):
     STOCK_DISCARDED = "stock.discarded"
     STOCK_THAWED = "stock.thawed"
     RECORD_WRITTEN = "record.written"
+    HISTORY_IMPORTED = "history.imported"
 
 
 @dataclass(frozen=True, slots=True)

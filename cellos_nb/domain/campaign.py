@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, StrictBool, ValidationError, model_vali
 from cellos_nb.domain.config_errors import describe_all, refusal
 from cellos_nb.domain.constraints import n_permitted, refusals
 from cellos_nb.domain.settings import (
+    IMPORTED,
     Assay,
     AssaySettings,
     Compound,
@@ -148,6 +149,11 @@ class CampaignConfig(Settings):
     def compound_names(self) -> tuple[str, ...]:
         """The compounds by name, in the order given."""
         return tuple(compound.name for compound in self.compounds)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the results were measured elsewhere, so that no machine can go on with it."""
+        return self.machine.kind == IMPORTED
 
     @property
     def target_line(self) -> str:

@@ -12,6 +12,7 @@ from cellos_nb.domain.planning import PlannerSettings
 from cellos_nb.domain.setting import Name, PositiveFloat, Settings
 
 __all__ = [
+    "IMPORTED",
     "Assay",
     "AssayName",
     "AssaySettings",
@@ -36,6 +37,8 @@ __all__ = [
 
 RobotName = Annotated[str, Field(max_length=120, pattern=r"^[^\s,/]+$")]
 AssayName = Literal["viability", "reporter", "imaging"]
+IMPORTED = "imported"
+"""The machine of campaigns whose results were measured elsewhere: there is none."""
 
 
 def _short_form(key: str) -> BeforeValidator:

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from cellos_nb.domain.settings import MachineSettings
+from cellos_nb.domain.settings import IMPORTED, MachineSettings
 from cellos_nb.errors import ConfigError
 from cellos_nb.hardware.configuration import (
     BiologyFile,
@@ -44,6 +44,11 @@ def open_machine(settings: MachineSettings, ledger: Path | None = None, seed: in
         ScreenError: the screen to replay is refused.
         MachineError: the machine cannot be reached, or its ledger is held by another one.
     """
+    if settings.kind == IMPORTED:
+        raise ConfigError(
+            f"machine.kind: '{IMPORTED}' marks results that were measured elsewhere and is no machine; "
+            f"possible: {', '.join(kinds())}."
+        )
     path = file_of(settings, kinds())
     if path is not None:
         return _open_file(read_file(path), ledger, seed)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cellos_nb.domain.audit import Act
+from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.execution.process import person
 from cellos_nb.execution.runs import write_log
 from cellos_nb.lab import Lab
@@ -67,7 +68,7 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
     """A campaign of a lab as its record will hold it."""
     campaign = lab.campaign(campaign_id)
     summary = campaign.summary()
-    machine = lab.describe_machine(campaign.config)
+    machine, data_source, is_simulated = _measured_by(lab, campaign.config, summary.stop_reason)
     laps = (
         Lap(lap.iteration, lap.is_concluded, lap.superseded.since_iteration if lap.superseded else None)
         for lap in campaign.iterations()
@@ -80,8 +81,8 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
             status=summary.status,
             stop_reason=summary.stop_reason,
             duration_s=summary.duration_s,
-            machine=machine.machine,
-            data_source=machine.data_source,
+            machine=machine,
+            data_source=data_source,
             seed=campaign.config.seed,
             versions=versions(),
             spent_usd=summary.cost_usd,
@@ -89,10 +90,18 @@ def recorded_campaign(lab: Lab, campaign_id: str) -> RecordedCampaign:
             inherited_until=lab.store.standing(campaign_id).parent_iteration,
             superseded=summary.superseded,
             overruled=summary.overruled,
-            is_simulated=machine.is_simulated,
+            is_simulated=is_simulated,
             laps=tuple(laps),
         ),
     )
+
+
+def _measured_by(lab: Lab, config: CampaignConfig, stop_reason: str) -> tuple[str, str, bool]:
+    """The machine, the source of its answers, and whether it touched nothing real."""
+    if config.is_imported:
+        return config.machine.kind, stop_reason, False
+    machine = lab.describe_machine(config)
+    return machine.machine, machine.data_source, machine.is_simulated
 
 
 def versions() -> dict[str, str]:

@@ -117,6 +117,11 @@ def _checked(folder: Path) -> RecordedCampaign:
         )
     recorded = read_record(folder)
     run = recorded.run
+    if recorded.config.is_imported:
+        raise InputError(
+            f"{folder}: holds results that were measured elsewhere and imported; there is nothing to run again. "
+            "`cellos record verify` checks that they are as they were."
+        )
     if run.is_simulated is False:
         raise InputError(
             f"{folder}: {run.machine} is a real machine, whose plates cannot be made again by a command. Run the "

@@ -26,7 +26,9 @@ def pause(tx: Connection, campaign_id: str, reason: str) -> None:
     Raises:
         CampaignError: there is no such campaign, or it has ended.
     """
-    status = standing(tx, campaign_id).status
+    now = standing(tx, campaign_id)
+    refuse_imported(campaign_id, now.config, "paused")
+    status = now.status
     _refuse_ended(campaign_id, status, "paused")
     if status is not CampaignStatus.PAUSED:
         set_status(tx, campaign_id, CampaignStatus.PAUSED, reason)
@@ -50,7 +52,9 @@ def request_stop(tx: Connection, campaign_id: str, reason: str) -> None:
     Raises:
         CampaignError: there is no such campaign, or it has ended.
     """
-    _refuse_ended(campaign_id, standing(tx, campaign_id).status, "stopped")
+    now = standing(tx, campaign_id)
+    refuse_imported(campaign_id, now.config, "stopped")
+    _refuse_ended(campaign_id, now.status, "stopped")
     _request_stop(tx, campaign_id, reason)
 
 
@@ -64,6 +68,7 @@ def roll_back(tx: Connection, campaign_id: str, to: int, *, by: str, reason: str
         CampaignError: there is no such campaign or iteration, or nothing came after it.
     """
     current = standing(tx, campaign_id)
+    refuse_imported(campaign_id, current.config, "rolled back")
     history = concluded_iterations(tx, campaign_id)
     inherited = current.parent_iteration
     possible = [inherited, *(n for n in history if n > inherited)]
@@ -87,7 +92,7 @@ def fork(tx: Connection, parent_id: str, at: int, config: CampaignConfig) -> str
     Raises:
         CampaignError: there is no such parent, or it has not concluded that iteration.
     """
-    standing(tx, parent_id)
+    refuse_imported(parent_id, standing(tx, parent_id).config, "forked")
     history = concluded_iterations(tx, parent_id)
     if at not in history:
         possible = ", ".join(map(str, history)) or "none yet"
@@ -97,6 +102,19 @@ def fork(tx: Connection, parent_id: str, at: int, config: CampaignConfig) -> str
     tx.execute(insert(inherited_iterations), rows)
     overrulings.inherit(tx, campaign_id, parent_id, at)
     return campaign_id
+
+
+def refuse_imported(campaign_id: str, config: CampaignConfig, verb: str) -> None:
+    """Raises for a campaign whose results were measured elsewhere: they stay as they are, and no machine adds any.
+
+    Raises:
+        CampaignError: it was imported.
+    """
+    if config.is_imported:
+        raise CampaignError(
+            f"{campaign_id}: was imported from a file and cannot be {verb}. Begin a new campaign; `cellos learn-prior "
+            f"{campaign_id}` has it start with what these results tell."
+        )
 
 
 def _refuse_ended(campaign_id: str, status: CampaignStatus, verb: str) -> None:

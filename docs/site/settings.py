@@ -45,6 +45,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "`messages.yaml` beside the database: [messages to people](../how-to/messages.md).",
         ("operations.notifications.settings",),
     ),
+    "Earlier results": (
+        "The mapping of `cellos history import`: [history in, history out](../how-to/history.md).",
+        ("operations.history.mapping",),
+    ),
     "A facility": (
         "The file of `cellos facility plan`: [months ahead](../how-to/facility.md).",
         ("operations.facility.config",),

@@ -92,7 +92,7 @@ def _decoded(name: str, content: bytes) -> str:
 
 def _workbook(name: str, content: bytes, sheet: str | None) -> Sheet:
     try:
-        import openpyxl  # type: ignore[import-untyped]
+        import openpyxl
     except ImportError as error:
         raise ConfigError(
             f"{name}: workbooks are read by openpyxl. Run `pip install 'cellos-nb[instruments]'`, or export CSV."
