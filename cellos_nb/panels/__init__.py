@@ -17,6 +17,7 @@ _HOME: dict[str, str] = {
     "ControlRoom": "room",
     "DoseResponsePanel": "dose_response.panel",
     "FacilityPanel": "facility.panel",
+    "HistoryImportPanel": "history_import.panel",
     "InventoryPanel": "inventory.panel",
     "LauncherPanel": "launcher.panel",
     "LiveCampaignPanel": "live.panel",

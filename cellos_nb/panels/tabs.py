@@ -51,6 +51,7 @@ class RoomTab:
 
 BUILT_IN = (
     RoomTab("Launcher", "Begin", "cellos_nb.panels.launcher.panel:LauncherPanel"),
+    RoomTab("Import", "Begin", "cellos_nb.panels.history_import.panel:HistoryImportPanel"),
     RoomTab("Live", "Campaign", "cellos_nb.panels.live.panel:LiveCampaignPanel"),
     RoomTab("Doses", "Campaign", "cellos_nb.panels.dose_response.panel:DoseResponsePanel"),
     RoomTab("Compare", "Campaign", "cellos_nb.panels.comparison.panel:ComparisonPanel"),

@@ -64,7 +64,7 @@ def measured_wells(table: Table, mapping: HistoryMapping) -> tuple[Measured, ...
     return found
 
 
-def _wrong_columns(table: Table, mapping: HistoryMapping) -> Iterator[str]:
+def _wrong_columns(table: Table, mapping: HistoryMapping) -> Iterator[tuple[str, str]]:
     named = {f"columns.{key}": name for key, name in mapping.columns.model_dump().items() if name is not None}
     if mapping.response.vehicle_column is not None:
         named["response.vehicle_column"] = mapping.response.vehicle_column
@@ -73,41 +73,45 @@ def _wrong_columns(table: Table, mapping: HistoryMapping) -> Iterator[str]:
             close = difflib.get_close_matches(name, table.headers, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}? " if close else ""
             there = ", ".join(filter(None, table.headers))
-            yield f"{table.where}: there is no column {name!r} ({key}); {hint}There are: {there}."
+            yield key, f"{table.where}: there is no column {name!r} ({key}); {hint}There are: {there}."
 
 
-def _wrong_units(table: Table, mapping: HistoryMapping) -> Iterator[str]:
+def _wrong_units(table: Table, mapping: HistoryMapping) -> Iterator[tuple[str, str]]:
     """Headers that contradict the mapping: one of the two is wrong, and only a person knows which."""
     said = dose_unit_in(mapping.columns.dose)
     if said is not None and said != mapping.dose_unit:
         yield (
+            "dose_unit",
             f"{table.where}: the header {mapping.columns.dose!r} says {said}, and dose_unit says {mapping.dose_unit}. "
-            "Correct the one that is wrong."
+            "Correct the one that is wrong.",
         )
     kind = response_kind_in(mapping.columns.response)
     if kind is not None and kind != mapping.response.kind:
         yield (
+            "response.kind",
             f"{table.where}: the header {mapping.columns.response!r} says {kind}, and response.kind says "
-            f"{mapping.response.kind}. Correct the one that is wrong."
+            f"{mapping.response.kind}. Correct the one that is wrong.",
         )
 
 
-def _improbable(table: Table, mapping: HistoryMapping, wells: Sequence[Measured]) -> Iterator[str]:
+def _improbable(table: Table, mapping: HistoryMapping, wells: Sequence[Measured]) -> Iterator[tuple[str, str]]:
     """Values that speak of another unit than the mapping."""
     if not wells:
-        yield f"{table.where}: has no line with a treated well. Check the mapping's 'vehicle' and the file."
+        yield "vehicle", f"{table.where}: has no line with a treated well. Check the mapping's 'vehicle' and the file."
         return
     kind, middle = mapping.response.kind, median(abs(well.value) for well in wells)
     highest = max(abs(well.value) for well in wells) * 100
     if kind == "fraction" and middle > _LOOKS_PERCENT and mapping.assay != "reporter":
         yield (
+            "response.kind",
             f"{table.where}: half of the responses are above {_LOOKS_PERCENT:g}, which no fraction of vehicle is. "
-            "Set response.kind to percent or raw."
+            "Set response.kind to percent or raw.",
         )
     if kind == "percent" and highest <= _LOOKS_FRACTION:
         yield (
+            "response.kind",
             f"{table.where}: no response is above {highest:.3g} %, which looks like fractions of vehicle. "
-            "Set response.kind to fraction."
+            "Set response.kind to fraction.",
         )
 
 
