@@ -29,7 +29,7 @@ class Problem:
         return f"column {self.column!r}: {said}; {self.cure}."
 
 
-class LinesRefused(InputError):
+class LinesError(InputError):
     """Lines of a table have to be corrected."""
 
     def __init__(self, message: str, problems: tuple[Problem, ...]) -> None:
@@ -38,7 +38,7 @@ class LinesRefused(InputError):
         """All of them, in the order of their lines."""
 
 
-class MappingRefused(InputError):
+class MappingError(InputError):
     """A mapping and its table contradict each other."""
 
     def __init__(self, by_key: tuple[tuple[str, str], ...]) -> None:
@@ -63,7 +63,7 @@ class Problems:
         """Raises when there is anything to correct.
 
         Raises:
-            LinesRefused: names the first lines, and how many there are.
+            LinesError: names the first lines, and how many there are.
         """
         if not self.found:
             return
@@ -73,7 +73,7 @@ class Problems:
         said = [f"{self.where}, line {each.line}: {each.words}" for each in in_order[:SHOWN]]
         more = [f"… and {len(in_order) - SHOWN} more."] if len(in_order) > SHOWN else []
         message = "\n".join([f"{self.where}: nothing was imported; {what} to be corrected.", *said, *more])
-        raise LinesRefused(message, tuple(in_order))
+        raise LinesError(message, tuple(in_order))
 
 
 def refuse_all(by_key: Iterable[tuple[str, str]]) -> None:
@@ -83,8 +83,8 @@ def refuse_all(by_key: Iterable[tuple[str, str]]) -> None:
         by_key: the mapping's key to look at, and a sentence.
 
     Raises:
-        MappingRefused: the sentences, one a line.
+        MappingError: the sentences, one a line.
     """
     said = tuple(by_key)
     if said:
-        raise MappingRefused(said)
+        raise MappingError(said)

@@ -82,15 +82,19 @@ def _wrong_units(table: Table, mapping: HistoryMapping) -> Iterator[tuple[str, s
     if said is not None and said != mapping.dose_unit:
         yield (
             "dose_unit",
-            f"{table.where}: the header {mapping.columns.dose!r} says {said}, and dose_unit says {mapping.dose_unit}. "
-            "Correct the one that is wrong.",
+            (
+                f"{table.where}: the header {mapping.columns.dose!r} says {said}, and dose_unit says {mapping.dose_unit}. "
+                "Correct the one that is wrong."
+            ),
         )
     kind = response_kind_in(mapping.columns.response)
     if kind is not None and kind != mapping.response.kind:
         yield (
             "response.kind",
-            f"{table.where}: the header {mapping.columns.response!r} says {kind}, and response.kind says "
-            f"{mapping.response.kind}. Correct the one that is wrong.",
+            (
+                f"{table.where}: the header {mapping.columns.response!r} says {kind}, and response.kind says "
+                f"{mapping.response.kind}. Correct the one that is wrong."
+            ),
         )
 
 
@@ -104,14 +108,18 @@ def _improbable(table: Table, mapping: HistoryMapping, wells: Sequence[Measured]
     if kind == "fraction" and middle > _LOOKS_PERCENT and mapping.assay != "reporter":
         yield (
             "response.kind",
-            f"{table.where}: half of the responses are above {_LOOKS_PERCENT:g}, which no fraction of vehicle is. "
-            "Set response.kind to percent or raw.",
+            (
+                f"{table.where}: half of the responses are above {_LOOKS_PERCENT:g}, which no fraction of vehicle is. "
+                "Set response.kind to percent or raw."
+            ),
         )
     if kind == "percent" and highest <= _LOOKS_FRACTION:
         yield (
             "response.kind",
-            f"{table.where}: no response is above {highest:.3g} %, which looks like fractions of vehicle. "
-            "Set response.kind to fraction.",
+            (
+                f"{table.where}: no response is above {highest:.3g} %, which looks like fractions of vehicle. "
+                "Set response.kind to fraction."
+            ),
         )
 
 

@@ -15,7 +15,7 @@ from cellos_nb.errors import ConfigError, InputError
 from cellos_nb.operations.history import Guess, HistoryMapping, Table, guess, read_history, read_table
 from cellos_nb.operations.history.importing import ReadHistory, foretold_id
 from cellos_nb.operations.history.mapping import REQUIRED, ROLES
-from cellos_nb.operations.history.problems import SHOWN, LinesRefused, MappingRefused, Problem
+from cellos_nb.operations.history.problems import SHOWN, LinesError, MappingError, Problem
 from cellos_nb.operations.history.units import DoseUnit, ResponseKind
 from cellos_nb.store.schema import campaigns
 from cellos_nb.store.store import Store
@@ -169,8 +169,10 @@ class ImportShown:
             return ()
         return (
             f"Look at it in the other panels, or by `cellos status {self.campaign_id}`.",
-            f"Learn a prior from five compounds or more: `cellos learn-prior {self.campaign_id} --out prior.yaml`; "
-            "a new campaign starts from it with `planner: {prior: prior.yaml}`.",
+            (
+                f"Learn a prior from five compounds or more: `cellos learn-prior {self.campaign_id} --out prior.yaml`; "
+                "a new campaign starts from it with `planner: {prior: prior.yaml}`."
+            ),
         )
 
 
@@ -210,7 +212,7 @@ def look(store: Store, choice: ImportChoice) -> ImportShown:
             is_there=not is_new,
             is_done=not is_new and campaign_id == choice.imported,
         )
-    if isinstance(checked, LinesRefused):
+    if isinstance(checked, LinesError):
         return ImportShown(_fields(values, table, proposed, {}), is_guessed=True, problems=checked.problems)
     wrong: dict[str, list[str]] = {}
     for key, sentence in _by_key(checked):
@@ -244,7 +246,7 @@ def _values(proposed: Guess) -> dict[str, str]:
 
 def _by_key(error: InputError) -> Iterator[tuple[str, str]]:
     """Each sentence of a refusal with the field that it belongs to; with none when it belongs to no field alone."""
-    if isinstance(error, MappingRefused):
+    if isinstance(error, MappingError):
         yield from ((key if key in KEYS else NOTHING, sentence) for key, sentence in error.by_key)
         return
     for sentence in str(error).splitlines():

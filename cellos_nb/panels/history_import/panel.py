@@ -163,7 +163,9 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
         else:
             widget.value = field.value
         wrong = join(markup('<span role="alert"><b>✗</b> {}</span>', said) for said in field.wrong)
-        write_html(self._beside[field.key], join([markup('<span class="cellos-quiet">{}</span>', field.reason), wrong], " "))
+        write_html(
+            self._beside[field.key], join([markup('<span class="cellos-quiet">{}</span>', field.reason), wrong], " ")
+        )
 
     def _filed(self, file: str, sheet: str) -> None:
         self.change(lambda choice: choice.of_file(file, sheet))
@@ -174,10 +176,13 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
         self.choice = ImportChoice(self.choice.file, self.choice.sheet, is_guessed=True)
 
     def _import(self) -> None:
-        """Stores what the person has seen, whatever became of the file since."""
-        if self.shown is None or self.shown.ready is None:
+        """Stores the file that the person has seen, by the fields as they are now."""
+        now, seen = self.read().ready, None if self.shown is None else self.shown.ready
+        if now is None or seen is None:
             raise InputError("Nothing can be imported while anything is wrong.")
-        done = import_history(self.lab.store, self.shown.ready, by=person())
+        if now.table.sha256 != seen.table.sha256:
+            raise InputError("The file is another one than was shown. Look at it again, then import it.")
+        done = import_history(self.lab.store, now, by=person())
         if done.is_new:
             self.choice = replace(self.choice, imported=done.campaign_id)
             self.launched = done
