@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from cellos_nb import Lab
@@ -179,6 +180,20 @@ def test_a_file_that_cannot_be_read_is_named(panel, tmp_path):
     filed(panel, tmp_path / "none.csv")
     assert "cannot be read (No such file" in panel._html["trouble"].value
     assert panel.import_button.disabled
+
+
+def test_of_a_workbook_with_several_sheets_one_is_named(panel, tmp_path):
+    book = openpyxl.Workbook()
+    for name in ("Notes", "Data"):
+        for line in [HEADERS, *wells()]:
+            (book[name] if name in book.sheetnames else book.create_sheet(name)).append(line)
+    book.remove(book["Sheet"])
+    book.save(tmp_path / "screen.xlsx")
+    filed(panel, tmp_path / "screen.xlsx")
+    assert "Notes, Data" in panel._html["trouble"].value
+    filed(panel, tmp_path / "screen.xlsx", "Data")
+    assert panel.shown.ready.mapping.sheet == "Data"
+    assert not panel.import_button.disabled
 
 
 def test_nothing_in_a_file_becomes_html(panel, lab, tmp_path):

@@ -83,8 +83,8 @@ def _wrong_units(table: Table, mapping: HistoryMapping) -> Iterator[tuple[str, s
         yield (
             "dose_unit",
             (
-                f"{table.where}: the header {mapping.columns.dose!r} says {said}, and dose_unit says {mapping.dose_unit}. "
-                "Correct the one that is wrong."
+                f"{table.where}: the header {mapping.columns.dose!r} says {said}, and dose_unit says "
+                f"{mapping.dose_unit}. Correct the one that is wrong."
             ),
         )
     kind = response_kind_in(mapping.columns.response)
