@@ -39,7 +39,7 @@ class Nursery:
     def end(self) -> None:
         self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait(30)
+        self._process.wait(120)
 
 
 class Cluster:

@@ -40,7 +40,7 @@ class SlowMachine(LedgerMachine):
         try:
             if name in self.gates:
                 self.entered[name].set()
-                assert self.gates[name].wait(30)
+                assert self.gates[name].wait(120)
             with self._turn:
                 return super().execute(step, token)
         finally:

@@ -55,7 +55,7 @@ def in_a_thread(call):
     thread.start()
 
     def result():
-        thread.join(30)
+        thread.join(120)
         assert box
         return box[0]
 
@@ -84,7 +84,7 @@ def test_a_device_serves_one_plate_at_a_time_and_different_devices_overlap(store
     executor, ids = submit(store, machine, 2)
     reading = machine.close("demo/p1 5-read")
     result = in_a_thread(lambda: executor.run(ids))
-    assert reading.wait(30)
+    assert reading.wait(120)
     while run_of_plate(store, "demo/p2").status is JobStatus.RUNNING and ("demo/p2", "4-treat") not in machine.told():
         threading.Event().wait(0.01)
     # The second plate is through with the liquid handler, and waits for the reader that the first one has.
@@ -258,7 +258,7 @@ def test_a_step_in_progress_is_recorded_when_work_is_stopped(store, tmp_path):
     executor, ids = submit(store, machine, 1)
     dosing = machine.close("demo/p1 3-dose")
     result = in_a_thread(lambda: is_stopped(executor, ids))
-    assert dosing.wait(30)
+    assert dosing.wait(120)
     flags_of(store).set("killed", by="Ada")
     threading.Timer(0.1, machine.gates["demo/p1 3-dose"].set).start()
     assert result()

@@ -65,7 +65,7 @@ def killed_at(server, fault, child, job, log):
     pids = []
 
     def kill():
-        started.wait(30)
+        started.wait(120)
         os.kill(pids[0], signal.SIGKILL)
 
     started = threading.Event()

@@ -60,7 +60,7 @@ def test_a_person_pauses_resumes_and_stops_what_is_under_way(bench, tmp_path):
         assert tell(here, RunAction.PAUSE).status == "paused"
         robot.let_go()
         assert tell(here, RunAction.PLAY).status in {"running", "succeeded"}
-        thread.join(30)
+        thread.join(120)
         assert ended == [None]
         assert set(robot.effects()) == {1}
 
@@ -74,7 +74,7 @@ def test_a_run_that_a_person_stops_has_failed_with_what_was_done(bench, tmp_path
         thread.start()
         assert robot.wait_until_held()
         assert tell(machine.robot, RunAction.STOP).status == "stopped"
-        thread.join(30)
+        thread.join(120)
     (error,) = ended
     assert isinstance(error, StepFailedError)
     assert "stopped: no reason is given; 6 commands were seen to begin, the last: " in str(error)

@@ -209,7 +209,7 @@ def test_a_click_never_waits_for_the_panel(lab):
 
         def block():
             entered.set()
-            release.wait(30)
+            release.wait(120)
 
         panel.do(block)
         assert entered.wait(10)
