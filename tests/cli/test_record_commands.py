@@ -26,7 +26,7 @@ def ran(tmp_path_factory):
 
 def test_a_campaign_that_asks_for_it_is_recorded_when_it_has_ended(ran):
     done = cellos_here("record", "verify", "records/tiny", cwd=ran)
-    assert (done.code, done.out) == (0, "records/tiny: all 20 files are as they were written.\n")
+    assert (done.code, done.out) == (0, "records/tiny: all 21 files are as they were written.\n")
 
 
 def test_a_changed_file_fails_the_verification_and_is_named(ran, tmp_path):
