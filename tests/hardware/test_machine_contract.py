@@ -349,7 +349,7 @@ def test_a_fill_must_find_the_well_empty_or_exactly_so(kind, plate):
     machine = open_machine(MachineSettings(kind=kind))
     machine.execute(plate.seed_step(), "seed")
     # The same list a second time, as a double dispense would be.
-    with pytest.raises(MachineRefusedError, match=r"cells A1: should hold 1.5e\+05 µL of .* cells"):
+    with pytest.raises(MachineRefusedError, match=r"cells A1: should hold 150 mL of .* cells"):
         machine.execute(plate.seed_step(), "again")
 
 
