@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cellos_nb.domain.yaml_lines import KeyPath, YamlDocument
+from cellos_nb.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _CURES = {
     "literal_error": "not possible; choose {expected}",
@@ -45,6 +48,23 @@ def refusal(at: KeyPath, problem: str, document: YamlDocument | None) -> str:
     """
     key = ".".join(map(str, at)) or "campaign"
     return f"{_where(at, document)}{key}: {problem.rstrip('.')}."
+
+
+def checked(model: type[Model], content: dict[str, Any], document: YamlDocument | None) -> Model:
+    """What a file says, as a model of it.
+
+    Args:
+        model: what it has to fit.
+        content: its keys and values, with what the caller filled in.
+        document: where they stand; None when they come from no file.
+
+    Raises:
+        ConfigError: a value is refused; the message has the line, the key, the value and what is possible.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(describe_all(error, model, document))) from None
 
 
 def describe_all(error: ValidationError, model: type[BaseModel], document: YamlDocument | None) -> Iterator[str]:

@@ -7,12 +7,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.config_errors import checked
 from cellos_nb.domain.settings import Name, PositiveFloat, Settings
 from cellos_nb.domain.yaml_lines import read_yaml
-from cellos_nb.errors import ConfigError
 
 NO_SOURCE = "not given"
 
@@ -256,10 +255,7 @@ def load_parameters(path: str | Path | None = None) -> BiologyParameters:
         own = content.get(key, {})
         content[key] = {**shipped[key], **own} if isinstance(own, dict) else own
     content = {key: shipped[key] for key in ("cell_lines", "compounds") if _names_nothing(content)} | content
-    try:
-        return BiologyParameters.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError("\n".join(describe_all(error, BiologyParameters, document))) from None
+    return checked(BiologyParameters, content, document)
 
 
 def _names_nothing(content: dict[str, Any]) -> bool:

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from cellos_nb.domain.campaign import CampaignConfig
-from cellos_nb.domain.config_errors import describe_all, refusal
+from cellos_nb.domain.config_errors import checked, refusal
 from cellos_nb.domain.setting import Name, PositiveFloat, Settings
 from cellos_nb.domain.stock import Resource as StockResource
 from cellos_nb.domain.yaml_lines import read_yaml
@@ -171,10 +171,7 @@ class WeekConfig(Settings):
             ConfigError: the file cannot be read, or a value in it is refused; the message has its line.
         """
         document = read_yaml(path)
-        try:
-            week = cls.model_validate({str(key): value for key, value in document.content.items()})
-        except ValidationError as error:
-            raise ConfigError("\n".join(describe_all(error, cls, document))) from None
+        week = checked(cls, {str(key): value for key, value in document.content.items()}, document)
         for number in range(len(week.campaigns)):
             try:
                 week.campaign(number)

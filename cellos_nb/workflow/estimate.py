@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.config_errors import checked
 from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.plate import plate_format
 from cellos_nb.domain.settings import Name, Settings
@@ -104,10 +104,7 @@ def load_prices(path: str | Path) -> Prices:
         ConfigError: the file is missing, malformed, or a price in it is refused; the message has its line.
     """
     document = read_yaml(path)
-    try:
-        return Prices.model_validate(document.content)
-    except ValidationError as error:
-        raise ConfigError("\n".join(describe_all(error, Prices, document))) from None
+    return checked(Prices, document.content, document)
 
 
 def estimate(workflow: Workflow, capabilities: Capabilities, prices: Prices | None = None) -> WorkflowEstimate:

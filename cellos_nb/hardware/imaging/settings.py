@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.config_errors import checked
 from cellos_nb.domain.settings import Name, PositiveFloat, Settings
 from cellos_nb.domain.yaml_lines import read_yaml
 from cellos_nb.errors import ConfigError
@@ -96,10 +96,7 @@ def load_imaging(path: str | Path) -> ImagingSettings:
         ConfigError: the file is missing or malformed, or a value in it is refused; the message has its line.
     """
     document = read_yaml(path)
-    try:
-        return ImagingSettings.model_validate(document.content)
-    except ValidationError as error:
-        raise ConfigError("\n".join(describe_all(error, ImagingSettings, document))) from None
+    return checked(ImagingSettings, document.content, document)
 
 
 def need_imaging() -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.config_errors import checked
 from cellos_nb.domain.machine import STANDARD_DEVICES, Capabilities
 from cellos_nb.domain.settings import Name, PositiveFloat, Settings
 from cellos_nb.domain.step import StepKind
@@ -252,7 +252,4 @@ def load_robot(path: str | Path) -> OpentronsSettings:
     """
     document = read_yaml(path)
     content = {"name": Path(path).stem, **document.content}
-    try:
-        return OpentronsFile.model_validate(content).settings
-    except ValidationError as error:
-        raise ConfigError("\n".join(describe_all(error, OpentronsFile, document))) from None
+    return checked(OpentronsFile, content, document).settings

@@ -6,12 +6,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.config_errors import checked
 from cellos_nb.domain.setting import Name, PositiveFloat, Settings
 from cellos_nb.domain.yaml_lines import YamlDocument, read_yaml
-from cellos_nb.errors import ConfigError
 
 MAX_RUNS = 1_000_000
 """More runs than this say nothing new and fill the memory."""
@@ -114,10 +113,7 @@ class BankConfig(Settings):
 
     @classmethod
     def _of(cls, document: YamlDocument) -> Self:
-        try:
-            return cls.model_validate({str(key): value for key, value in document.content.items()})
-        except ValidationError as error:
-            raise ConfigError("\n".join(describe_all(error, cls, document))) from None
+        return checked(cls, {str(key): value for key, value in document.content.items()}, document)
 
 
 def bank_template() -> str:

@@ -8,12 +8,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.config_errors import checked
 from cellos_nb.domain.settings import Name, PositiveFloat, Settings
-from cellos_nb.domain.yaml_lines import YamlDocument, read_yaml
-from cellos_nb.errors import ConfigError
+from cellos_nb.domain.yaml_lines import read_yaml
 from cellos_nb.hardware.biology_parameters import (
     NO_SOURCE,
     CellLine,
@@ -247,7 +246,7 @@ def load_bank_parameters(path: str | Path | None = None) -> BankParameters:
     for key, own in document.content.items():
         if isinstance(own, dict) and isinstance(shipped.get(key), dict):
             content[key] = {**shipped[key], **own}
-    return _checked(BankParameters, content, document)
+    return checked(BankParameters, content, document)
 
 
 def load_bank_prices(path: str | Path | None = None) -> BankPrices:
@@ -259,14 +258,7 @@ def load_bank_prices(path: str | Path | None = None) -> BankPrices:
     if path is None:
         return _shipped_prices()
     document = read_yaml(path)
-    return _checked(BankPrices, document.content, document)
-
-
-def _checked(model: type[Model], content: dict[str, Any], document: YamlDocument) -> Model:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError("\n".join(describe_all(error, model, document))) from None
+    return checked(BankPrices, document.content, document)
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from cellos_nb.domain.config_errors import describe_all
+from cellos_nb.domain.config_errors import checked, describe_all
 from cellos_nb.domain.setting import Name, PositiveFloat, Settings
 from cellos_nb.domain.yaml_lines import YamlDocument, read_yaml
 from cellos_nb.errors import ConfigError
@@ -198,10 +198,7 @@ class FacilityConfig(Settings):
 
     @classmethod
     def _of(cls, document: YamlDocument) -> Self:
-        try:
-            return cls.model_validate({str(key): value for key, value in document.content.items()})
-        except ValidationError as error:
-            raise ConfigError("\n".join(describe_all(error, cls, document))) from None
+        return checked(cls, {str(key): value for key, value in document.content.items()}, document)
 
     def with_settings(self, settings: dict[str, Any]) -> Self:
         """The same with other values for some keys of the file.
