@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from cellos_nb.errors import ConfigError, ReaderFileError
+from cellos_nb.errors import ReaderFileError
 
 WORKBOOKS = (".xlsx", ".xlsm")
 _ENCODINGS = ("utf-8-sig", "cp1252")
@@ -56,7 +56,6 @@ def read_sheet(name: str, content: bytes, *, sheet: str | None = None, decimal: 
 
     Raises:
         ReaderFileError: the file is empty or cannot be read as a table.
-        ConfigError: what reads workbooks is not installed.
     """
     is_workbook = name.lower().endswith(WORKBOOKS)
     made = _workbook(name, content, sheet) if is_workbook else _text_table(name, content, decimal)
@@ -91,12 +90,8 @@ def _decoded(name: str, content: bytes) -> str:
 
 
 def _workbook(name: str, content: bytes, sheet: str | None) -> Sheet:
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise ConfigError(
-            f"{name}: workbooks are read by openpyxl. Run `pip install 'cellos-nb[instruments]'`, or export CSV."
-        ) from error
+    import openpyxl
+
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except Exception as error:
