@@ -94,6 +94,13 @@ def test_addresses_that_refused_are_tried_alone_and_at_once():
     assert AGAIN not in found.letters[0].message.body
 
 
+def test_a_channel_that_had_more_than_it_may_now_and_has_nothing_due_is_left_alone():
+    sent = {EVERYONE: Sent({"plate in doubt": NOON}, [NOON, NOON])}
+    letters, found = out([waits(1)], sent, most_per_hour=1, window_s=600)
+    assert letters == []
+    assert found.next_due == NOON + timedelta(seconds=600)
+
+
 def test_what_may_have_been_sent_before_a_crash_says_so():
     (letter,) = out([waits(1, attempts=1)])[1].letters
     assert letter.message.body == f"Look.\n{AGAIN}"

@@ -74,8 +74,10 @@ def sort_out(waiting: Sequence[Waiting], sent: Mapping[str, Sent], settings: Mes
         had = sent.get(channel.variable, Sent({}, ()))
         due, held = _due(mine, had, settings, now)
         later += held
+        if not due:
+            continue
         n_free = settings.most_per_hour - len(had.at) - n_sent[channel.variable]
-        if due and n_free <= 0:
+        if n_free <= 0:
             later.append((min(had.at) if had.at else now) + HOUR)
             continue
         out = [_letter(channel, group) for group in due]
