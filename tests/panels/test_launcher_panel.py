@@ -259,7 +259,7 @@ def test_a_campaign_is_handed_to_the_daemon_and_followed_in_the_store(panel, url
             Daemon(lab.store, lab).run(once=True)
         assert lab.campaign("plain").status == "finished"
     panel._refresh()
-    assert "plain: finished (all 1 iterations are done)" in panel._running.value
+    assert "plain: finished (the one iteration is done)" in panel._running.value
 
 
 def test_where_another_process_executes_the_daemon_is_suggested_and_running_here_refused(url):

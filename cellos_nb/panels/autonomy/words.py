@@ -17,6 +17,7 @@ from cellos_nb.panels.autonomy.model import AutonomyShown, ProtocolPage
 from cellos_nb.panels.html import cards
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import markup, rows_table, table
+from cellos_nb.units import counted
 
 _NOBODY = "nobody; start `cellos daemon`"
 TICK_COLUMNS = ("tick", "started (UTC)", "took (s)", "status", "attempted", "succeeded", "failed", "notes")
@@ -34,7 +35,8 @@ def summary(shown: AutonomyShown) -> str:
     holder = shown.holder
     by = "Nobody executes the work" if holder is None else f"Process {holder.pid} on {holder.host} executes the work"
     counts = shown.counts
-    waits = f"{counts[JobStatus.QUEUED]} jobs wait, {counts[JobStatus.SUCCEEDED]} are done"
+    done = counts[JobStatus.SUCCEEDED]
+    waits = f"{counted(counts[JobStatus.QUEUED], 'job waits', 'jobs wait')}, {counted(done, 'is done', 'are done')}"
     held = [f"All work is {flag.name} by {flag.set_by}{_because(flag.reason)}." for flag in shown.flags]
     person = for_people(shown)
     asked = f"A person is needed: {person}." if person else "Nothing waits for a person."
@@ -44,12 +46,12 @@ def summary(shown: AutonomyShown) -> str:
 def for_people(shown: AutonomyShown) -> str:
     """What waits for a person; empty when nothing does."""
     counts = shown.counts
-    named = {
-        "in doubt": counts[JobStatus.IN_DOUBT],
-        "waiting for an approval": counts[JobStatus.PAUSED],
-        "dead letters": counts[JobStatus.DEAD_LETTER],
-    }
-    return ", ".join(f"{n} {what}" for what, n in named.items() if n)
+    named = (
+        (counts[JobStatus.IN_DOUBT], "step in doubt", "steps in doubt"),
+        (counts[JobStatus.PAUSED], "plate waiting for an approval", "plates waiting for an approval"),
+        (counts[JobStatus.DEAD_LETTER], "dead letter", "dead letters"),
+    )
+    return ", ".join(counted(n, one, many) for n, one, many in named if n)
 
 
 def state_rows(shown: AutonomyShown) -> list[tuple[str, str]]:

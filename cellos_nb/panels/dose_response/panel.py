@@ -28,6 +28,7 @@ from cellos_nb.panels.static import StaticForm, StaticTable, static_figure
 from cellos_nb.panels.text import esc
 from cellos_nb.planner.prediction import CampaignModel
 from cellos_nb.records.figures import value_label
+from cellos_nb.units import counted
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -190,12 +191,12 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
     def summary(self, shown: DoseResponseShown) -> str:
         """What was found for the compound in view, line by line."""
         said = "; ".join(
-            f"{line.cell_line}: {line.points.value.size} experiments, {line.verdict}"
+            f"{line.cell_line}: {counted(line.points.value.size, 'experiment')}, {line.verdict}"
             + (f", EC50 {line.ec50}" if line.ec50 else "")
             for line in shown.lines
         )
         left_out = len(self.config.cell_lines) - len(shown.lines)
-        more = f" {left_out} more cell lines are not drawn." if left_out > 0 else ""
+        more = f" {counted(left_out, 'more cell line is', 'more cell lines are')} not drawn." if left_out > 0 else ""
         return f"{shown.compound}: {said}.{more}"
 
     def static_form(self, shown: DoseResponseShown) -> StaticForm:

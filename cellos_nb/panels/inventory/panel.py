@@ -34,12 +34,13 @@ from cellos_nb.panels.inventory.model import (
 )
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import join, markup, table
-from cellos_nb.units import now_utc
+from cellos_nb.panels.theme import GOOD, SOON, WRONG
+from cellos_nb.units import counted, now_utc
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
-_SIGNS = {Light.GOOD: ("●", "#2E9E5B"), Light.SOON: ("▲", "#C98A00"), Light.NOW: ("■", "#D0453A")}
+_SIGNS = {Light.GOOD: ("●", GOOD), Light.SOON: ("▲", SOON), Light.NOW: ("■", WRONG)}
 """A shape and a colour for each light; the word stands beside them."""
 
 
@@ -117,11 +118,11 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
         """How much is good, what needs somebody, and who waits."""
         if not shown.standings:
             return "Nothing is kept in stock. Begin with `cellos inventory import STOCK.csv`."
-        said = [f"{len(shown.standings)} resources in {len(shown.lots)} lots"]
-        said.append(f"{shown.n(Light.NOW)} need somebody now, {shown.n(Light.SOON)} soon")
+        said = [f"{counted(len(shown.standings), 'resource')} in {counted(len(shown.lots), 'lot')}"]
+        said.append(f"{counted(shown.n(Light.NOW), 'needs', 'need')} somebody now, {shown.n(Light.SOON)} soon")
         said.append(f"{len(shown.orders)} to order for {format_usd(_price(shown))}")
         if shown.doubts:
-            said.append(f"{len(shown.doubts)} amounts are in doubt")
+            said.append(f"{counted(len(shown.doubts), 'amount is', 'amounts are')} in doubt")
         if shown.waiting:
             said.append(f"campaigns that wait for stock: {', '.join(shown.waiting)}")
         return f"{'; '.join(said)}."

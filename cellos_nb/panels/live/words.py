@@ -18,7 +18,7 @@ from cellos_nb.panels.live.trajectory import Trajectory
 from cellos_nb.panels.static import StaticForm, StaticTable, new_figure, static_figure
 from cellos_nb.panels.text import join, markup, table
 from cellos_nb.panels.theme import GREY, SERIES
-from cellos_nb.units import format_dose, format_duration
+from cellos_nb.units import counted, format_dose, format_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ def summary(shown: LiveShown) -> str:
     said = shown.summary
     state = f"{said.status} ({said.stop_reason})" if said.stop_reason else said.status
     best = "Nothing was found yet." if said.best is None else f"Best: {said.best}."
-    done = f"{said.n_iterations} iterations and {said.n_experiments} experiments done"
+    done = f"{counted(said.n_iterations, 'iteration')} and {counted(said.n_experiments, 'experiment')} done"
     return " ".join(filter(None, (f"{said.question} {state}: {done}.", best, who(shown))))
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from cellos_nb.panels.static import StaticForm, StaticTable, new_figure, static_figure
 from cellos_nb.panels.theme import GREY, SERIES
 from cellos_nb.panels.why.model import ACQUISITIONS, MAX_NEIGHBOURS, NEIGHBOUR_COLUMNS, neighbour_row
+from cellos_nb.panels.why.shown import WhyShown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from cellos_nb.panels.why.panel import WhyShown
     from cellos_nb.planner.explanation import Explanation
 
 
