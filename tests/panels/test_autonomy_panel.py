@@ -144,7 +144,7 @@ def test_a_step_in_doubt_is_shown_with_the_bounds_of_the_choice(deciding, doubtf
     (doubt,) = doubts(doubtful.store)
     assert f"N from 0 to {doubt.n_transfers - 1} of {doubt.n_transfers}" in text_of(deciding, "doubts")
     assert (deciding.n_done.min, deciding.n_done.max) == (0, doubt.n_transfers - 1)
-    assert "1 in doubt" in deciding.summary(deciding.shown)
+    assert "1 step in doubt" in deciding.summary(deciding.shown)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_the_static_form_names_what_waits_for_a_person(doubtful):
     with AutonomyPanel(doubtful, static=True) as panel:
         form = panel.static_form(panel.read())
     assert {table.caption for table in form.tables} == {"execution", "in doubt", "who decided what", "log"}
-    assert "1 in doubt" in form.summary
+    assert "1 step in doubt" in form.summary
 
 
 def test_who_decided_what_is_shown_with_account_and_reason_and_escaped(panel, monkeypatch):

@@ -154,7 +154,9 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         self._kind = dropdown([(WORDS[kind], kind) for kind in KINDS], "Show")
         drawn = self.config.cell_lines[:MAX_LINES]
         self._chart = DoseResponseChart(drawn, self.config.dose_range_um, value_label(self.config))
-        self._grid = GridPicture(cell_size=[42, 24], layout=Layout(max_height="430px", overflow="auto"))
+        self._grid = GridPicture(
+            cell_size=[42, 24], least_scale=0.85, layout=Layout(max_height="430px", overflow="auto")
+        )
         self._key, self._words, self._scale = (html_widget(esc("")) for _ in range(3))
         self._compound.observe(lambda change: self.choose(compound=change.new), "value")
         self._with_model.observe(lambda change: self.choose(has_model=change.new), "value")

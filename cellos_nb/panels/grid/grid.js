@@ -55,7 +55,8 @@ function render({ model, el }) {
     const made = document.createDocumentFragment();
     grid = make(made, "svg", {
       viewBox: `0 0 ${total} ${top + rows.length * height + 4}`, role: "grid",
-      "aria-rowcount": rows.length, "aria-colcount": columns.length, style: `max-width:${total * 1.4}px`,
+      "aria-rowcount": rows.length, "aria-colcount": columns.length,
+      style: `max-width:${total * 1.4}px; min-width:${total * model.get("least_scale")}px`,
     });
     const heads = make(grid, "g", { "aria-hidden": "true", class: "heads" });
     columns.forEach((name, c) => make(heads, "text", { x: left + (c + 0.5) * width, y: top - 8 }, name));

@@ -25,6 +25,7 @@ from cellos_nb.panels.history_import.model import (
     look,
     mark_of,
 )
+from cellos_nb.panels.history_import.source import Source
 from cellos_nb.panels.html import cards, html_widget, write_html
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import join, markup, table
@@ -63,6 +64,7 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
             StoreError: the database cannot be opened.
         """
         super().__init__(lab, ImportChoice(str(file), sheet, is_guessed=bool(str(file))), static=static)
+        self._file = Source()
 
     def subtitle(self) -> str:
         """The database."""
@@ -74,7 +76,7 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
 
     def read(self) -> ImportShown:
         """The file by the mapping, checked."""
-        return look(self.lab.store, self.choice)
+        return look(self.lab.store, self.choice, self._file)
 
     def summary(self, shown: ImportShown) -> str:
         """Where the import stands."""
@@ -177,7 +179,8 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
 
     def _import(self) -> None:
         """Stores the file that the person has seen, by the fields as they are now."""
-        now, seen = self.read().ready, None if self.shown is None else self.shown.ready
+        # Read from the disk, whatever the file's clock says: what is stored is what was seen.
+        now, seen = look(self.lab.store, self.choice, Source()).ready, None if self.shown is None else self.shown.ready
         if now is None or seen is None:
             raise InputError("Nothing can be imported while anything is wrong.")
         if now.table.sha256 != seen.table.sha256:

@@ -47,14 +47,16 @@ class TrajectoryFigure:
                 display_names=False,
                 tooltip=bq.Tooltip(fields=["name"], labels=["condition"]),
             )
-        self._across = bq.Axis(scale=self._x, label="iteration", grid_lines="none", tick_format="d")
+        self._across = bq.Axis(
+            scale=self._x, label="iteration", label_offset="2.6em", grid_lines="none", tick_format="d"
+        )
         self._up = bq.Axis(
             scale=self._y, side="left", label_offset="4.2em", grid_color="rgba(128,128,128,.25)", tick_format=".3~f"
         )
         self.figure = bq.Figure(
             marks=[self._best, *self._intervals.values(), *self._dots.values()],
             axes=[self._across, self._up],
-            fig_margin={"top": 8, "bottom": 46, "left": 76, "right": 16},
+            fig_margin={"top": 8, "bottom": 50, "left": 76, "right": 16},
             background_style={"fill": "transparent"},
             animation_duration=0,
             layout={"width": "100%", "height": "320px"},
