@@ -22,6 +22,16 @@ def series_colour(index: int) -> str:
     return SERIES[index % len(SERIES)]
 
 
+def ink_on(colour: str) -> str:
+    """The ink that can be read on a colour.
+
+    >>> ink_on("#00224e"), ink_on("#fee838")
+    ('#ffffff', '#10202c')
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#10202c" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
 def sequential_colour(share: float) -> str:
     """The colour of an amount between the lowest (0) and the highest (1).
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from cellos_nb.colours import GOOD, GREY, SEQUENTIAL, SERIES, SOON, WRONG, sequential_colour, series_colour
+from cellos_nb.colours import GOOD, GREY, SEQUENTIAL, SERIES, SOON, WRONG, ink_on, sequential_colour, series_colour
 
 __all__ = [
     "GOOD",
@@ -16,6 +16,7 @@ __all__ = [
     "SERIES",
     "SOON",
     "WRONG",
+    "ink_on",
     "sequential_colour",
     "series_colour",
     "style",

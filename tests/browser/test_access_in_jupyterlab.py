@@ -25,9 +25,9 @@ OVERFLOW = """root => [...root.querySelectorAll('*')].filter(each => each.checkV
 CUT_OFF = """root => [...root.querySelectorAll('.lm-TabBar-tabLabel, .cellos-control .widget-label')].filter(each =>
     each.checkVisibility() && each.scrollWidth > each.clientWidth + 1).map(each => each.textContent)"""
 """Names of tabs and of the launcher's fields that are not shown whole."""
-TIGHT = """root => [...root.querySelectorAll('.cellos-control :is(input:not([type=checkbox]), select, textarea)')].filter(
-    each => each.checkVisibility() && (each.clientWidth < 180 || each.clientHeight > 130))
-    .map(each => each.parentElement.textContent)"""
+TIGHT = """root => [...root.querySelectorAll('.cellos-control input, .cellos-control select, .cellos-control textarea')]
+    .filter(each => each.checkVisibility() && each.type !== 'checkbox'
+    && (each.clientWidth < 180 || each.clientHeight > 130)).map(each => each.parentElement.textContent)"""
 """Fields of the launcher that have no room for what is typed, or too much."""
 
 

@@ -205,6 +205,8 @@ def test_a_held_run_is_read_and_approved_and_the_daemon_then_executes_it(url):
         with AutonomyPanel(lab) as panel:
             assert panel.widget
             assert 'sandbox=""' in text_of(panel, "held")
+            tables = {table.caption: table.frame for table in panel.static_form(panel.read()).tables}
+            assert list(tables["waiting for an approval"]["plate"]) == [panel.held.value]
             panel.person.value = "Ada"
             panel.approve_button.click()
             assert "read it, then tick that you have" in foot_of(panel)

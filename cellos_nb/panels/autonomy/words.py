@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cellos_nb.domain.audit import AuditEntry
+from cellos_nb.execution.held import HeldRun
 from cellos_nb.execution.logbook import LogEntry
 from cellos_nb.execution.queue import Job, JobStatus
 from cellos_nb.execution.recovery import Doubt
@@ -124,16 +125,7 @@ def bounds(doubt: Doubt) -> str:
 
 def held_html(shown: AutonomyShown) -> Markup:
     """The runs that wait for an approval, and the proof of the one that is chosen."""
-    rows = [
-        (
-            run.plate_id,
-            run.machine or "not proved yet",
-            "" if run.approved_until is None else _at(run.approved_until),
-            run.why,
-        )
-        for run in shown.held
-    ]
-    listed = _scroll(HELD_COLUMNS, rows, "No run waits for an approval.")
+    listed = _scroll(HELD_COLUMNS, [held_row(run) for run in shown.held], "No run waits for an approval.")
     run, page = shown.held_run, shown.protocol
     if run is None or page is None:
         return listed
@@ -173,6 +165,12 @@ def doubt_row(doubt: Doubt) -> tuple[Any, ...]:
     return (doubt.plate_id, doubt.step_uid, doubt.n_transfers, doubt.n_done, doubt.error)
 
 
+def held_row(run: HeldRun) -> tuple[Any, ...]:
+    """One run that waits for an approval."""
+    until = "" if run.approved_until is None else _at(run.approved_until)
+    return (run.plate_id, run.machine or "not proved yet", until, run.why)
+
+
 def log_row(entry: LogEntry) -> tuple[Any, ...]:
     """One line of the log."""
     written = f" ({entry.artifact_ref})" if entry.artifact_ref else ""
@@ -187,6 +185,7 @@ def static_form(title: str, shown: AutonomyShown) -> StaticForm:
         ("execution", [*state_rows(shown), *queue_numbers(shown)], ("what", "value")),
         ("ticks", [tick_row(tick) for tick in shown.ticks], TICK_COLUMNS),
         ("dead letters", [letter_row(job) for job in shown.letters], LETTER_COLUMNS),
+        ("waiting for an approval", [held_row(run) for run in shown.held], HELD_COLUMNS),
         ("in doubt", [doubt_row(doubt) for doubt in shown.doubts], DOUBT_COLUMNS),
         ("who decided what", [act_row(act) for act in shown.acts], ACT_COLUMNS),
         ("log", [log_row(entry) for entry in shown.log], LOG_COLUMNS),

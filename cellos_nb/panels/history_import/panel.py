@@ -148,15 +148,19 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
         return StaticForm(f"{self.title}: {self.subtitle()}", self.summary(shown), tables=tables)
 
     def _line(self, field: Field) -> Widget:
-        from ipywidgets import Dropdown, Text
+        from ipywidgets import Box, Dropdown, Text, VBox
 
+        named = {"description": field.key, "layout": {"width": "auto"}, **_INITIAL}
         if field.options:
-            made = Dropdown(options=field.options, value=field.value, description=field.key, **_INITIAL)
+            made = Dropdown(options=field.options, value=field.value, **named)
         else:
-            made = Text(value=field.value, description=field.key, continuous_update=False, **_INITIAL)
+            made = Text(value=field.value, continuous_update=False, **named)
         made.observe(lambda change: self.change(lambda choice: choice.with_value(field.key, change.new)), "value")
         self.inputs[field.key], self._beside[field.key] = made, html_widget(Markup())
-        return row(made, self._beside[field.key])
+        line = Box([VBox([made]), self._beside[field.key]])
+        for widget, name in zip((line, *line.children), ("field", "control", "note"), strict=True):
+            widget.add_class(f"cellos-{name}")
+        return line
 
     def _write(self, field: Field) -> None:
         widget = self.inputs[field.key]
@@ -164,10 +168,8 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
             offer(widget, field.options, field.value)
         else:
             widget.value = field.value
-        wrong = join(markup('<span role="alert"><b>✗</b> {}</span>', said) for said in field.wrong)
-        write_html(
-            self._beside[field.key], join([markup('<span class="cellos-quiet">{}</span>', field.reason), wrong], " ")
-        )
+        wrong = join(markup('<div class="cellos-problem" role="alert">{}</div>', said) for said in field.wrong)
+        write_html(self._beside[field.key], join([wrong, markup('<div class="cellos-quiet">{}</div>', field.reason)]))
 
     def _filed(self, file: str, sheet: str) -> None:
         self.change(lambda choice: choice.of_file(file, sheet))

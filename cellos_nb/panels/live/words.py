@@ -142,7 +142,7 @@ def plates_html(shown: LiveShown) -> Markup:
     """How far each plate is."""
     if not shown.plates:
         return markup('<p class="cellos-quiet">{}</p>', "No plate was submitted yet.")
-    rows = ((p.plate_id, p.iteration, STATES[p.status], _bar(p), p.current, p.error) for p in shown.plates)
+    rows = ((p.name, p.iteration, STATES[p.status], _bar(p), p.current, p.error) for p in shown.plates)
     more = f"{shown.n_more_plates:,} more plates are not shown." if shown.n_more_plates else ""
     held = markup('<div class="cellos-scroll">{}</div>', table(_COLUMNS, rows))
     return markup('{}<p class="cellos-quiet">{}</p>', held, more)
@@ -161,8 +161,7 @@ def static_form(title: str, shown: LiveShown) -> StaticForm:
 
     said = summary(shown)
     rows = [
-        (p.plate_id, p.iteration, STATES[p.status], f"{p.n_done} of {p.n_steps}", p.current, p.error)
-        for p in shown.plates
+        (p.name, p.iteration, STATES[p.status], f"{p.n_done} of {p.n_steps}", p.current, p.error) for p in shown.plates
     ]
     held = pd.DataFrame([(name, value) for name, value in numbers(shown)], columns=["what", "value"])
     figure = static_figure(_picture(shown.found), f"What each iteration found. {said}")
