@@ -107,21 +107,22 @@ def _plain_table(frame: pd.DataFrame, caption: str) -> Markup:
     from pandas.api.types import is_numeric_dtype
 
     sides = ["right" if is_numeric_dtype(kind) else "left" for kind in frame.dtypes]
-    style = "text-align:{};white-space:normal;overflow-wrap:anywhere"
     head = join(
-        markup('<th scope="col" style="{}">{}</th>', style.format(side), name)
+        markup('<th scope="col" style="text-align:{}">{}</th>', side, name)
         for side, name in zip(sides, frame.columns, strict=True)
     )
     rows = (
         join(
-            markup('<td style="{}">{}</td>', style.format(side), cell_text(value))
+            markup('<td style="text-align:{}">{}</td>', side, cell_text(value))
             for side, value in zip(sides, row, strict=True)
         )
         for row in frame.itertuples(index=False, name=None)
     )
     body = join(markup("<tr>{}</tr>", row) for row in rows)
     above = markup('<caption style="text-align:left;font-weight:600">{}</caption>', caption)
-    return markup("<table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>", above, head, body)
+    return markup(
+        '<table style="overflow-wrap:anywhere">{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>', above, head, body
+    )
 
 
 def show_static(form: StaticForm) -> None:
