@@ -168,7 +168,7 @@ function render({ model, el }) {
   function allSpots() {
     if (spots) return spots;
     const [x, y] = scales();
-    const names = model.get("names");
+    const names = JSON.parse(model.get("names"));
     spots = [];
     eachMark((look, [xs, ys], firstName) => {
       for (let k = 0; k < (look.n_names ?? 0); k++) {

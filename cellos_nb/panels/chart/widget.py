@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ class Chart(anywidget.AnyWidget):
     """How each mark is drawn, and how many points it has; the later ones lie above."""
     numbers = traitlets.Bytes(b"").tag(sync=True)
     """What all marks are drawn of, one after the other: doubles, little-endian."""
-    names: traitlets.List[str] = traitlets.List().tag(sync=True)
-    """Of the dots that have one, mark by mark."""
+    names = traitlets.Unicode("[]").tag(sync=True)
+    """Of the dots that have one, mark by mark: a list as JSON, which the page reads when a dot is asked about."""
     across: traitlets.Dict[str, Any] = traitlets.Dict(_EMPTY.look()).tag(sync=True)
     up: traitlets.Dict[str, Any] = traitlets.Dict(_EMPTY.look()).tag(sync=True)
     height = traitlets.Int(320).tag(sync=True)
@@ -41,5 +42,5 @@ class Chart(anywidget.AnyWidget):
         with self.hold_sync():
             self.marks = [mark.look() for mark in marks]
             self.numbers = np.concatenate([*drawn, np.empty(0)]).astype("<f8").tobytes()
-            self.names = [str(name) for mark in marks if isinstance(mark, Dots) for name in mark.names]
+            self.names = json.dumps([name for mark in marks if isinstance(mark, Dots) for name in mark.names])
             self.across, self.up, self.caption = across.look(), up.look(), caption
