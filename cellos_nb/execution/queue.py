@@ -15,7 +15,7 @@ from cellos_nb.execution.claims import Claim, claim_jobs, first_due
 from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, ended_values, job_of, joined, retry_delay_s
 from cellos_nb.execution.process import person
-from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WAITING, WANTED, change_of
+from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WANTED, change_of
 from cellos_nb.store.audit import note
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store

@@ -97,7 +97,7 @@ class Axis:
 
     def look(self) -> dict[str, Any]:
         """How it is drawn, as the page reads it."""
-        ticks = [[tick, f"{tick:.6g}"] for tick in self.ticks]
+        ticks = [[tick, f"{tick + 0.0:.6g}"] for tick in self.ticks]
         return {"label": self.label, "low": self.low, "high": self.high, "ticks": ticks, "has_grid": self.has_grid}
 
 
