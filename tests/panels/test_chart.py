@@ -17,6 +17,8 @@ from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.panels import LiveCampaignPanel, frame
 from cellos_nb.panels.chart.marks import Axis, Dots, Line, Strokes, fitted
 from cellos_nb.panels.chart.widget import Chart
+from cellos_nb.panels.grid.cell import Cell
+from cellos_nb.panels.grid.widget import GridPicture
 from cellos_nb.panels.live import model as live_model
 from cellos_nb.panels.live import trajectory as trajectory_module
 from cellos_nb.panels.live.trajectory import Trail, trajectory
@@ -99,6 +101,21 @@ def test_what_did_not_change_is_not_sent_again(chart, sent):
     show(Y + 0.1)
     # Numbers travel as bytes beside the state.
     assert sent == [("Chart", set())]
+
+
+def test_a_grid_that_is_painted_anew_sends_its_paint_alone(sent):
+    grid = GridPicture()
+
+    def show(colour):
+        grid.show(
+            ["A"], ["1", "2"], [Cell("A1", 0, 0, colour, "", "one"), Cell("A2", 0, 1, "", "", "two")], caption="a"
+        )
+
+    show("#111111")
+    sent.clear()
+    show("#222222")
+    grid.close()
+    assert sent[0] == ("GridPicture", {"paint"})
 
 
 def test_an_axis_holds_all_that_is_finite_and_has_ticks_even_without_anything():
