@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import nbformat
 import pandas as pd
+from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
 from cellos_nb.panels.static import MAX_ROWS, StaticForm, StaticTable, bundles, new_figure, over_doses, static_figure
@@ -25,9 +26,8 @@ def picture():
 
 def test_a_figure_has_its_description_on_the_page_and_nothing_in_it_is_executed():
     page = page_of(StaticForm("Panel", "It rises.", figures=(picture(),)))
-    assert 'alt="a line that rises &quot;&gt;&lt;img src=x onerror=alert(1)&gt;"' in page
-    assert "No description has been provided" not in page
-    assert "<img src=x" not in page
+    (image,) = BeautifulSoup(page, "html.parser").find_all("img")
+    assert image["alt"] == f"a line that rises {EVIL}"
 
 
 def test_text_stands_to_the_left_and_numbers_to_the_right():
