@@ -10,6 +10,7 @@ import numpy as np
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal, Intent
+from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import Array, share_of_plateau
 from cellos_nb.planner.likelihood import Index
@@ -68,12 +69,16 @@ class PlateDesignPlanner:
     measured and chosen so far would leave an interval that follows from their Fisher information; the next condition is
     the one that narrows the mean of these intervals most, over all compounds together. So the first plate is spread
     where the prior expects EC50s, and later ones close in; compounds that are known well, or inert, get fewer wells.
-    A fine grid of doses (`n_doses` of 24 or more) gives it room.
+    A fine grid of doses (`n_doses` of 24 or more) gives it room, and a small first plate (`n_initial`) leaves most
+    wells for the plates that know where to look.
 
     Source: Chaloner & Verdinelli 1995, doi:10.1214/ss/1177009939 (Bayesian c-optimality, averaged over the posterior).
     """
 
     name = "plate_design"
+
+    def __init__(self, settings: PlannerSettings | None = None) -> None:
+        self._n_initial = None if settings is None else settings.n_initial
 
     def propose(
         self, config: CampaignConfig, history: History, iteration: int, n: int
@@ -86,6 +91,8 @@ class PlateDesignPlanner:
     ) -> tuple[tuple[ExperimentProposal, ...], dict[str, Any]]:
         """See `TellingPlanner.propose_and_tell`; tells the interval to be expected of each EC50, in decades."""
         pool = CandidatePool.of(config, history)
+        if self._n_initial is not None and len(pool.results) < self._n_initial:
+            n = min(n, self._n_initial - len(pool.results))
         model = fit_results(config, pool)
         curves = _curves(pool, model, np.random.default_rng([config.seed, iteration, 6]))
         rows, gains = _fill(pool, curves, n)
