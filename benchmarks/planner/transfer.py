@@ -77,23 +77,19 @@ def cells(lines: frozenset[str], compounds: frozenset[str]) -> pd.DataFrame:
 
 def history(left: Left, seed: int) -> list[Prior]:
     """What is known after each of the campaigns that came before."""
-    rng = np.random.default_rng([21, seed])
-    lines, compounds = (
-        rng.permutation([name for name in names(level) if name not in out]).tolist()
-        for level, out in zip(("cell_line", "compound"), left, strict=True)
-    )
-    # Campaigns share nothing of what is left out: other lines with all compounds, or other compounds with all lines.
-    shares = [
-        (frozenset(lines[k::N_CAMPAIGNS]), frozenset())
-        if left[0]
-        else (frozenset[str](), frozenset(compounds[k::N_CAMPAIGNS]))
-        for k in range(N_CAMPAIGNS)
-    ]
     priors: list[Prior] = []
-    for number, share in enumerate(shares):
+    for number, share in enumerate(before(left, seed)):
         wells = planned(potency(cells(*share), None), priors[-1] if priors else "vague", [22, seed, number])
         priors.append(priors[-1].updated(wells) if priors else Prior.learn(wells))
     return priors
+
+
+def before(left: Left, seed: int) -> list[Left]:
+    """Cell lines and compounds of the campaigns that came before: other lines with all compounds, or the reverse."""
+    level, out = ("cell_line", left[0]) if left[0] else ("compound", left[1])
+    others = np.random.default_rng([21, seed]).permutation([name for name in names(level) if name not in out]).tolist()
+    shares = [frozenset(others[k::N_CAMPAIGNS]) for k in range(N_CAMPAIGNS)]
+    return [(share, frozenset()) if left[0] else (frozenset(), share) for share in shares]
 
 
 def planned(task: Task, prior: Prior | str, seed: list[int]) -> pd.DataFrame:
@@ -122,17 +118,21 @@ def planned(task: Task, prior: Prior | str, seed: list[int]) -> pd.DataFrame:
     )
 
 
-@cache
-def learnt(left: Left, lie: str, seed: int) -> Prior:
-    """From all wells that are not left out, told truly or not."""
+def told(left: Left, lie: str) -> pd.DataFrame:
+    """All wells that are not left out, told truly, or by a lie."""
     table = screen().dropna(subset="viability")
     table = table[~table.cell_line.isin(left[0]) & ~table["compound"].isin(left[1])]
     if lie == "shuffled":
-        table = table.assign(viability=np.random.default_rng([23, seed]).permutation(table.viability))
+        return table.assign(viability=np.random.default_rng(23).permutation(table.viability))
     if lie == "reversed":
         low, high = np.log10(table.dose_um.min()), np.log10(table.dose_um.max())
-        table = table.assign(dose_um=10 ** (low + high - np.log10(table.dose_um)))
-    return Prior.learn(table)
+        return table.assign(dose_um=10 ** (low + high - np.log10(table.dose_um)))
+    return table
+
+
+@cache
+def learnt(left: Left, lie: str = "") -> Prior:
+    return Prior.learn(told(left, lie))
 
 
 def planners(task: Task, left: Left, seed: int, wanted: set[str]) -> dict[str, Any]:
@@ -143,9 +143,9 @@ def planners(task: Task, left: Left, seed: int, wanted: set[str]) -> dict[str, A
         priors = history(left, seed)
         for name, k in zip(after, (1, 2, 4), strict=True):
             made[name] = lambda k=k: ours(task, seed, priors[k - 1])
-    made["whole screen"] = lambda: ours(task, seed, learnt(left, "", 0))
-    made["shuffled"] = lambda: ours(task, seed, learnt(left, "shuffled", seed))
-    made["reversed"] = lambda: ours(task, seed, learnt(left, "reversed", 0))
+    made["whole screen"] = lambda: ours(task, seed, learnt(left))
+    made["shuffled"] = lambda: ours(task, seed, learnt(left, "shuffled"))
+    made["reversed"] = lambda: ours(task, seed, learnt(left, "reversed"))
     return {name: make() for name, make in made.items() if name in wanted}
 
 
@@ -166,7 +166,7 @@ def run_all(options: argparse.Namespace) -> None:
             if kind not in options.kinds.split(","):
                 continue
             for name, left in left_outs.items():
-                wanted = {arm for arm in ARMS if (kind, name, arm, seed) not in known}
+                wanted = {arm for arm in options.planners.split(",") if (kind, name, arm, seed) not in known}
                 if not wanted:
                     continue
                 task = question(left)
@@ -181,6 +181,7 @@ def run_all(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default=",".join(parts()), help="what is left out: cell line, compounds")
+    parser.add_argument("--planners", default=",".join(ARMS))
     parser.add_argument("--seeds", type=seeds_of, default=range(6), help="as 0-5")
     parser.add_argument("--out", type=Path, default=Path("transfer.jsonl"))
     parser.add_argument("--table", action="store_true", help="print the tables of --out and run nothing")

@@ -31,6 +31,9 @@ Source: Lee et al. 2023, doi:10.1038/s44320-023-00004-7.
 """
 _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
+_WEIGHED_UP_TO, _WEIGHED_AT_MOST = 24, 200
+"""Wells after which the likelier of a learnt prior and the vague one goes on alone; of more wells, told at once, the
+shares of the learnt classes have learnt enough."""
 _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
 _N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
@@ -71,6 +74,7 @@ class PoolPlanner:
         self._values: list[float] = []
         self._offset, self._prior = np.zeros(len(table.wells)), prior
         self._models: dict[CurvePrior, DoseResponseGP] = {}
+        self._is_doubted = bool(prior.classes)
         if table.lines is not None:
             self._layout = Layout.of(table.lines, table.compounds, table.log10_dose + _LOG10_UM_PER_M)
         if self._kind == "inhibition_minus_dose_cost" and table.lines is not None:
@@ -128,13 +132,33 @@ class PoolPlanner:
         if table.lines is None or self._kind == "response":
             plain = self._plain_model()
         if table.lines is not None:
-            models = [self._curves_model(prior) for prior in self._curve_priors()]
-            evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
+            models, evidence = self._curves_models()
             if plain is None or evidence.max() > plain.log_evidence:
                 weights = np.exp(evidence - evidence.max())
                 return self._by_curves(models, weights / weights.sum(), n, allowed, rng)
         assert plain is not None  # noqa: S101 - fitted whenever there are no curves
         return self._by_plain_model(plain, n, allowed)
+
+    def _curves_models(self) -> tuple[list[DoseResponseGP], Array]:
+        """The models of curves in question, and the log evidence of each, its odds before the data included.
+
+        A learnt prior stands beside the vague one until the data have decided which of them is to be believed.
+        """
+        priors = self._curve_priors()
+        n_used = len(self._used())
+        is_weighed = self._is_doubted and self._kind == "inhibition_minus_dose_cost" and n_used <= _WEIGHED_AT_MOST
+        if is_weighed:
+            priors += [without_classes(prior) for prior in priors]
+        models = [self._curves_model(prior) for prior in priors]
+        evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
+        if is_weighed and n_used >= _WEIGHED_UP_TO:
+            best = models[int(np.argmax(evidence))].prior
+            self._is_doubted = False
+            if not best.classes:
+                self._prior = without_classes(self._prior)
+            kept = [i for i, model in enumerate(models) if bool(model.prior.classes) == bool(best.classes)]
+            models, evidence = [models[i] for i in kept], evidence[kept]
+        return models, evidence
 
     def _by_curves(
         self,
@@ -268,6 +292,11 @@ class PoolPlanner:
         lines = table.lines or [""] * len(table.wells)
         doses: Array = 10.0 ** (table.log10_dose[list(rows)] + _LOG10_UM_PER_M)
         return [lines[i] for i in rows], [table.compounds[i] for i in rows], doses
+
+
+def without_classes(prior: CurvePrior) -> CurvePrior:
+    """The same question without what a screen taught: the vague prior."""
+    return replace(prior, inactive_share=CurvePrior().inactive_share, learnt_share=0.0, classes=())
 
 
 def _log_odds(prior: CurvePrior) -> float:
