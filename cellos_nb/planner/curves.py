@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,11 @@ Array = NDArray[np.float64]
 
 NEVER = 1e3
 """Decades above the dose range at which a curve without a second, falling arm has it."""
+
+ENOUGH_TO_DOUBT = 24
+"""Measurements after which the likelier of a learnt prior and the vague one goes on alone."""
+TRUST = 0.8
+"""Probability, before any measurement, that a learnt prior does not mislead."""
 
 _LEAST_SINGLE = 1e-18
 """Of two numbers whose product is to be a normal one in single precision."""
@@ -75,6 +80,10 @@ class CurvePrior:
     """Share of the active compounds that is expected in the learnt classes, before the data decide."""
     line_shift: float = 0.0
     """For differences between two cell lines: decades by which compounds' EC50s lie higher on the first."""
+
+    def without_classes(self) -> CurvePrior:
+        """The same question without what a screen taught: the vague prior."""
+        return replace(self, inactive_share=CurvePrior().inactive_share, learnt_share=0.0, classes=())
 
 
 @dataclass(frozen=True, slots=True)

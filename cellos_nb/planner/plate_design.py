@@ -70,13 +70,13 @@ class PlateDesignPlanner:
     For each compound on each line, curves are drawn from the mechanistic posterior. Were one of them true, the wells
     measured and chosen so far would leave an interval that follows from their Fisher information; the next condition is
     the one that shrinks it by the largest factor, in the geometric mean over these curves and over all compounds
-    together. (Their arithmetic mean would be ruled by the few drawn curves that no well can tell.) So the first plate is spread
-    where the prior expects EC50s, and later ones close in; compounds that are known well, or inert, get fewer wells.
-    A fine grid of doses (`n_doses` of 24 or more) gives it room, and a small first plate (`n_initial`) leaves most
-    wells for the plates that know where to look.
+    together. (Their arithmetic mean would be ruled by the few drawn curves that no well can tell.) So the first plate
+    is spread where the prior expects EC50s, and later ones close in; compounds that are known well, or inert, get fewer
+    wells. A fine grid of doses (`n_doses` of 24 or more) gives it room, and a small first plate (`n_initial`) leaves
+    most wells for the plates that know where to look.
 
-    Source: Chaloner & Verdinelli 1995, doi:10.1214/ss/1177009939 (Bayesian D_s-optimality for the EC50, averaged over the
-    posterior).
+    Source: Chaloner & Verdinelli 1995, doi:10.1214/ss/1177009939 (Bayesian optimality for one parameter of interest,
+    averaged over the posterior).
     """
 
     name = "plate_design"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
-from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.curves import ENOUGH_TO_DOUBT, TRUST, Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
@@ -31,9 +31,8 @@ Source: Lee et al. 2023, doi:10.1038/s44320-023-00004-7.
 """
 _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
-_WEIGHED_UP_TO, _WEIGHED_AT_MOST = 24, 200
-"""Wells after which the likelier of a learnt prior and the vague one goes on alone; of more wells, told at once, the
-shares of the learnt classes have learnt enough."""
+_WEIGHED_AT_MOST = 200
+"""Wells, told at once, from which the shares of the learnt classes learn enough by themselves."""
 _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
 _N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
@@ -148,14 +147,16 @@ class PoolPlanner:
         n_used = len(self._used())
         is_weighed = self._is_doubted and self._kind == "inhibition_minus_dose_cost" and n_used <= _WEIGHED_AT_MOST
         if is_weighed:
-            priors += [without_classes(prior) for prior in priors]
+            priors += [prior.without_classes() for prior in priors]
         models = [self._curves_model(prior) for prior in priors]
         evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
-        if is_weighed and n_used >= _WEIGHED_UP_TO:
+        if is_weighed:
+            evidence += np.log([TRUST if model.prior.classes else 1 - TRUST for model in models])
+        if is_weighed and n_used >= ENOUGH_TO_DOUBT:
             best = models[int(np.argmax(evidence))].prior
             self._is_doubted = False
             if not best.classes:
-                self._prior = without_classes(self._prior)
+                self._prior = self._prior.without_classes()
             kept = [i for i, model in enumerate(models) if bool(model.prior.classes) == bool(best.classes)]
             models, evidence = [models[i] for i in kept], evidence[kept]
         return models, evidence
@@ -292,11 +293,6 @@ class PoolPlanner:
         lines = table.lines or [""] * len(table.wells)
         doses: Array = 10.0 ** (table.log10_dose[list(rows)] + _LOG10_UM_PER_M)
         return [lines[i] for i in rows], [table.compounds[i] for i in rows], doses
-
-
-def without_classes(prior: CurvePrior) -> CurvePrior:
-    """The same question without what a screen taught: the vague prior."""
-    return replace(prior, inactive_share=CurvePrior().inactive_share, learnt_share=0.0, classes=())
 
 
 def _log_odds(prior: CurvePrior) -> float:

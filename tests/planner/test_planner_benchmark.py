@@ -28,7 +28,7 @@ def benchmark():
 
 
 @pytest.fixture(scope="module")
-def transfer(benchmark):  # noqa: ARG001 - the modules beside it
+def transfer(benchmark):
     sys.path.insert(0, str(FOLDER))
     try:
         import transfer
@@ -95,7 +95,9 @@ def test_campaigns_that_came_before_saw_nothing_of_what_is_left_out(transfer, ki
 def test_a_lie_keeps_the_wells_and_changes_what_they_say(transfer):
     history, _ = transfer
     table = history.told(history.parts()["compounds"]["fold 2"], "")
-    shuffled, reversed_ = (history.told(history.parts()["compounds"]["fold 2"], lie) for lie in ("shuffled", "reversed"))
+    shuffled, reversed_ = (
+        history.told(history.parts()["compounds"]["fold 2"], lie) for lie in ("shuffled", "reversed")
+    )
     assert sorted(shuffled.viability) == sorted(table.viability)
     assert not np.array_equal(shuffled.viability, table.viability)
     one = [each[(each.cell_line == table.cell_line.iloc[0]) & (each["compound"] == table["compound"].iloc[0])]
