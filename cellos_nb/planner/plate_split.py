@@ -76,7 +76,7 @@ def plate_splits(config: CampaignConfig, well_cv: float = 0.1, n_compounds: int 
             n_doses = left // (n_lines * n_compounds * replicates)
             if n_doses < FEWEST_DOSES:
                 continue
-            log10_doses = np.linspace(*np.log10(config.dose_range_um), n_doses)
+            log10_doses = np.log10(np.geomspace(*config.dose_range_um, n_doses))
             noise_of_vehicle = _OF_MEDIAN * well_cv / np.sqrt(vehicle)
             found.append(
                 PlateSplit(
@@ -102,7 +102,7 @@ def _curves(config: CampaignConfig) -> Array:
     """Probable curves that act within the doses, rows as in `CurveLibrary.parameters`."""
     model = DoseResponseGP(prior_named(config.planner.prior), config.dose_range_um)
     parameters, weights = model.curves(config.cell_lines[0], config.compound_names[0])
-    low, high = np.log10(config.dose_range_um)
+    low, high = np.log10(config.dose_range_um).tolist()
     acts = (parameters[:, 2] != 0) & (parameters[:, 0] > low) & (parameters[:, 0] < high)
     share = np.where(acts, weights, 0.0)
     rng = np.random.default_rng(config.seed)
