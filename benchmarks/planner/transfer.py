@@ -4,7 +4,7 @@ The question is always which well kills at the lowest dose, over wells of the sh
 cell line of nine with all compounds, or one of four folds of compounds with all lines. What planners know before:
 
 - `no prior`: round numbers about drugs.
-- `after K campaigns`: K campaigns of 96 wells each, of the same planner on other lines (or other compounds), one after
+- `after K campaigns`: K campaigns of 60 wells each, of the same planner on other lines (or other compounds), one after
   another, each learnt from before the next: the lab's own history, as `cellos learn-prior` keeps it.
 - `whole screen`: all wells of the screen that are not left out.
 - `shuffled`: the same wells, with their viabilities exchanged at random. `reversed`: each curve with its doses in
@@ -40,7 +40,7 @@ from transfer_tables import page_with, tables
 
 from cellos_nb.planner import Prior, pool_planner
 
-N_CAMPAIGNS, N_WELLS, BATCH, N_FIRST = 4, 96, 4, 8
+N_CAMPAIGNS, N_WELLS, BATCH, N_FIRST = 4, 60, 4, 8
 N_FOLDS = 4
 Left = tuple[frozenset[str], frozenset[str]]
 """Cell lines and compounds that no prior has seen; one of the two is empty."""
