@@ -14,8 +14,6 @@ NEVER = 1e3
 
 ENOUGH_TO_DOUBT = 24
 """Measurements after which the likelier of a learnt prior and the vague one goes on alone."""
-TRUST = 0.8
-"""Probability, before any measurement, that a learnt prior does not mislead."""
 
 _LEAST_SINGLE = 1e-18
 """Of two numbers whose product is to be a normal one in single precision."""

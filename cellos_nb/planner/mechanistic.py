@@ -16,7 +16,7 @@ from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import n_samples_for
 from cellos_nb.planner.batches import choose_batch
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import ENOUGH_TO_DOUBT, TRUST, Array, CurvePrior
+from cellos_nb.planner.curves import ENOUGH_TO_DOUBT, Array, CurvePrior
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.outliers import fit_with_outliers
 from cellos_nb.planner.prior import prior_named
@@ -136,9 +136,7 @@ def _believed(config: CampaignConfig, pool: CandidatePool) -> CurvePrior:
     prior = prior_named(config.planner.prior)
     if config.planner.prior == "default" or not prior.classes or not pool.results:
         return prior
-    first = pool.results[:ENOUGH_TO_DOUBT]
-    learnt, vague = (_fitted(config, each, first).log_evidence for each in (prior, prior.without_classes()))
-    return prior if learnt + np.log(TRUST) > vague + np.log(1 - TRUST) else prior.without_classes()
+    return _fitted(config, (prior, prior.without_classes()), pool.results[:ENOUGH_TO_DOUBT]).prior
 
 
 def _fitted(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
-from cellos_nb.planner.curves import ENOUGH_TO_DOUBT, TRUST, Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.curves import ENOUGH_TO_DOUBT, Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
@@ -150,8 +150,6 @@ class PoolPlanner:
             priors += [prior.without_classes() for prior in priors]
         models = [self._curves_model(prior) for prior in priors]
         evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
-        if is_weighed:
-            evidence += np.log([TRUST if model.prior.classes else 1 - TRUST for model in models])
         if is_weighed and n_used >= ENOUGH_TO_DOUBT:
             best = models[int(np.argmax(evidence))].prior
             self._is_doubted = False
