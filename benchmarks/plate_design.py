@@ -6,9 +6,10 @@ same fit afterwards: `fit_dose_response` with 8 vehicle wells as dose 0 and plat
 doses evenly over the range, with replicates; "spread": as many evenly spaced doses as there are wells. The planners
 work in rounds of one plate, all compounds together; a first plate of 8 wells is `n_initial`. "known on another line": 8
 wells of each compound were measured before on a line whose EC50 is 0.4 decades off (standard deviation); a serial
-dilution may then be drawn around that EC50. Two ways say what could be had: "the best one plate", an exchange search
-over all designs that knows how the curves are distributed, and "every curve known beforehand". An open interval counts
-as ending 3 decades beyond the doses, where the fit gives up.
+dilution may then be drawn around that EC50. "The best one plate" says what one plate could gain: an exchange search
+over all designs that knows how the curves are distributed. "Beside serial" is the median, over curves, of the width
+beside that of the serial dilution of the same curve. An open interval counts as ending 3 decades beyond the doses,
+where the fit gives up.
 """
 
 from __future__ import annotations
@@ -121,8 +122,8 @@ def planned(kind: Any, truth: Truth, plates: list[int], seed: int, *, knows_othe
     return found
 
 
-class Bound:
-    """What Fisher information says of designs when the distribution of the curves, or each curve, is known."""
+class Designs:
+    """What Fisher information says of designs when the distribution of the curves is known."""
 
     def __init__(self, log10_half: np.ndarray, hill: np.ndarray, lower: np.ndarray) -> None:
         self.log10_doses = np.linspace(np.log10(LOW), np.log10(HIGH), 61)
@@ -136,16 +137,12 @@ class Bound:
         self.least[3, 3] += N_VEHICLE / 0.06**2
 
     def variances(self, counts: np.ndarray) -> np.ndarray:
-        """Shape (n_curves, n_doses): of log10 EC50 with one well more at each dose; counts are of each curve or all."""
-        design = np.einsum("srj,srk,sr->sjk", self.gradient, self.gradient, np.atleast_2d(counts) + 0 * self._some)
+        """Shape (n_curves, n_doses): of log10 EC50 with one well more at each dose."""
+        design = np.einsum("srj,srk,r->sjk", self.gradient, self.gradient, counts)
         covariance = np.linalg.inv(self.least + design)
         along = np.einsum("sij,srj->sri", covariance, self.gradient)
         noisy = 1 + np.einsum("sri,sri->sr", along, self.gradient)
         return covariance[:, :1, 0] - along[:, :, 0] ** 2 / noisy
-
-    @property
-    def _some(self) -> np.ndarray:
-        return self.gradient[:, :, 0]
 
     def one_plate(self, n_wells: int) -> np.ndarray:
         """Doses of the plate with the least mean width, by exchanging one well for another until none helps."""
@@ -161,27 +158,11 @@ class Bound:
                 break
         return 10 ** np.repeat(self.log10_doses, counts.astype(int))
 
-    def each_known(self, n_wells: int) -> np.ndarray:
-        """Shape (n_curves, n_wells): the best doses for each curve, one well after another.
-
-        Four wells are spread, without which no curve of four parameters is fitted.
-        """
-        counts, rows = np.zeros(self._some.shape), np.arange(len(self._some))
-        counts[:, :: len(self.log10_doses) // 3] = 1
-        for _ in range(n_wells - 4):
-            counts[rows, self.variances(counts).argmin(axis=1)] += 1
-        return np.array([10 ** np.repeat(self.log10_doses, each.astype(int)) for each in counts])
-
 
 @cache
 def best_plate(n_wells: int) -> np.ndarray:
     curves = Truth(300, 12345)
-    return Bound(curves.log10_half, curves.hill, curves.lower).one_plate(n_wells)
-
-
-def known_beforehand(truth: Truth, n_wells: int) -> Intervals:
-    doses = Bound(truth.log10_half, truth.hill, truth.lower).each_known(n_wells)
-    return [truth.interval(k, doses[k], truth.measure(k, doses[k])) for k in range(truth.n)]
+    return Designs(curves.log10_half, curves.hill, curves.lower).one_plate(n_wells)
 
 
 def ways(truth: Truth, n: int, seed: int) -> dict[str, Intervals]:
@@ -198,8 +179,7 @@ def ways(truth: Truth, n: int, seed: int) -> dict[str, Intervals]:
         "plate_design, 4 equal plates": planned("plate_design", truth, quarters, seed),
         "known on another line: serial around it": serial_around(truth, n),
         "known on another line: plate_design, 1 plate": planned("plate_design", truth, [n], seed, knows_other=True),
-        "bound: the best one plate": fixed(truth, best_plate(n)),
-        "bound: every curve known beforehand": known_beforehand(truth, n),
+        "the best one plate, by exchange": fixed(truth, best_plate(n)),
     }
 
 
