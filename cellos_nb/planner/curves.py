@@ -12,9 +12,6 @@ Array = NDArray[np.float64]
 NEVER = 1e3
 """Decades above the dose range at which a curve without a second, falling arm has it."""
 
-ENOUGH_TO_DOUBT = 24
-"""Measurements after which the likelier of a learnt prior and the vague one goes on alone."""
-
 _LEAST_SINGLE = 1e-18
 """Of two numbers whose product is to be a normal one in single precision."""
 

@@ -16,7 +16,8 @@ from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import n_samples_for
 from cellos_nb.planner.batches import choose_batch
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import ENOUGH_TO_DOUBT, Array, CurvePrior
+from cellos_nb.planner.curves import Array, CurvePrior
+from cellos_nb.planner.doubt import CHECKS, is_denied
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.outliers import fit_with_outliers
 from cellos_nb.planner.prior import prior_named
@@ -129,14 +130,18 @@ def fit_results(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
 
 
 def _believed(config: CampaignConfig, pool: CandidatePool) -> CurvePrior:
-    """The prior that the campaign names; the vague one where it is of the lab's own and its first results deny it.
+    """The prior that the campaign names; the vague one where it is of the lab's own and its results deny it.
 
     The shipped one is not put to that test, which takes time: it was compared with the vague one on other data.
     """
     prior = prior_named(config.planner.prior)
     if config.planner.prior == "default" or not prior.classes or not pool.results:
         return prior
-    return _fitted(config, (prior, prior.without_classes()), pool.results[:ENOUGH_TO_DOUBT]).prior
+    for n in [check for check in CHECKS if check <= len(pool.results)]:
+        learnt, vague = (_fitted(config, each, pool.results[:n]) for each in (prior, prior.without_classes()))
+        if is_denied(learnt.log_evidence, vague.log_evidence):
+            return vague.prior
+    return prior
 
 
 def _fitted(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
-from cellos_nb.planner.curves import ENOUGH_TO_DOUBT, Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.doubt import CHECKED_AT_MOST, CHECKS, is_denied
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
@@ -31,8 +32,6 @@ Source: Lee et al. 2023, doi:10.1038/s44320-023-00004-7.
 """
 _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
-_WEIGHED_AT_MOST = 200
-"""Wells, told at once, from which the shares of the learnt classes learn enough by themselves."""
 _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
 _N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
@@ -73,7 +72,7 @@ class PoolPlanner:
         self._values: list[float] = []
         self._offset, self._prior = np.zeros(len(table.wells)), prior
         self._models: dict[CurvePrior, DoseResponseGP] = {}
-        self._is_doubted = bool(prior.classes)
+        self._checks = list(CHECKS) if prior.classes and self._kind == "inhibition_minus_dose_cost" else []
         if table.lines is not None:
             self._layout = Layout.of(table.lines, table.compounds, table.log10_dose + _LOG10_UM_PER_M)
         if self._kind == "inhibition_minus_dose_cost" and table.lines is not None:
@@ -131,33 +130,24 @@ class PoolPlanner:
         if table.lines is None or self._kind == "response":
             plain = self._plain_model()
         if table.lines is not None:
-            models, evidence = self._curves_models()
+            self._lay_false_prior_aside()
+            models = [self._curves_model(prior) for prior in self._curve_priors()]
+            evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
             if plain is None or evidence.max() > plain.log_evidence:
                 weights = np.exp(evidence - evidence.max())
                 return self._by_curves(models, weights / weights.sum(), n, allowed, rng)
         assert plain is not None  # noqa: S101 - fitted whenever there are no curves
         return self._by_plain_model(plain, n, allowed)
 
-    def _curves_models(self) -> tuple[list[DoseResponseGP], Array]:
-        """The models of curves in question, and the log evidence of each, its odds before the data included.
-
-        A learnt prior stands beside the vague one until the data have decided which of them is to be believed.
-        """
-        priors = self._curve_priors()
+    def _lay_false_prior_aside(self) -> None:
+        """A learnt prior that the wells deny is the vague one from now on."""
         n_used = len(self._used())
-        is_weighed = self._is_doubted and self._kind == "inhibition_minus_dose_cost" and n_used <= _WEIGHED_AT_MOST
-        if is_weighed:
-            priors += [prior.without_classes() for prior in priors]
-        models = [self._curves_model(prior) for prior in priors]
-        evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
-        if is_weighed and n_used >= ENOUGH_TO_DOUBT:
-            best = models[int(np.argmax(evidence))].prior
-            self._is_doubted = False
-            if not best.classes:
-                self._prior = self._prior.without_classes()
-            kept = [i for i, model in enumerate(models) if bool(model.prior.classes) == bool(best.classes)]
-            models, evidence = [models[i] for i in kept], evidence[kept]
-        return models, evidence
+        due = [check for check in self._checks if check <= n_used]
+        self._checks = self._checks[len(due) :]
+        if due and n_used <= CHECKED_AT_MOST:
+            vague = self._prior.without_classes()
+            if is_denied(*(self._curves_model(prior).log_evidence for prior in (self._prior, vague))):
+                self._prior, self._checks = vague, []
 
     def _by_curves(
         self,
