@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ NEVER = 1e3
 
 _LEAST_SINGLE = 1e-18
 """Of two numbers whose product is to be a normal one in single precision."""
+_QUANTILES = 2**19
+"""Curves held in all for drawing one at a time; between 2,048 and 16,384 of every kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +80,54 @@ class CurvePrior:
     """For differences between two cell lines: decades by which compounds' EC50s lie higher on the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class CurveLibrary:
-    """Curves of single cell lines, and how probable each is under every kind of compound."""
+@dataclass(frozen=True, eq=False)
+class KindTable:
+    """How probable every curve of a library is under every kind of compound; libraries of other scales share it."""
 
-    parameters: Array
-    """Shape (n_curves, 5): log10 EC50 in µM, slope, signed plateau, log10 dose of the falling arm, its slope."""
     conditional: Array
     """Shape (n_kinds, n_curves), rows sum to 1: probability of a line's curve, given the kind of compound."""
     kind_class: NDArray[np.int64]
     """Shape (n_kinds,): the class of each kind; 0 is inactive, 1 that of no learnt class, then the learnt ones."""
     class_shares: Array
     """Shape (n_classes,), sums to 1: of compounds, before the data; learnt from all compounds together."""
+
+    @cached_property
+    def conditional_32(self) -> NDArray[np.float32]:
+        """`conditional` in single precision, for sums over many curves."""
+        return single_precision(self.conditional)
+
+    @cached_property
+    def quantiles(self) -> NDArray[np.int16]:
+        """Shape (n_kinds, n): curves at n even quantiles of every kind's distribution, so that one look-up draws one."""
+        n = int(np.clip(_QUANTILES // len(self.conditional), 2048, 16384))
+        return spread_evenly(self.conditional, n, 0.5).astype(np.int16)
+
+
+@dataclass(frozen=True, slots=True)
+class CurveLibrary:
+    """Curves of single cell lines, and how probable each is under every kind of compound."""
+
+    parameters: Array
+    """Shape (n_curves, 5): log10 EC50 in µM, slope, signed plateau, log10 dose of the falling arm, its slope."""
+    kinds: KindTable
     baseline: float
     minus: CurveLibrary | None = None
     """For differences between two cell lines: the second line's curves, one for one."""
-    conditional_32: NDArray[np.float32] = field(init=False, repr=False)
-    """`conditional` in single precision, for sums over many curves."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "conditional_32", single_precision(self.conditional))
+    @property
+    def conditional(self) -> Array:
+        """As `KindTable.conditional`."""
+        return self.kinds.conditional
+
+    @property
+    def kind_class(self) -> NDArray[np.int64]:
+        """As `KindTable.kind_class`."""
+        return self.kinds.kind_class
+
+    @property
+    def class_shares(self) -> Array:
+        """As `KindTable.class_shares`."""
+        return self.kinds.class_shares
 
     @property
     def is_active(self) -> NDArray[np.bool_]:
@@ -107,6 +138,23 @@ class CurveLibrary:
         """Shape (n_curves, n_doses): the response of every curve at every dose (log10 µM)."""
         result: Array = self.baseline + self.parameters[:, 2:3] * share_of_plateau(self.parameters, log10_doses)
         return result if self.minus is None else result - self.minus.responses(log10_doses)
+
+
+def spread_evenly(weights: Array, n: int, start: Array | float) -> NDArray[np.int64]:
+    """Shape (n_rows, n): places, ascending, at n evenly spaced quantiles of each row of weights.
+
+    Args:
+        weights: shape (n_rows, n_places), none negative, no row zero.
+        n: places wanted of every row.
+        start: where in the first of n equal steps the first quantile lies, 0 to below 1; one, or shape (n_rows, 1).
+    """
+    cumulative = np.cumsum(weights, axis=1, dtype=float)
+    cumulative *= n / cumulative[:, -1:]
+    cumulative[:, -1] = n
+    until = np.ceil(np.minimum(cumulative, n) - start).astype(np.int64)
+    until[:, 1:] -= until[:, :-1].copy()
+    places = np.tile(np.arange(weights.shape[1]), len(weights))
+    return np.repeat(places, until.ravel()).reshape(len(weights), n)
 
 
 def single_precision(weights: Array) -> NDArray[np.float32]:

@@ -11,10 +11,6 @@ from cellos_nb.planner.curves import Array
 from cellos_nb.planner.likelihood import Index
 from cellos_nb.planner.model import DoseResponseGP
 
-_LEAST_PROBABILITY = 1e-7
-"""Of a curve, relative to the likeliest, that is still looked at."""
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The wells of a table by compound, cell line and dose."""
@@ -53,39 +49,39 @@ class Promise:
             offset: shape (n_doses,), of the scores at each of the layout's doses.
             sign: 1, or -1 where responses are to be small.
         """
-        self._model, self._layout, self._sign = model, layout, sign
+        self._layout, self._sign = layout, sign
         known = self._known = model.posterior
-        self._curves = offset + sign * known.library.responses(layout.log10_doses)
+        self._curves = np.ascontiguousarray((offset + sign * known.library.responses(layout.log10_doses)).T)
         self._features = known.residual.features(layout.log10_doses)
         self._kinds = np.array([known.kinds_of(name) for name in layout.compounds], dtype=np.float32)
+        self._seen = [
+            (layout.wells[name, line], one, compound.weights[line])
+            for name, compound in known.compounds.items()
+            for line, one in compound.lines.items()
+        ]
         self.mean = self._of_unseen(self._curves)
         """Shape (n_wells,)."""
-        for compound, line in self._seen():
-            rows = layout.wells[compound, line]
-            weights = known.compounds[compound].weights[line]
-            one = known.compounds[compound].lines[line]
-            shift = sign * (self._features @ (one.gain @ (one.response - one.predicted @ weights)))
-            self.mean[rows] = (weights @ self._curves + shift)[layout.dose[rows]]
+        if self._seen:
+            of_doses = np.array([weights for _, _, weights in self._seen]) @ self._curves.T.astype(np.float32)
+            for (rows, one, weights), mean in zip(self._seen, of_doses, strict=True):
+                shift = self._features @ (one.gain @ (one.response - one.predicted @ weights))
+                self.mean[rows] = (mean + sign * shift)[layout.dose[rows]]
 
     def improvement(self, incumbent: float) -> Array:
         """Shape (n_wells,): by how much each well's score is expected to exceed `incumbent`, the residual left out."""
-        result = self._of_unseen(np.maximum(self._curves - incumbent, 0.0))
-        for compound, line in self._seen():
-            rows = self._layout.wells[compound, line]
-            weights = self._known.compounds[compound].weights[line]
-            one = self._known.compounds[compound].lines[line]
-            possible = np.flatnonzero(weights > _LEAST_PROBABILITY * weights.max())
-            misfit = one.response[:, None] - one.predicted[:, possible]
-            scores = self._curves[possible] + self._sign * ((self._features @ one.gain) @ misfit).T
-            gains = weights[possible] @ np.maximum(scores - incumbent, 0.0)
-            result[rows] = gains[self._layout.dose[rows]]
+        above = self._curves - incumbent
+        result = self._of_unseen(np.maximum(above, 0.0))
+        above = above.astype(np.float32)
+        for rows, one, weights in self._seen:
+            towards = (self._sign * (self._features @ one.gain)).astype(np.float32)
+            scores = towards @ (one.response[:, None].astype(np.float32) - one.predicted)
+            scores += above
+            np.maximum(scores, 0.0, out=scores)
+            result[rows] = (scores @ weights)[self._layout.dose[rows]]
         return result
 
     def _of_unseen(self, of_curves: Array) -> Array:
         """Expectations as long as nothing is known of a well's own cell line and compound."""
-        by_kind = self._known.library.conditional_32 @ of_curves.astype(np.float32)
+        by_kind = self._known.library.kinds.conditional_32 @ of_curves.T.astype(np.float32)
         result: Array = (self._kinds @ by_kind).astype(float)[self._layout.compound, self._layout.dose]
         return result
-
-    def _seen(self) -> list[tuple[str, str]]:
-        return [(name, line) for name, known in self._known.compounds.items() for line in known.lines]
