@@ -157,9 +157,9 @@ def spread_evenly(weights: Array, n: int, start: Array | float) -> NDArray[np.in
     return np.repeat(places, until.ravel()).reshape(len(weights), n)
 
 
-def single_precision(weights: Array) -> NDArray[np.float32]:
+def single_precision(weights: NDArray[np.floating]) -> NDArray[np.float32]:
     """Weights of 1 at most, where the tiniest count for nothing: numbers near underflow are slow to multiply."""
-    return np.where(weights < _LEAST_SINGLE, 0.0, weights).astype(np.float32)
+    return np.where(weights < _LEAST_SINGLE, 0.0, weights).astype(np.float32, copy=False)
 
 
 def share_of_plateau(parameters: Array, log10_doses: Array) -> Array:

@@ -72,6 +72,8 @@ class GroupPosterior:
     """Shape (n_nodes, n): the residual's coefficients are `gain @ (observed - curve)` on average."""
     root: Array
     """Shape (n_nodes, n_nodes): a root of their remaining covariance."""
+    log10_dose: Array
+    """Shape (n,): where something was observed."""
     response: Array
     """Shape (n,): what was observed."""
     predicted: Single
@@ -94,6 +96,8 @@ class Likelihood:
         self._features = residual.features(observed.log10_dose)
         self._starts = observed.starts()
         self.n_groups = len(self._starts) - 1
+        # Several noises are compared with the same groups, one after another.
+        self._last: tuple[Index, list[tuple[Index, Index, Single]]] | None = None
 
     def keys(self) -> list[bytes]:
         """What the likelihood of each group depends on, beside library and noise."""
@@ -105,13 +109,13 @@ class Likelihood:
         """Of the groups given: that of every curve up to a constant, shape (n_groups, n_curves), and the constants."""
         result = np.empty((len(groups), self._curves.shape[1]), dtype=np.float32)
         constants = np.empty(len(groups))
-        for places, rows in self._batches(groups):
+        for places, rows, misfit in self._compared(groups):
             inverse, log_root = self._whitener(rows, noise_sd)
-            response = self.observed.response[rows].astype(np.float32)
-            white = inverse.astype(np.float32) @ (response[:, :, None] - self._curves[self._which[rows]])
+            white = inverse.astype(np.float32) @ misfit if rows.shape[1] > 1 else inverse.astype(np.float32) * misfit
             white *= white
-            result[places] = -0.5 * white.sum(axis=1)
+            result[places] = white.sum(axis=1)
             constants[places] = -log_root - 0.5 * rows.shape[1] * np.log(2 * np.pi)
+        result *= -0.5
         return result, constants
 
     def posteriors(self, noise_sd: float, groups: Index, likelihoods: Sequence[Single]) -> list[GroupPosterior]:
@@ -124,9 +128,21 @@ class Likelihood:
             remaining = np.eye(half.shape[2]) - np.swapaxes(half, 1, 2) @ half
             roots = np.linalg.cholesky(remaining + 1e-9 * np.eye(half.shape[2]))
             for i, place in enumerate(places.tolist()):
-                response, predicted = self.observed.response[rows[i]], self._curves[self._which[rows[i]]]
-                found[place] = GroupPosterior(likelihoods[place], gains[i], roots[i], response, predicted)
+                dose, response = self.observed.log10_dose[rows[i]], self.observed.response[rows[i]]
+                predicted = self._curves[self._which[rows[i]]]
+                found[place] = GroupPosterior(likelihoods[place], gains[i], roots[i], dose, response, predicted)
         return [found[place] for place in range(len(groups))]
+
+    def _compared(self, groups: Index) -> list[tuple[Index, Index, Single]]:
+        """Batches as of `_batches`, each with observed minus curve, shape (n_groups, size, n_curves)."""
+        if self._last is None or self._last[0] is not groups:
+            response = self.observed.response.astype(np.float32)[:, None]
+            batches = [
+                (places, rows, response[rows] - self._curves[self._which[rows]])
+                for places, rows in self._batches(groups)
+            ]
+            self._last = (groups, batches)
+        return self._last[1]
 
     def _batches(self, groups: Index) -> Iterator[tuple[Index, Index]]:
         """Groups of equal size together: their places among those given, and the rows of each, (n_groups, size)."""

@@ -130,12 +130,15 @@ class _Groups:
     def __init__(self, library: CurveLibrary, likelihood: Likelihood, memory: Memory) -> None:
         self.library, self.likelihood, self.memory = library, likelihood, memory
         self.keys = likelihood.keys()
+        self._new = np.zeros(0, dtype=np.int64)
 
     def by_kind(self, noise_sd: float) -> Array:
         """Shape (n_groups, n_kinds): log likelihood of every group under every kind of compound."""
         known = self.memory.likelihoods
         new = self._missing(known, noise_sd)
         if len(new):
+            # The same array again tells the likelihood that the same groups are meant.
+            new = self._new = self._new if np.array_equal(new, self._new) else new
             likelihoods, constants = self.likelihood.log_likelihoods(noise_sd, new)
             top = likelihoods.max(axis=1, keepdims=True)
             likelihoods = single_precision(np.exp(likelihoods - top))
@@ -165,7 +168,7 @@ class _Groups:
 
 
 def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[float, float]:
-    """The noise of most evidence and that evidence, climbing from the expected noise over the values tried."""
+    """The noise of most evidence and that evidence: from the expected noise up while it grows, or else down."""
     scale, (centre, spread) = abs(before.prior.amplitude), _NOISE_EXPECTED
     scores: dict[int, float] = {}
 
@@ -179,8 +182,9 @@ def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[
         return scores[i]
 
     best = _NOISE_GRID.index(centre)
-    while (following := max((best, best - 1, best + 1), key=score)) != best:
-        best = following
+    step = 1 if score(best + 1) > score(best) else -1
+    while score(best + step) > score(best):
+        best += step
     return _NOISE_GRID[best] * scale, score(best)
 
 

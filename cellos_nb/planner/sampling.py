@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,8 @@ from cellos_nb.planner.posterior import Posterior
 
 _LEAST_DENSITY = np.float32(1e-18)
 """Of a curve under a kind; the product of two is a normal number."""
-_BANK = 2**15
-"""Normal numbers that departures from curves are cut from, at least; drawing them is what costs."""
+_LENGTH_OF_BANK = 6
+"""Normal numbers for departures from curves, in samples of one pool; drawing them costs more than using them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,26 @@ class Pool:
         return draw_curves(self.known, [(block.compound, block.cell_line) for block in self.blocks], n, rng)
 
     def sample(self, drawn: Index, rng: np.random.Generator) -> Array:
-        """Shape (n_rows, n): responses with each block's drawn curves."""
-        result = np.empty((self.n_rows, drawn.shape[1]))
-        departures = _departures([self.root(block) for block in self.blocks], drawn.shape[1], rng)
-        for block, curves, departure in zip(self.blocks, drawn, departures, strict=True):
+        """Shape (n_rows, n): responses with each block's drawn curves.
+
+        Departures from curves are cut from one sequence of normal numbers, at places of each block's own, so that no
+        two blocks share a number in one sample as long as there are fewer blocks than places.
+        """
+        n = drawn.shape[1]
+        result = np.empty((self.n_rows, n))
+        normal = rng.standard_normal((self.features.shape[1], _LENGTH_OF_BANK * n), dtype=np.float32)
+        starts = np.resize(rng.permutation(normal.shape[1] - n), len(self.blocks)).tolist()
+        before = self.features.astype(np.float32) @ normal
+        for block, curves, start in zip(self.blocks, drawn, starts, strict=True):
             values = self.at_doses[block.doses].take(curves, axis=1)
-            values += departure
-            if block.seen is not None:
+            cut = slice(start, start + n)
+            if block.seen is None:
+                values += before[block.doses, cut]
+            else:
+                features = self.features[block.doses]
+                values += (features @ block.seen.root).astype(np.float32) @ normal[:, cut]
                 misfit = block.seen.response[:, None] - block.seen.predicted.take(curves, axis=1)
-                values += (self.features[block.doses] @ block.seen.gain) @ misfit
+                values += (features @ block.seen.gain) @ misfit
             result[block.rows] = values
         return result
 
@@ -117,17 +128,6 @@ def draw_curves(known: Posterior, pairs: Sequence[tuple[str, str]], n: int, rng:
     shared = seen[np.bincount(compound)[compound[seen]] > 1]
     curves[shared] = _exchanged(known.library.kinds.conditional_32, kinds[shared], curves[shared], rng)
     return curves
-
-
-def _departures(roots: Sequence[Array], n: int, rng: np.random.Generator) -> Iterator[NDArray[np.float32]]:
-    """Independent normal samples for each root of a covariance, shape (n_rows, n) for a root of (n_rows, n_nodes).
-
-    All are cut from one sequence of numbers at random places, so two share a number in one sample only by accident.
-    """
-    bank = rng.standard_normal(max(_BANK, 4 * n), dtype=np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(bank, n)
-    for root in roots:
-        yield root.astype(np.float32) @ windows[rng.integers(0, len(windows), root.shape[1])]
 
 
 def _spread(weights: Array, n: int, rng: np.random.Generator) -> Index:
