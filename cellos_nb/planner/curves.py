@@ -98,7 +98,7 @@ class KindTable:
 
     @cached_property
     def quantiles(self) -> NDArray[np.int16]:
-        """Shape (n_kinds, n): curves at n even quantiles of every kind's distribution, so that one look-up draws one."""
+        """Shape (n_kinds, n): curves at n even quantiles of every kind's distribution; a look-up draws one."""
         n = int(np.clip(_QUANTILES // len(self.conditional), 2048, 16384))
         return spread_evenly(self.conditional, n, 0.5).astype(np.int16)
 
