@@ -21,8 +21,9 @@ class DoseResponseGP:
 
     The prior holds, for every compound, a mixture over thousands of logistic curves, with shifts of EC50 and efficacy
     between cell lines, plus a small Gaussian-process residual over cell line and log10 dose. Compounds are independent
-    given the prior, so the cost grows with the cube of the wells per curve, not of all wells. Posterior means,
-    deviations and joint samples are exact for the finite library of curves. Equal data give equal answers.
+    given the prior, so the cost grows with the cube of the wells per curve, not of all wells. Posterior means
+    and deviations are exact for the finite library of curves, and so is what samples show of each pair of compound and
+    cell line. Equal data give equal answers.
 
     >>> model = DoseResponseGP(dose_range_um=(0.001, 10)).fit(["U2OS"] * 3, ["a"] * 3, [0.01, 0.1, 1], [1, 0.6, 0.1])
     >>> mean, sd = model.predict(["U2OS"], ["a"], [0.3])

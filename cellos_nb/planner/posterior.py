@@ -168,7 +168,7 @@ class _Groups:
 
 
 def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[float, float]:
-    """The noise of most evidence and that evidence: from the expected noise up while it grows, or else down."""
+    """The noise of most evidence and that evidence: from the expected noise down while it grows, or else up."""
     scale, (centre, spread) = abs(before.prior.amplitude), _NOISE_EXPECTED
     scores: dict[int, float] = {}
 
@@ -182,7 +182,7 @@ def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[
         return scores[i]
 
     best = _NOISE_GRID.index(centre)
-    step = 1 if score(best + 1) > score(best) else -1
+    step = -1 if score(best - 1) > score(best) else 1
     while score(best + step) > score(best):
         best += step
     return _NOISE_GRID[best] * scale, score(best)

@@ -47,13 +47,13 @@ def test_pairs_not_measured_follow_their_kinds(known):
 
 
 def test_curves_of_two_lines_of_one_compound_belong_together_and_of_two_compounds_do_not(known):
-    drawn = draw_curves(known, [("x", "C"), ("x", "D"), ("z", "C")], 20_000, np.random.default_rng(3))
+    drawn = draw_curves(known, [("y", "C"), ("y", "D"), ("z", "C")], 20_000, np.random.default_rng(3))
     acts = (drawn != 0).astype(float)
     together = np.corrcoef(acts)
     assert together[0, 1] > 0.05
     assert abs(together[0, 2]) < 0.03
-    alone = known.kinds_of("x") @ known.library.conditional[:, 0]
-    both = known.kinds_of("x") @ known.library.conditional[:, 0] ** 2
+    alone = known.kinds_of("y") @ known.library.conditional[:, 0]
+    both = known.kinds_of("y") @ known.library.conditional[:, 0] ** 2
     assert np.mean((drawn[0] == 0) & (drawn[1] == 0)) == pytest.approx(both, abs=0.02)
     assert np.mean(drawn[0] == 0) == pytest.approx(alone, abs=0.02)
 
