@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,8 @@ NEVER = 1e3
 
 _LEAST_SINGLE = 1e-18
 """Of two numbers whose product is to be a normal one in single precision."""
+_REMEMBERED = 4
+"""Sets of doses whose responses a library keeps."""
 _QUANTILES = 2**19
 """Curves held in all for drawing one at a time; between 2,048 and 16,384 of every kind."""
 
@@ -113,6 +115,8 @@ class CurveLibrary:
     baseline: float
     minus: CurveLibrary | None = None
     """For differences between two cell lines: the second line's curves, one for one."""
+    _known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Responses by doses; a campaign asks for the same ones again and again."""
 
     @property
     def conditional(self) -> Array:
@@ -135,9 +139,17 @@ class CurveLibrary:
         return np.asarray(self.kind_class > 0)
 
     def responses(self, log10_doses: Array) -> Array:
-        """Shape (n_curves, n_doses): the response of every curve at every dose (log10 µM)."""
-        result: Array = self.baseline + self.parameters[:, 2:3] * share_of_plateau(self.parameters, log10_doses)
-        return result if self.minus is None else result - self.minus.responses(log10_doses)
+        """Shape (n_curves, n_doses): the response of every curve at every dose (log10 µM); not to be written to."""
+        key = log10_doses.tobytes()
+        if key not in self._known:
+            result = self.baseline + self.parameters[:, 2:3] * share_of_plateau(self.parameters, log10_doses)
+            if self.minus is not None:
+                result -= self.minus.responses(log10_doses)
+            result.flags.writeable = False
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = result
+        return self._known[key]
 
 
 def spread_evenly(weights: Array, n: int, start: Array | float) -> NDArray[np.int64]:

@@ -97,6 +97,7 @@ class Likelihood:
         self._starts = observed.starts()
         self.n_groups = len(self._starts) - 1
         # Several noises are compared with the same groups, one after another.
+        self._whiteners: dict[tuple[float, bytes], tuple[Array, Array]] = {}
         self._last: tuple[Index, list[tuple[Index, Index, Single]]] | None = None
 
     def keys(self) -> list[bytes]:
@@ -156,9 +157,13 @@ class Likelihood:
 
     def _whitener(self, rows: Index, noise_sd: float) -> tuple[Array, Array]:
         """The inverse Cholesky root of each group's covariance, and half its log determinant."""
-        features = self._features[rows]
-        covariance = features @ np.swapaxes(features, 1, 2)
-        diagonal = np.arange(rows.shape[1])
-        covariance[:, diagonal, diagonal] += self.observed.variance[rows] + noise_sd**2
-        root = np.linalg.cholesky(covariance)
-        return np.linalg.inv(root), np.log(root[:, diagonal, diagonal]).sum(axis=1)
+        key = (noise_sd, rows.tobytes())
+        if key not in self._whiteners:
+            features = self._features[rows]
+            covariance = features @ np.swapaxes(features, 1, 2)
+            diagonal = np.arange(rows.shape[1])
+            covariance[:, diagonal, diagonal] += self.observed.variance[rows] + noise_sd**2
+            root = np.linalg.cholesky(covariance) if len(diagonal) > 1 else np.sqrt(covariance)
+            inverse = np.linalg.inv(root) if len(diagonal) > 1 else 1 / root
+            self._whiteners[key] = inverse, np.log(root[:, diagonal, diagonal]).sum(axis=1)
+        return self._whiteners[key]
