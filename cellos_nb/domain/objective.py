@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
@@ -148,7 +149,7 @@ def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCo
 
 def best_condition(conditions: Iterable[ScoredCondition]) -> ScoredCondition | None:
     """The one with the highest score; the earliest of equals; None when there is none."""
-    return max(conditions, key=lambda condition: condition.score.value, default=None)
+    return max(conditions, key=attrgetter("score.value"), default=None)
 
 
 def _is_viable(config: CampaignConfig, results: list[ExperimentResult]) -> bool:
