@@ -74,7 +74,7 @@ def standing(tx: Connection, campaign_id: str) -> Standing:
         status=CampaignStatus(row.status),
         reason=row.stop_reason,
         stop_request=row.stop_request,
-        parent=None if row.parent_id is None else Parent(row.parent_id, row.parent_iteration),
+        parent=Parent(row.parent_id, row.parent_iteration or 0) if row.parent_id is not None else None,
         next_iteration=1 + max(row.last or 0, row.parent_iteration or 0),
     )
 
