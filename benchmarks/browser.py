@@ -330,17 +330,18 @@ DRAWN = """parts => [...document.querySelectorAll(parts)].some(part =>
     ['d', 'transform', 'href', 'xlink:href', 'aria-label'].some(name => part.getAttribute(name)))"""
 CLICK_NEXT = """parts => new Promise((done, fail) => {
     const isOfData = node => node.nodeType === 1 && (node.matches(parts) || node.querySelector(parts));
+    const names = ['d', 'transform', 'href', 'aria-label'];
     const late = setTimeout(() => fail(new Error('nothing new was drawn')), 60000);
     const seen = new MutationObserver(changes => {
-        if (!changes.some(({ target, type, addedNodes }) =>
-            type === 'childList' ? [...addedNodes].some(isOfData) : target.matches(parts))) return;
+        if (!changes.some(({ target, type, addedNodes, attributeName }) => type === 'childList'
+            ? [...addedNodes].some(isOfData) : names.includes(attributeName) && target.matches(parts))) return;
         seen.disconnect();
         clearTimeout(late);
         requestAnimationFrame(() => setTimeout(() => done(performance.now() - started)));
     });
-    const attributeFilter = ['d', 'transform', 'href', 'xlink:href', 'aria-label'];
+    // No filter: it would pass over xlink:href, which has a namespace.
     seen.observe(document.querySelector('.jp-OutputArea-output .widget-vbox'),
-        { subtree: true, childList: true, attributeFilter });
+        { subtree: true, childList: true, attributes: true });
     const started = performance.now();
     [...document.querySelectorAll('button')].find(each => each.innerText.trim() === 'next').click();
 })"""
