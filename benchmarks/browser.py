@@ -63,9 +63,10 @@ Printed by `uv run --group browser python benchmarks/browser.py --write` on {tod
 cores that page, kernel and server share with others: read the ratios. "First paint" is from the key that runs a \
 cell in a new kernel, whose imports stand in the cell before as in the shipped notebook, to the frame that shows the \
 numbers. "Seen" is from the commit of another process to the frame that shows it. Charts: ours are drawn as the \
-panels draw them: a scatter decimated to 600 dots, a line to what can be seen of it in 600 columns; plotly's \
-`FigureWidget` gets the same numbers, each chart in a new \
-kernel."""
+panels draw them: a scatter decimated to 600 dots, a line to what can be seen of it in 600 columns, both by bqplot; \
+a trajectory of the live panel (dots with intervals, the best so far) and a heat map by the widgets of this package. \
+Plotly's `FigureWidget` gets the same numbers, each chart in a new kernel; a click is drawn when the frame with the \
+first change has been painted."""
 SETTLED = """titles => {
     const shown = [...document.querySelectorAll('.cellos-panel')];
     const ready = shown.filter(panel => !panel.innerText.includes('Reading …')).map(
