@@ -17,6 +17,7 @@ from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
+from cellos_nb.planner.lookahead import Lookahead
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
 from cellos_nb.planner.prior import Prior, prior_named
@@ -35,6 +36,9 @@ _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
 _N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
 """Wells of the curves' model that are sampled jointly, those that may be the best so far, and samples."""
+
+_MOST_CORRECTION = 4.0
+"""By which a sampled improvement is too small at most."""
 
 
 def pool_planner(
@@ -150,13 +154,18 @@ class PoolPlanner:
             return self._by_information(likeliest, n, allowed, rng)
         weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)
         weights /= weights.sum()
-        rows, is_new = self._worth_sampling(models, weights, n, allowed, rng)
+        rows, is_new, gain, later = self._worth_sampling(models, weights, n, allowed, rng)
         lines, compounds, doses = self._conditions(rows.tolist())
         shares = np.round(_N_SAMPLES * weights).astype(int).tolist()
         drawn = zip(models, shares, strict=True)
         samples = np.vstack([model.sample(lines, compounds, doses, share, rng) for model, share in drawn if share])
         scores = self._offset[rows] + self._sign * samples
-        chosen = choose_by_sampling(scores, scores[:, ~is_new].max(axis=1), n, is_new)[0]
+        incumbent = scores[:, ~is_new].max(axis=1)
+        # Rare improvements are counted by few samples, so half of the weight is on the sum over all curves.
+        sampled = np.maximum(scores - incumbent[:, None], 0.0).mean(axis=0)
+        weight = 0.5 + 0.5 * np.minimum(gain / np.maximum(sampled, 1e-9), _MOST_CORRECTION)
+        telling = later, self._layout.compound[rows]
+        chosen = choose_by_sampling(scores, incumbent, n, is_new, weight=weight, later=telling)[0]
         result: list[int] = rows[chosen].tolist()
         return result
 
@@ -167,8 +176,13 @@ class PoolPlanner:
         n: int,
         allowed: NDArray[np.bool_],
         rng: np.random.Generator,
-    ) -> tuple[Index, NDArray[np.bool_]]:
-        """Wells that may be chosen or may be the best so far, and which of them are open."""
+    ) -> tuple[Index, NDArray[np.bool_], Array, Array]:
+        """Wells that may be chosen or may be the best so far, which of them are open, and what each promises.
+
+        Returns:
+            Rows, whether each is open, the improvement that it is expected to be, and what the next well on the same
+            curve may add by what it tells.
+        """
         layout = self._layout
         offset = np.zeros(len(layout.log10_doses))
         offset[layout.dose] = self._offset
@@ -180,12 +194,19 @@ class PoolPlanner:
         mean = sum(weight * one.mean for weight, one in mixed)
         measured = np.unique([self._rows[i] for i in self._used()])
         best = measured[np.argsort(-mean[measured], kind="stable")[:_N_BEST]]
-        gain = sum(weight * one.improvement(float(mean[best[0]])) for weight, one in mixed)
+        incumbent = float(mean[best[0]])
+        gain = np.sum([weight * one.improvement(incumbent) for weight, one in mixed], axis=0)
+        rate = float(np.partition(gain[allowed], -n)[-n])
+        later = np.zeros(len(mean))
+        for model, weight in zip(models, weights.tolist(), strict=True):
+            if weight:
+                ahead = Lookahead(model, layout, offset, self._sign)
+                later += weight * ahead.gains(allowed, incumbent, rate)
         # Unmeasured compounds promise the same; chance decides among them.
         open_ = rng.permutation(np.flatnonzero(allowed))
-        promising = np.lexsort([-mean[open_], -gain[open_]])[: max(_N_PROMISING, 8 * n)]
+        promising = np.lexsort([-mean[open_], -(gain + later)[open_]])[: max(_N_PROMISING, 8 * n)]
         rows = np.concatenate([np.sort(open_[promising]), best])
-        return rows, np.arange(len(rows)) < len(promising)
+        return rows, np.arange(len(rows)) < len(promising), gain[rows], later[rows]
 
     def _by_information(
         self, model: DoseResponseGP, n: int, allowed: NDArray[np.bool_], rng: np.random.Generator
