@@ -34,7 +34,7 @@ _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
 _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
-_N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
+_N_PROMISING, _N_BEST, _N_SAMPLES = 300, 64, 512
 """Wells of the curves' model that are sampled jointly, those that may be the best so far, and samples."""
 
 _MOST_CORRECTION = 4.0
@@ -196,12 +196,8 @@ class PoolPlanner:
         best = measured[np.argsort(-mean[measured], kind="stable")[:_N_BEST]]
         incumbent = float(mean[best[0]])
         gain = np.sum([weight * one.improvement(incumbent) for weight, one in mixed], axis=0)
-        rate = float(np.partition(gain[allowed], -n)[-n])
-        later = np.zeros(len(mean))
-        for model, weight in zip(models, weights.tolist(), strict=True):
-            if weight:
-                ahead = Lookahead(model, layout, offset, self._sign)
-                later += weight * ahead.gains(allowed, incumbent, rate)
+        likeliest = models[int(np.argmax(weights))]
+        later = Lookahead(likeliest, layout, offset, self._sign).gains(allowed, incumbent, gain, n)
         # Unmeasured compounds promise the same; chance decides among them.
         open_ = rng.permutation(np.flatnonzero(allowed))
         promising = np.lexsort([-mean[open_], -(gain + later)[open_]])[: max(_N_PROMISING, 8 * n)]
