@@ -192,10 +192,13 @@ def reaction_table(seed: int) -> Task:
     rng = np.random.default_rng([14, seed])
     sizes = (4, 8, 5, 6)
     codes = np.array(list(itertools.product(*(range(n) for n in sizes))))
-    value = sum(rng.normal(0, scale, n)[codes[:, i]] for i, (n, scale) in enumerate(zip(sizes, rng.gamma(2, 0.5, 4))))
+    scales = rng.gamma(2, 0.5, len(sizes)).tolist()
+    value = np.zeros(len(codes))
+    for i, (n, scale) in enumerate(zip(sizes, scales, strict=True)):
+        value = value + rng.normal(0, scale, n)[codes[:, i]]
     for i, j in itertools.combinations(range(4), 2):
         value = value + 0.35 * rng.normal(size=(sizes[i], sizes[j]))[codes[:, i], codes[:, j]]
-    value = 100 / (1 + np.exp(1.0 - np.asarray(value)))
+    value = 100 / (1 + np.exp(1.0 - value))
     types: dict[str, Any] = dict.fromkeys(("ligand", "additive", "base", "halide"), "categorical")
     wells: list[Row] = [tuple(f"{name[0]}{c}" for name, c in zip(types, row, strict=True)) for row in codes.tolist()]
     return noisy(types, wells, value, 0.1 * float(value.std()), seed)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from learn_prior import screen
-from simulated import combination_screen, reaction_table, screen_of_another_lab, known_function
+from simulated import combination_screen, known_function, reaction_table, screen_of_another_lab
 from task import DOSES, Row, Task, noisy
 
 from cellos_nb.analysis import fit_dose_responses
+
 
 @cache
 def wide() -> pd.DataFrame:

@@ -12,7 +12,9 @@ from cellos_nb.planner.promise import Layout
 
 LOG10_DOSES = np.linspace(-3, 1, 9)
 COST = 0.12 * np.arange(9) / 2
-INCUMBENT, RATE = 0.2, 0.01
+INCUMBENT, RATE, ALL = 0.2, 0.03, np.ones(27, dtype=bool)
+BY_ANOTHER = np.where(np.arange(27) == 13, RATE, 0.0)
+"""What each well adds by itself: only one, of the flat compound, adds anything."""
 
 
 def lookahead(doses=LOG10_DOSES, cost=COST):
@@ -48,7 +50,7 @@ def fitted():
 
 
 def test_what_a_dose_tells_is_that_of_simulated_measurements(fitted):
-    gains = fitted.gains(np.ones(27, dtype=bool), INCUMBENT, RATE)[:9]
+    gains = fitted.gains(ALL, INCUMBENT, BY_ANOTHER, 1)[:9]
     expected = by_simulation(fitted)
     assert expected.max() > 1.5 * expected.min() > 0
     np.testing.assert_allclose(gains, expected, atol=0.15 * expected.max())
@@ -56,17 +58,23 @@ def test_what_a_dose_tells_is_that_of_simulated_measurements(fitted):
 
 
 def test_compounds_that_are_equally_unknown_tell_the_same_and_a_flat_one_nothing(fitted):
-    x, y, z = fitted.gains(np.ones(27, dtype=bool), INCUMBENT, RATE).reshape(3, 9)
+    x, y, z = fitted.gains(ALL, INCUMBENT, BY_ANOTHER, 1).reshape(3, 9)
     np.testing.assert_array_equal(x, z)
     assert y.max() < 0.1 * x.max()
 
 
+def test_the_going_rate_is_what_the_best_well_adds_by_itself_and_later(fitted):
+    gains = fitted.gains(ALL, INCUMBENT, np.zeros(27), 1)
+    known = np.where(np.arange(27) == 13, gains.max(), 0.0)
+    np.testing.assert_allclose(gains, fitted.gains(ALL, INCUMBENT, known, 1), atol=0.05 * gains.max())
+    assert gains.max() > fitted.gains(ALL, INCUMBENT, 2 * known, 1).max()
+
+
 def test_nothing_is_told_where_other_wells_add_more_or_none_is_open(fitted):
-    assert fitted.gains(np.ones(27, dtype=bool), INCUMBENT, 1.0).max() == 0.0
+    assert fitted.gains(ALL, INCUMBENT, BY_ANOTHER / RATE, 1).max() == 0.0
     is_open = np.zeros(27, dtype=bool)
     is_open[[0, 20]] = True
-    gains = fitted.gains(is_open, INCUMBENT, 0.0)
-    assert gains[~is_open].max() == 0.0
+    gains = fitted.gains(is_open, INCUMBENT, np.zeros(27), 1)
     # One open well of a compound leaves no second one to find.
     assert gains.max() == 0.0
 
@@ -75,7 +83,9 @@ def test_many_doses_are_thinned_out_and_those_between_interpolated():
     doses = np.linspace(-3, 1, 97)
     fine = lookahead(doses=doses, cost=np.interp(doses, LOG10_DOSES, COST))
     coarse = lookahead()
-    fine, coarse = (one.gains(np.ones(3 * n, dtype=bool), INCUMBENT, RATE)[:n] for one, n in ((fine, 97), (coarse, 9)))
+    fine, coarse = (
+        one.gains(np.ones(3 * n, dtype=bool), INCUMBENT, np.zeros(3 * n), 1)[:n] for one, n in ((fine, 97), (coarse, 9))
+    )
     np.testing.assert_allclose(fine[::12], coarse, atol=0.3 * coarse.max())
 
 
