@@ -34,11 +34,8 @@ _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
 _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
-_N_PROMISING, _N_BEST, _N_SAMPLES = 300, 64, 512
+_N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
 """Wells of the curves' model that are sampled jointly, those that may be the best so far, and samples."""
-
-_MOST_CORRECTION = 4.0
-"""By which a sampled improvement is too small at most."""
 
 
 def pool_planner(
@@ -154,18 +151,15 @@ class PoolPlanner:
             return self._by_information(likeliest, n, allowed, rng)
         weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)
         weights /= weights.sum()
-        rows, is_new, gain, later = self._worth_sampling(models, weights, n, allowed, rng)
+        rows, is_new, later = self._worth_sampling(models, weights, n, allowed, rng)
         lines, compounds, doses = self._conditions(rows.tolist())
         shares = np.round(_N_SAMPLES * weights).astype(int).tolist()
         drawn = zip(models, shares, strict=True)
         samples = np.vstack([model.sample(lines, compounds, doses, share, rng) for model, share in drawn if share])
         scores = self._offset[rows] + self._sign * samples
         incumbent = scores[:, ~is_new].max(axis=1)
-        # Rare improvements are counted by few samples, so half of the weight is on the sum over all curves.
-        sampled = np.maximum(scores - incumbent[:, None], 0.0).mean(axis=0)
-        weight = 0.5 + 0.5 * np.minimum(gain / np.maximum(sampled, 1e-9), _MOST_CORRECTION)
         telling = later, self._layout.compound[rows]
-        chosen = choose_by_sampling(scores, incumbent, n, is_new, weight=weight, later=telling)[0]
+        chosen = choose_by_sampling(scores, incumbent, n, is_new, later=telling)[0]
         result: list[int] = rows[chosen].tolist()
         return result
 
@@ -176,13 +170,8 @@ class PoolPlanner:
         n: int,
         allowed: NDArray[np.bool_],
         rng: np.random.Generator,
-    ) -> tuple[Index, NDArray[np.bool_], Array, Array]:
-        """Wells that may be chosen or may be the best so far, which of them are open, and what each promises.
-
-        Returns:
-            Rows, whether each is open, the improvement that it is expected to be, and what the next well on the same
-            curve may add by what it tells.
-        """
+    ) -> tuple[Index, NDArray[np.bool_], Array]:
+        """Wells that may be chosen or may be the best so far, which of them are open, and what each adds later."""
         layout = self._layout
         offset = np.zeros(len(layout.log10_doses))
         offset[layout.dose] = self._offset
@@ -196,13 +185,15 @@ class PoolPlanner:
         best = measured[np.argsort(-mean[measured], kind="stable")[:_N_BEST]]
         incumbent = float(mean[best[0]])
         gain = np.sum([weight * one.improvement(incumbent) for weight, one in mixed], axis=0)
-        likeliest = models[int(np.argmax(weights))]
-        later = Lookahead(likeliest, layout, offset, self._sign).gains(allowed, incumbent, gain, n)
+        later = np.zeros(len(mean))
+        if self._kind != "difference":
+            likeliest = models[int(np.argmax(weights))]
+            later = Lookahead(likeliest, layout, offset, self._sign).gains(allowed, incumbent, gain, n)
         # Unmeasured compounds promise the same; chance decides among them.
         open_ = rng.permutation(np.flatnonzero(allowed))
         promising = np.lexsort([-mean[open_], -(gain + later)[open_]])[: max(_N_PROMISING, 8 * n)]
         rows = np.concatenate([np.sort(open_[promising]), best])
-        return rows, np.arange(len(rows)) < len(promising), gain[rows], later[rows]
+        return rows, np.arange(len(rows)) < len(promising), later[rows]
 
     def _by_information(
         self, model: DoseResponseGP, n: int, allowed: NDArray[np.bool_], rng: np.random.Generator
