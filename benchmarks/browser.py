@@ -287,6 +287,8 @@ def charts(browser: Browser, url: str, folder: Path) -> list[list[str]]:
         ("line", 10_000),
         ("scatter", 1_000),
         ("scatter", 10_000),
+        ("trajectory", 1_000),
+        ("trajectory", 10_000),
         ("heat map", 384),
         ("heat map", 2_500),
     ):
@@ -301,11 +303,11 @@ def charts(browser: Browser, url: str, folder: Path) -> list[list[str]]:
             with opened(browser, url, made) as page:
                 run_cell(page, 1)
                 first = page.wait_for_function(
-                    f"() => {{ const now = ({SIGNS})(); return now && performance.now() - startedAt; }}"
+                    f"parts => ({DRAWN})(parts) && performance.now() - startedAt", arg=PARTS
                 ).json_value()
                 page.wait_for_timeout(1500)
-                page.evaluate(CLICK_NEXT, SIGNS)
-                figures.append((first, [page.evaluate(CLICK_NEXT, SIGNS) for _ in range(7)]))
+                page.evaluate(CLICK_NEXT, PARTS)
+                figures.append((first, [page.evaluate(CLICK_NEXT, PARTS) for _ in range(7)]))
         ours, plotly = (statistics.median(laps) for _, laps in figures)
         rows.append(
             [
@@ -319,24 +321,30 @@ def charts(browser: Browser, url: str, folder: Path) -> list[list[str]]:
     return rows
 
 
-SIGNS = """() => {
-    const of = (what, how) => [...document.querySelectorAll(what)].map(how).join(' ');
-    return of('.bqplot path.line, .bqplot g.object_grp, .js-plotly-plot .trace path',
-            part => (part.getAttribute('d') || '') + (part.getAttribute('transform') || ''))
-        + of('.js-plotly-plot image', part => part.getAttribute('href') || part.getAttribute('xlink:href'))
-        + of('[data-cell]', part => part.outerHTML);
-}"""
-"""Everything that is drawn of the data, whichever library drew it."""
-CLICK_NEXT = """signs => new Promise((done, fail) => {
-    const drawn = eval(`(${signs})`), before = drawn(), started = performance.now();
+PARTS = (
+    ".bqplot path.line, .bqplot g.object_grp, .cellos-chart path.line, .cellos-chart path.dots, "
+    ".js-plotly-plot .trace path, .js-plotly-plot .hm image, [data-cell]"
+)
+"""The elements that are drawn of the data, whichever library drew them."""
+DRAWN = """parts => [...document.querySelectorAll(parts)].some(part =>
+    ['d', 'transform', 'href', 'xlink:href', 'aria-label'].some(name => part.getAttribute(name)))"""
+CLICK_NEXT = """parts => new Promise((done, fail) => {
+    const isOfData = node => node.nodeType === 1 && (node.matches(parts) || node.querySelector(parts));
+    const late = setTimeout(() => fail(new Error('nothing new was drawn')), 60000);
+    const seen = new MutationObserver(changes => {
+        if (!changes.some(({ target, type, addedNodes }) =>
+            type === 'childList' ? [...addedNodes].some(isOfData) : target.matches(parts))) return;
+        seen.disconnect();
+        clearTimeout(late);
+        requestAnimationFrame(() => setTimeout(() => done(performance.now() - started)));
+    });
+    const attributeFilter = ['d', 'transform', 'href', 'xlink:href', 'aria-label'];
+    seen.observe(document.querySelector('.jp-OutputArea-output .widget-vbox'),
+        { subtree: true, childList: true, attributeFilter });
+    const started = performance.now();
     [...document.querySelectorAll('button')].find(each => each.innerText.trim() === 'next').click();
-    const look = () => {
-        if (drawn() !== before) requestAnimationFrame(() => done(performance.now() - started));
-        else if (performance.now() - started > 60000) fail(new Error('nothing new was drawn'));
-        else requestAnimationFrame(look);
-    };
-    requestAnimationFrame(look);
 })"""
+"""Milliseconds from the click until the frame with the first change to those elements was painted."""
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

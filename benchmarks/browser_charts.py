@@ -59,6 +59,29 @@ def _bqplot(n: int, *, is_line: bool) -> tuple[Widget, Callable[[int], None]]:
     return figure, draw
 
 
+def our_trajectory(n: int) -> tuple[Widget, Callable[[int], None]]:
+    """Dots with intervals and the best so far, as the live panel draws them."""
+    from cellos_nb.panels.chart.marks import Axis, Dots, Line, Strokes
+    from cellos_nb.panels.chart.widget import Chart
+
+    shown, every = Chart(height=400, layout={"width": "700px"}), -(-n // MAX_DOTS)
+    across = Axis("iteration", 0.0, 100.0, tuple(range(0, 101, 20)))
+    up = Axis("score", -2.0, 2.0, (-2.0, -1.0, 0.0, 1.0, 2.0), has_grid=True)
+
+    def draw(lap: int) -> None:
+        x, y = numbers(n, lap)
+        best, kept = np.maximum.accumulate(y), slice(None, None, every)
+        records = np.flatnonzero(np.diff(best, prepend=-np.inf))
+        marks = (
+            Line(x[records], best[records], "#8A8A8A", is_step=True),
+            Strokes(x[kept], y[kept] - 0.1, y[kept] + 0.1, "#0072B2"),
+            Dots(x[kept], y[kept], "#0072B2", names=[f"condition {i}" for i in range(n)[kept]]),
+        )
+        shown.show(marks, across, up, caption="trajectory")
+
+    return shown, draw
+
+
 def our_map(n: int) -> tuple[Widget, Callable[[int], None]]:
     from cellos_nb.panels.grid.cell import Cell
     from cellos_nb.panels.grid.widget import GridPicture
@@ -104,6 +127,23 @@ def _plotly(n: int, mode: str) -> tuple[Widget, Callable[[int], None]]:
     return figure, draw
 
 
+def plotly_trajectory(n: int) -> tuple[Widget, Callable[[int], None]]:
+    import plotly.graph_objects as go
+
+    x, y = numbers(n, 0)
+    dots = go.Scatter(x=x, y=y, mode="markers", error_y={"type": "constant", "value": 0.1})
+    best = go.Scatter(x=x, y=np.maximum.accumulate(y), mode="lines", line={"shape": "hv"})
+    figure = go.FigureWidget([dots, best], layout={"width": 700, "height": 400})
+
+    def draw(lap: int) -> None:
+        x, y = numbers(n, lap)
+        with figure.batch_update():
+            figure.data[0].x, figure.data[0].y = x, y
+            figure.data[1].x, figure.data[1].y = x, np.maximum.accumulate(y)
+
+    return figure, draw
+
+
 def plotly_map(n: int) -> tuple[Widget, Callable[[int], None]]:
     import plotly.graph_objects as go
 
@@ -127,8 +167,10 @@ def cells(n: int, lap: int) -> np.ndarray:
 MAKERS: dict[tuple[str, str], Callable[[int], tuple[Widget, Callable[[int], None]]]] = {
     ("ours", "line"): our_line,
     ("ours", "scatter"): our_scatter,
+    ("ours", "trajectory"): our_trajectory,
     ("ours", "heat map"): our_map,
     ("plotly", "line"): plotly_line,
     ("plotly", "scatter"): plotly_scatter,
+    ("plotly", "trajectory"): plotly_trajectory,
     ("plotly", "heat map"): plotly_map,
 }

@@ -14,7 +14,7 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.model_state import ModelState
 from cellos_nb.domain.objective import ScoredCondition, best_condition, score_conditions
 from cellos_nb.domain.overruling import Overruling
-from cellos_nb.domain.summary import CampaignSummary, quarantined_plates, summarise
+from cellos_nb.domain.summary import CampaignSummary, Tally, quarantined_plates, summarise
 from cellos_nb.errors import CampaignError
 from cellos_nb.execution.lease import is_at_work
 from cellos_nb.execution.process import person
@@ -125,8 +125,9 @@ class Campaign:
         results: History | None = None,
         scores: tuple[ScoredCondition, ...] | None = None,
         laps: tuple[IterationRecord, ...] | None = None,
+        tally: Tally | None = None,
     ) -> CampaignSummary:
-        """The campaign in a few numbers; `results`, their `scores` and `laps` are read unless the caller has them."""
+        """The campaign in a few numbers; `results`, their `scores` and `tally`, and `laps` are had from the caller."""
         record = self.store.standing(self.campaign_id)
         laps = self.store.iterations(self.campaign_id, has_proposals=False) if laps is None else laps
         return summarise(
@@ -142,6 +143,7 @@ class Campaign:
             overruled=tuple(map(str, self.overrulings())),
             superseded=tuple(f"iteration {lap.iteration} {lap.superseded}" for lap in laps if lap.superseded),
             scores=scores,
+            tally=tally,
         )
 
     def standing(self, record: Standing | None = None) -> tuple[str, str]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from cellos_nb.analysis.rehearsal import LayoutRehearsal, NuisanceEffects, rehearse_layout
 from cellos_nb.campaign import PLANNING, Campaign
+from cellos_nb.checks import check_config
 from cellos_nb.domain.audit import Act
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.fork import forked_config
@@ -26,13 +24,14 @@ from cellos_nb.execution.events import Event, LeaseLost, OnEvent, ResultsStored,
 from cellos_nb.execution.handwork import Handwork
 from cellos_nb.execution.lease import dispatcher, lease_of
 from cellos_nb.execution.pool import executor_for
-from cellos_nb.execution.preflight import Preflight, check_campaign
+from cellos_nb.execution.preflight import Preflight
 from cellos_nb.execution.process import person
 from cellos_nb.execution.proof import Proof, prove_on
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
 from cellos_nb.hardware.interface import HardwareInterface
-from cellos_nb.hardware.registry import identity_of, open_machine
+from cellos_nb.hardware.registry import identity_of
 from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
+from cellos_nb.machine_room import MachineRoom, describe, ledgers_of, looked_at
 from cellos_nb.operations.inventory import Inventory
 from cellos_nb.planner.registry import make_planner
 from cellos_nb.postroom import call_postman, occasion_of, post_now
@@ -48,71 +47,17 @@ from cellos_nb.workflow.compile import compile_plates
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Campaign", "Lab", "check_config", "default_url", "rehearse_config"]
+__all__ = ["Campaign", "Lab", "default_url"]
 
 URL_VARIABLE = "CELLOS_DATABASE_URL"
 DEFAULT_URL = "lab.db"
 RECORDING = "record"
 """The kind of action that writes a campaign's record."""
-MACHINES_VARIABLE = "CELLOS_MACHINES"
-DEFAULT_MACHINES = "cellos.machines"
 
 
 def default_url() -> str:
     """The database that is meant when none is named: the environment's, or `lab.db` in the working folder."""
     return os.environ.get(URL_VARIABLE) or DEFAULT_URL
-
-
-def _machines_folder(store: Store) -> Path:
-    """Where the simulated machines of one database keep their ledgers, on this machine."""
-    if store.path is not None:
-        return store.path.with_name(f"{store.path.name}.machines")
-    # One folder for each database, since plates of two may have the same names.
-    return Path(os.environ.get(MACHINES_VARIABLE) or DEFAULT_MACHINES) / store.identity
-
-
-def check_config(config: CampaignConfig, machine: HardwareInterface | None = None) -> Preflight:
-    """What a campaign will need, on its own machine or another, without a database and without touching a device.
-
-    Raises:
-        InputError: the campaign cannot be run; the message has the key, the value and what is possible.
-    """
-    make_planner(config.planner)
-    return check_campaign(config, _describe(config.machine, config.seed, machine))
-
-
-def rehearse_config(
-    config: CampaignConfig, effects: NuisanceEffects | None = None, machine: HardwareInterface | None = None
-) -> LayoutRehearsal:
-    """What position and chance would do to a campaign's first plates, without a database and without a device.
-
-    Raises:
-        InputError: the campaign cannot be run; the message has the key, the value and what is possible.
-    """
-    check_config(config, machine)
-    batch = first_batch(make_planner(config.planner), "rehearsal", config)
-    capabilities = _describe(config.machine, config.seed, machine)
-    plates = compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
-    return rehearse_layout([plate.layout for plate in plates], effects)
-
-
-@contextmanager
-def _looked_at(settings: MachineSettings, seed: int, machine: HardwareInterface | None) -> Iterator[HardwareInterface]:
-    """The machine given, or else the one that is named, opened to be asked alone."""
-    if machine is not None:
-        yield machine
-        return
-    # Without a ledger, so that looking leaves nothing behind.
-    machine = open_machine(settings, ledger=None, seed=seed)
-    try:
-        yield machine
-    finally:
-        machine.stop()
-
-
-def _describe(settings: MachineSettings, seed: int, machine: HardwareInterface | None) -> Capabilities:
-    with _looked_at(settings, seed, machine) as looked_at:
-        return looked_at.describe()
 
 
 class Lab:
@@ -124,8 +69,7 @@ class Lab:
     def __init__(self, store: Store, machine: HardwareInterface | None = None) -> None:
         """A lab on an open store; `machine` runs every campaign in place of what the campaigns name."""
         self.store = store
-        self._own_machine = machine
-        self._machines: dict[str, HardwareInterface] = {}
+        self._room = MachineRoom(store, machine)
 
     @classmethod
     def open(
@@ -148,9 +92,7 @@ class Lab:
 
     def close(self) -> None:
         """Stops the machines that this lab opened and closes the database. May be called twice."""
-        for machine in self._machines.values():
-            machine.stop()
-        self._machines.clear()
+        self._room.close()
         self.store.close()
 
     @property
@@ -169,18 +111,12 @@ class Lab:
             ConfigError: no such kind, or its files cannot be read.
             MachineError: another process holds it.
         """
-        if self._own_machine is not None:
-            return self._own_machine
-        key = identity_of(settings, seed)
-        if key not in self._machines:
-            ledger = _machines_folder(self.store) / f"{key}.ledger"
-            self._machines[key] = open_machine(settings, ledger=ledger, seed=seed)
-        return self._machines[key]
+        return self._room.machine(settings, seed)
 
     @property
     def handwork(self) -> Handwork:
         """The steps that people carry out at this lab's benches, and where they answer."""
-        return Handwork(self.store, _machines_folder(self.store))
+        return Handwork(self.store, ledgers_of(self.store))
 
     @property
     def inventory(self) -> Inventory:
@@ -189,8 +125,7 @@ class Lab:
 
     def describe_machine(self, config: CampaignConfig) -> Capabilities:
         """What a campaign's machine says of itself; another process may be using it meanwhile."""
-        machine = self._own_machine or open_machine(config.machine, ledger=None, seed=config.seed)
-        return machine.describe()
+        return describe(config.machine, config.seed, self._room.only)
 
     def check(self, config: CampaignConfig) -> Preflight:
         """What a campaign will need, without touching a device.
@@ -198,11 +133,11 @@ class Lab:
         Raises:
             InputError: the machine cannot run the campaign; the message has the key, the value and what is possible.
         """
-        return check_config(config, self._own_machine)
+        return check_config(config, self._room.only)
 
     def foresee(self, config: CampaignConfig) -> StockForecast | None:
         """For how many iterations of a campaign the stock suffices, and what to order; None where none is kept."""
-        return foresee(self.store, config, _describe(config.machine, config.seed, self._own_machine))
+        return foresee(self.store, config, self.describe_machine(config))
 
     def prove(self, config: CampaignConfig) -> tuple[Proof, ...]:
         """Writes what the first batch of a campaign will do, plate by plate, as artifacts beside the database.
@@ -215,12 +150,12 @@ class Lab:
             OutputError: the artifacts cannot be written.
         """
         self.check(config)
-        capabilities = _describe(config.machine, config.seed, self._own_machine)
+        capabilities = self.describe_machine(config)
         with self.store.read() as tx:
             campaign_id = free_campaign_id(tx, config.name)
         batch = first_batch(make_planner(config.planner), campaign_id, config)
         plates = compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
-        with _looked_at(config.machine, config.seed, self._own_machine) as machine:
+        with looked_at(config.machine, config.seed, self._room.only) as machine:
             return tuple(prove_on(self.store, workflow, machine) for workflow in plates)
 
     def prove_plate(self, plate_id: str) -> Proof:
@@ -235,7 +170,7 @@ class Lab:
         own = (r.config for r in self.store.campaigns() if plate_id.startswith(f"{r.campaign_id}/"))
         config = next(own, None)
         settings, seed = (config.machine, config.seed) if config else (MachineSettings(), 0)
-        with _looked_at(settings, seed, self._own_machine) as machine:
+        with looked_at(settings, seed, self._room.only) as machine:
             return prove_on(self.store, workflow, machine)
 
     def run(self, config: CampaignConfig, on_event: OnEvent | None = None) -> Campaign:
@@ -260,7 +195,7 @@ class Lab:
         """
         if not self.inventory.is_kept:
             return False
-        require_first_plates(self.store, config, _describe(config.machine, config.seed, self._own_machine))
+        require_first_plates(self.store, config, self.describe_machine(config))
         return True
 
     def resume(self, campaign_id: str, on_event: OnEvent | None = None) -> Campaign:
@@ -284,7 +219,7 @@ class Lab:
         if record.status is CampaignStatus.FINISHED and record.stop_request is None:
             return campaign
         config = campaign.config
-        with dispatcher(self.store), self._machine_of(config) as machine:
+        with dispatcher(self.store), self._room.lent(config.machine, config.seed) as machine:
             loop = Loop(self.store, machine, make_planner(config.planner), on_event or ignore)
             with self.store.write() as tx:
                 note(
@@ -437,9 +372,7 @@ class Lab:
 
     def close_machine(self, name: str) -> None:
         """Stops a machine that `machine_of` opened, so that another process may open it."""
-        machine = self._machines.pop(name, None)
-        if machine is not None:
-            machine.stop()
+        self._room.give_back(name)
 
     def hear(self, event: Event) -> None:
         """Has what waits in the outbox delivered; for the daemon. Nothing is where the environment has no address."""
@@ -448,17 +381,6 @@ class Lab:
                 with self.store.write() as tx:
                     tell(tx, Occasion.LEASE_LOST, event.process, event.error, once=f"{event.process} {event.fencing}")
             call_postman(self.store)
-
-    @contextmanager
-    def _machine_of(self, config: CampaignConfig) -> Iterator[HardwareInterface]:
-        """A campaign's machine, given back at the end unless it was open before, so that other processes may use it."""
-        key = identity_of(config.machine, config.seed)
-        was_open = key in self._machines
-        try:
-            yield self.machine_for(config.machine, config.seed)
-        finally:
-            if not was_open and key in self._machines:
-                self._machines.pop(key).stop()
 
     def campaign(self, campaign_id: str) -> Campaign:
         """A campaign by its id.

@@ -36,9 +36,10 @@ def plan(
 
     Nothing is stored and nothing moves.
     """
+    from cellos_nb.checks import check_config
     from cellos_nb.domain.campaign import CampaignConfig
     from cellos_nb.domain.summary import question
-    from cellos_nb.lab import Lab, check_config
+    from cellos_nb.lab import Lab
     from cellos_nb.workflow.estimate import default_prices
 
     campaign = CampaignConfig.from_yaml(config)
@@ -75,9 +76,10 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a campaign to its end. Stopped or killed, `cellos resume` continues it."""
+    from cellos_nb.checks import check_config
     from cellos_nb.cli.progress import IterationBars
     from cellos_nb.domain.campaign import CampaignConfig
-    from cellos_nb.lab import Lab, check_config
+    from cellos_nb.lab import Lab
 
     campaign = CampaignConfig.from_yaml(config)
     check_config(campaign)  # before a database is made

@@ -26,7 +26,8 @@ def give_kernels(url: str | None) -> None:
     Raises:
         StoreError: it cannot be opened.
     """
-    from cellos_nb.lab import DEFAULT_MACHINES, MACHINES_VARIABLE, URL_VARIABLE, Lab, default_url
+    from cellos_nb.lab import URL_VARIABLE, Lab, default_url
+    from cellos_nb.machine_room import DEFAULT_MACHINES, MACHINES_VARIABLE
 
     asked = url or default_url()
     with Lab.open(asked) as opened:

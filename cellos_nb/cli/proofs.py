@@ -31,8 +31,9 @@ def proof(
     as_json: AsJson = False,
 ) -> None:
     """Write what the first batch of a campaign, or a plate, will do: protocol, run log, cost, hashes. Nothing moves."""
+    from cellos_nb.checks import check_config
     from cellos_nb.domain.campaign import CampaignConfig
-    from cellos_nb.lab import Lab, check_config
+    from cellos_nb.lab import Lab
 
     if Path(what).suffix.lower() in {".yaml", ".yml"} or Path(what).exists():
         config = CampaignConfig.from_yaml(what)

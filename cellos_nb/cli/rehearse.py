@@ -29,8 +29,8 @@ def rehearse(
     layout that position alone would make an effect of is refused, with what to change. Nothing is stored.
     """
     from cellos_nb.analysis.rehearsal import NuisanceEffects
+    from cellos_nb.checks import rehearse_config
     from cellos_nb.domain.campaign import CampaignConfig
-    from cellos_nb.lab import rehearse_config
 
     given = {"edge": edge, "drift": drift, "well_cv": well_cv}
     effects = NuisanceEffects(**{name: value for name, value in given.items() if value is not None})

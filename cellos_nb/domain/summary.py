@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cellos_nb.domain.campaign import CampaignConfig
@@ -62,6 +63,38 @@ class CampaignSummary:
         return (*head, *forked, *gone, *doubted, *decided, *_best_rows(self.best))
 
 
+class Tally:
+    """What is counted of a campaign's results; further results cost as much as they are many."""
+
+    def __init__(self) -> None:
+        """Nothing counted yet."""
+        self.n_results = self.n_wells = self.n_learnable = 0
+        self.cost_usd = 0.0
+        self._iterations: set[int] = set()
+        self._quarantined: dict[str, list[ExperimentResult]] = {}
+
+    def add(self, results: Iterable[ExperimentResult]) -> None:
+        """Counts further results."""
+        for result in results:
+            self.n_results += 1
+            self.n_wells += len(result.wells)
+            self.n_learnable += result.is_learnable
+            self.cost_usd += result.cost_usd
+            self._iterations.add(result.iteration)
+            if result.status is ResultStatus.QUARANTINED and result.wells:
+                self._quarantined.setdefault(result.wells[0].plate_id, []).append(result)
+
+    @property
+    def n_iterations(self) -> int:
+        """Iterations with results."""
+        return len(self._iterations)
+
+    @property
+    def quarantined(self) -> dict[str, tuple[ExperimentResult, ...]]:
+        """The quarantined results of each plate that has any, by barcode, in order."""
+        return {plate: tuple(results) for plate, results in self._quarantined.items()}
+
+
 def summarise(
     campaign_id: str,
     config: CampaignConfig,
@@ -75,38 +108,40 @@ def summarise(
     superseded: tuple[str, ...] = (),
     overruled: tuple[str, ...] = (),
     scores: tuple[ScoredCondition, ...] | None = None,
+    tally: Tally | None = None,
 ) -> CampaignSummary:
     """The summary of a campaign's history.
 
-    `spent_usd` is what the history itself cost, and `scores` are its conditions as scored, when left out.
+    When left out, `spent_usd` is what the history itself cost, `scores` are its conditions as scored, and `tally` what
+    is counted of it.
     """
-    results = history.results
+    if tally is None:
+        tally = Tally()
+        tally.add(history)
     return CampaignSummary(
         campaign_id=campaign_id,
         question=question(config),
         status=status,
         stop_reason=stop_reason,
-        n_iterations=len(history.iterations),
-        n_experiments=len(results),
-        n_wells=sum(len(result.wells) for result in results),
-        n_learnable=len(history.learnable),
+        n_iterations=tally.n_iterations,
+        n_experiments=tally.n_results,
+        n_wells=tally.n_wells,
+        n_learnable=tally.n_learnable,
         duration_s=duration_s,
-        cost_usd=sum(result.cost_usd for result in results) if spent_usd is None else spent_usd,
+        cost_usd=tally.cost_usd if spent_usd is None else spent_usd,
         best=best_condition(score_conditions(config, history) if scores is None else scores),
         parent=parent,
         superseded=superseded,
-        quarantined=tuple(_quarantine(plate, found) for plate, found in quarantined_plates(history).items()),
+        quarantined=tuple(_quarantine(plate, found) for plate, found in tally.quarantined.items()),
         overruled=overruled,
     )
 
 
 def quarantined_plates(history: History) -> dict[str, tuple[ExperimentResult, ...]]:
     """The quarantined results of each plate that has any, by barcode, in the order of the history."""
-    found: dict[str, list[ExperimentResult]] = {}
-    for result in history:
-        if result.status is ResultStatus.QUARANTINED and result.wells:
-            found.setdefault(result.wells[0].plate_id, []).append(result)
-    return {plate: tuple(results) for plate, results in found.items()}
+    tally = Tally()
+    tally.add(history)
+    return tally.quarantined
 
 
 def _quarantine(plate_id: str, results: tuple[ExperimentResult, ...]) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, literal_column, select, update
+from sqlalchemy import Connection, insert, literal_column, select, update
 
 from cellos_nb.errors import LeaseError, StoreError
 from cellos_nb.execution.process import ProcessIdentity, this_process
@@ -31,7 +31,12 @@ PATIENCE_S = 3.0
 """How long to wait for another process before giving up; covers its linger."""
 
 _FENCING = Prepared(select(lease.c.fencing).where(lease.c.lease_id == literal_column("1")))
-_ROW = select(lease).where(lease.c.lease_id == 1)
+_ROW = Prepared(
+    select(
+        *(lease.c.fencing, lease.c.owner, lease.c.host, lease.c.pid, lease.c.process),
+        *(lease.c.acquired_at, lease.c.expires_at),
+    ).where(lease.c.lease_id == literal_column("1"))
+)
 _REGISTERING = threading.Lock()
 
 
@@ -158,12 +163,12 @@ class Lease:
             self._users += 1
         self.confirm()
 
-    def _acquire(self) -> Row[Any] | None:
+    def _acquire(self) -> _Row | None:
         """Takes the lease when it is free; otherwise returns who holds it."""
         me, store, asked_at = this_process(), self._open_store(), time.monotonic()
         with store.write(durable=True) as tx:
             now = store.now(tx)
-            row = tx.execute(_ROW).first()
+            row = _row(tx)
             if row is not None and row.owner is not None and row.expires_at > now and not _is_dead(row):
                 return row
             fencing = 1 if row is None else row.fencing + 1
@@ -244,7 +249,7 @@ def lease_of(store: Store) -> Lease:
 def holder_of(store: Store) -> Holder | None:
     """Who executes the work of a database; None when nobody does, or the last one is gone."""
     with store.read() as tx:
-        row = tx.execute(_ROW).first()
+        row = _row(tx)
         if row is None or row.owner is None or row.expires_at <= store.now(tx) or _is_dead(row):
             return None
     return Holder(row.host, row.pid, row.acquired_at, row.expires_at, row.fencing)
@@ -270,7 +275,7 @@ def is_at_work(store: Store) -> bool:
     """Whether another process holds this database, or a thread of this one executes its work; an idle hold is none."""
     mine = lease_of(store)
     with store.read() as tx:
-        row = tx.execute(_ROW).first()
+        row = _row(tx)
     if row is not None and row.fencing == mine.held_fencing:
         return mine.is_in_use
     return is_dispatched(store)
@@ -295,11 +300,27 @@ def _mine(fencing: int) -> Any:
     return update(lease).where(lease.c.lease_id == 1, lease.c.fencing == fencing)
 
 
-def _is_dead(row: Row[Any]) -> bool:
+class _Row(NamedTuple):
+    """The lease as it is stored, in the order of `_ROW`."""
+
+    fencing: int
+    owner: str | None
+    host: str
+    pid: int
+    process: str
+    acquired_at: datetime
+    expires_at: datetime
+
+
+def _row(tx: Connection) -> _Row | None:
+    return next((_Row(*found) for found in _ROW.rows(tx)), None)
+
+
+def _is_dead(row: _Row) -> bool:
     return ProcessIdentity(row.host, row.pid, row.process).is_provably_dead()
 
 
-def _held_by(row: Row[Any]) -> LeaseError:
+def _held_by(row: _Row) -> LeaseError:
     return LeaseError(
         f"Process {row.pid} on {row.host} runs this database since {row.acquired_at:%Y-%m-%d %H:%M:%S} UTC. "
         "Wait until it is done, stop it, or use another --db."

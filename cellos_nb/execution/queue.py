@@ -15,7 +15,7 @@ from cellos_nb.execution.claims import Claim, claim_jobs, first_due
 from cellos_nb.execution.control import flags_of
 from cellos_nb.execution.jobs import Job, JobOptions, JobStatus, ended_values, job_of, joined, retry_delay_s
 from cellos_nb.execution.process import person
-from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WAITING, change_of
+from cellos_nb.execution.queue_statements import BY_KEY, BY_NUMBER, INSERT, STATUS, WANTED, change_of
 from cellos_nb.store.audit import note
 from cellos_nb.store.schema import actions
 from cellos_nb.store.store import Store
@@ -270,9 +270,8 @@ class JobQueue:
 
     def wanted_resources(self, kind: str) -> frozenset[str]:
         """What waiting jobs of a kind need."""
-        query = select(actions.c.resources).where(WAITING, actions.c.kind == kind).distinct()
         with self._store.read() as tx:
-            return frozenset(name for needs in tx.execute(query).scalars() for name in needs.split(","))
+            return frozenset(name for (needs,) in WANTED.rows(tx, {"kind": kind}) for name in needs.split(","))
 
     def dead_letters(self) -> tuple[Job, ...]:
         """The jobs that were given up, with their last error."""

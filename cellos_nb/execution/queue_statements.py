@@ -56,6 +56,7 @@ NEEDS = _different("resources", "ix_actions_due_for")
 KINDS = _different("kind", "ix_actions_due_of_kind")
 BY_KEY = Prepared(select(actions.c.action_id).where(actions.c.idempotency_key == bindparam("key")))
 BY_NUMBER = Prepared(select(actions).where(actions.c.action_id == bindparam("of_job")))
+WANTED = Prepared(select(actions.c.resources).where(WAITING, actions.c.kind == bindparam("kind")).distinct())
 STATUS = Prepared(select(actions.c.status).where(actions.c.action_id == bindparam("of_job")))
 ADDED = (
     *("idempotency_key", "kind", "payload", "status", "priority", "not_before"),

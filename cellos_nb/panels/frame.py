@@ -19,7 +19,7 @@ from cellos_nb.panels import cells
 from cellos_nb.panels.html import heading, html_widget, write_html
 from cellos_nb.panels.log import ErrorLog
 from cellos_nb.panels.memory import Memory
-from cellos_nb.panels.pace import Pace
+from cellos_nb.panels.pace import SETTLE_S, Burst, Pace
 from cellos_nb.panels.source import Source
 from cellos_nb.panels.static import StaticForm, is_static, show_static
 from cellos_nb.panels.theme import style
@@ -91,6 +91,7 @@ class Panel(ABC, Generic[Choice, Shown]):
         self._mark = ""
         self._stamped_at = 0.0
         self._pace = Pace()
+        self._burst = Burst()
         self._worker = Worker(self._follow_up, interval_s)
 
     @classmethod
@@ -231,23 +232,33 @@ class Panel(ABC, Generic[Choice, Shown]):
             self._memory.keep(self.choice)
             self._kept = self.choice
 
-    def _follow_up(self, is_forced: bool) -> None:  # noqa: FBT001 - the worker's callback
-        """Refreshes when something was clicked or stored; never busy for more than half of the time."""
-        begun = time.monotonic()
-        if is_forced or (self._pace.is_open(begun) and self._may_have_news(begun)):
-            self._refresh(is_forced)
-            self._pace.take(begun, time.monotonic())
+    def _follow_up(self, is_forced: bool) -> float | None:  # noqa: FBT001 - the worker's callback
+        """Refreshes when something was clicked or stored; never busy for more than half of the time.
 
-    def _may_have_news(self, now: float) -> bool:
+        Returns:
+            Seconds until the next look where it is to come early: more may be stored in the same breath.
+        """
+        begun = time.monotonic()
+        if not is_forced:
+            if not self._pace.is_open(begun):
+                return None
+            mark = self._store_mark()
+            if mark != self._mark:
+                if not self._burst.is_over(mark, begun):
+                    return SETTLE_S
+            elif begun < self._stamped_at + LONGEST_S:
+                return None
+            self._mark, self._stamped_at = mark, begun
+        self._refresh(is_forced)
+        self._pace.take(begun, time.monotonic())
+        return None
+
+    def _store_mark(self) -> str:
         try:
-            mark = self.lab.store.stamp()
+            return self.lab.store.stamp()
         except StoreError:
             # To be said by the next refresh, and not twenty times a second.
-            mark = self._mark
-        if mark == self._mark and now < self._stamped_at + LONGEST_S:
-            return False
-        self._mark, self._stamped_at = mark, now
-        return True
+            return self._mark
 
     def _refresh(self, is_forced: bool = False) -> None:  # noqa: FBT001, FBT002
         with self._lock:

@@ -15,6 +15,7 @@ from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import ConditionScores, ScoredCondition
 from cellos_nb.domain.result import ExperimentResult
+from cellos_nb.domain.summary import Tally
 from cellos_nb.execution.under_way import ResultsMark, results_mark
 from cellos_nb.lab import Campaign
 from cellos_nb.store.store import Store
@@ -29,30 +30,49 @@ class _Known:
     results: History
 
 
-class Scores:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a campaign has found: its results, the conditions that they answer, and what is counted of them."""
+
+    results: History
+    conditions: tuple[ScoredCondition, ...]
+    """As `score_conditions` has them."""
+    tally: Tally
+    """Grows with the next results; to be read before they come."""
+
+
+class _Scores:
     """The scored conditions of a history that grows; what was scored before costs next to nothing."""
 
     def __init__(self, config: CampaignConfig) -> None:
-        """Those of an empty history."""
         self._config = config
-        self._seen: tuple[ExperimentResult, ...] = ()
-        self._scores = ConditionScores(config)
+        self._begin_anew()
 
-    def of(self, history: History) -> tuple[ScoredCondition, ...]:
-        """As `score_conditions` has them."""
+    def _begin_anew(self) -> None:
+        self._seen: tuple[ExperimentResult, ...] = ()
+        self._scores, self._tally = ConditionScores(self._config), Tally()
+        self._conditions: tuple[ScoredCondition, ...] = ()
+
+    def of(self, history: History) -> Found:
         new = beyond(self._seen, history.results)
         if new is None:
-            new, self._scores = history.results, ConditionScores(self._config)
-        self._seen = history.results
-        with uncollected():
-            self._scores.add(new)
-            return self._scores.conditions()
+            self._begin_anew()
+            new = history.results
+        if new:
+            self._seen = history.results
+            with uncollected():
+                self._scores.add(new)
+                self._tally.add(new)
+                self._conditions = self._scores.conditions()
+        return Found(history, self._conditions, self._tally)
 
 
 def beyond(
     seen: tuple[ExperimentResult, ...], results: tuple[ExperimentResult, ...]
 ) -> tuple[ExperimentResult, ...] | None:
     """The results after those that were seen; None where one of those was taken back, or counts differently now."""
+    if seen is results:
+        return ()
     return results[len(seen) :] if len(seen) <= len(results) and all(map(is_, seen, results)) else None
 
 
@@ -62,12 +82,12 @@ class _Histories:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._scores: dict[str, Scores] = {}
+        self._scores: dict[str, _Scores] = {}
 
-    def conditions(self, campaign: Campaign) -> tuple[ScoredCondition, ...]:
+    def found(self, campaign: Campaign) -> Found:
         results = self.read(campaign.store, campaign.campaign_id)
         with self._lock:
-            return self._scores.setdefault(campaign.campaign_id, Scores(campaign.config)).of(results)
+            return self._scores.setdefault(campaign.campaign_id, _Scores(campaign.config)).of(results)
 
     def read(self, store: Store, campaign_id: str) -> History:
         with self._lock:
@@ -102,7 +122,16 @@ def conditions_of(campaign: Campaign) -> tuple[ScoredCondition, ...]:
     Raises:
         CampaignError: the campaign is gone.
     """
-    return _histories(campaign.store).conditions(campaign)
+    return found_of(campaign).conditions
+
+
+def found_of(campaign: Campaign) -> Found:
+    """Results, conditions and counts of one state of a campaign, at the cost of what is new.
+
+    Raises:
+        CampaignError: the campaign is gone.
+    """
+    return _histories(campaign.store).found(campaign)
 
 
 def _histories(store: Store) -> _Histories:

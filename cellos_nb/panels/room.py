@@ -24,7 +24,7 @@ from cellos_nb.panels.theme import style
 if TYPE_CHECKING:
     from ipywidgets import Box, Tab, Widget
 
-for _drawn_with in ("cellos_nb.panels.live.figure", "scipy.special"):
+for _drawn_with in ("cellos_nb.panels.live.figure", "cellos_nb.panels.dose_response.chart", "scipy.special"):
     # With the room and not at its first look: nobody waits twice, and a notebook imports in a cell of its own.
     import_module(_drawn_with)
 

@@ -23,14 +23,25 @@ def finite_scale() -> LinearScale:
 
 def fit_scale(scale: LinearScale, *values: ArrayLike) -> None:
     """Makes a scale hold all finite values; leaves it as it is when there are none."""
+    ends = span(*values)
+    if ends is not None:
+        with scale.hold_sync():
+            scale.min, scale.max = ends
+
+
+def span(*values: ArrayLike) -> tuple[float, float] | None:
+    """Two ends with all finite values between them and some room at each; None without any.
+
+    >>> span([0.0, 1.0], [float("nan")])
+    (-0.05, 1.05)
+    """
     numbers = np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in values])
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
-        return
+        return None
     low, high = float(numbers.min()), float(numbers.max())
     room = _ROOM * (high - low) or 0.5
-    with scale.hold_sync():
-        scale.min, scale.max = low - room, high + room
+    return low - room, high + room
 
 
 def round_ticks(low: float, high: float) -> NDArray[np.float64]:

@@ -25,8 +25,14 @@ class Worker:
     so callbacks only put an action here. Before `start`, and after `stop`, an action runs in the caller's thread.
     """
 
-    def __init__(self, refresh: Callable[[bool], None], interval_s: float = LOOK_S) -> None:
-        """A worker at rest; `refresh` is called with whether something was clicked since the last time."""
+    def __init__(self, refresh: Callable[[bool], float | None], interval_s: float = LOOK_S) -> None:
+        """A worker at rest.
+
+        Args:
+            refresh: called with whether something was clicked since the last time; says in how many seconds it wants
+                to be called again, or nothing for `interval_s`.
+            interval_s: seconds between two calls when nothing is clicked.
+        """
         self._interval_s = interval_s
         actions: queue.SimpleQueue[Action | None] = queue.SimpleQueue()
         self._actions = actions
@@ -75,10 +81,10 @@ class Worker:
     def _run(self) -> None:
         is_forced = True
         while not self._is_stopping and self._refresh() is not None:
-            begun = time.monotonic()
+            begun, wanted_s = time.monotonic(), None
             if is_forced or not self._is_resting:
-                self._call_refresh(is_forced=is_forced)
-            is_forced = self._act_until(begun + self._interval_s)
+                wanted_s = self._call_refresh(is_forced=is_forced)
+            is_forced = self._act_until(begun + (self._interval_s if wanted_s is None else wanted_s))
 
     def _act_until(self, then: float) -> bool:
         """Carries out what comes until a moment, or until the first burst is done; whether anything was asked for."""
@@ -93,7 +99,6 @@ class Worker:
             pass
         return was_asked
 
-    def _call_refresh(self, *, is_forced: bool) -> None:
+    def _call_refresh(self, *, is_forced: bool) -> float | None:
         refresh = self._refresh()
-        if refresh is not None:
-            refresh(is_forced)
+        return None if refresh is None else refresh(is_forced)

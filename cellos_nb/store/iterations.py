@@ -107,6 +107,9 @@ def iteration_records(
         raise unknown_campaign(tx, campaign_id)
     asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
     query = select(proposals.c.batch_id, *PROPOSAL_COLUMNS).where(proposals.c.campaign_id == campaign_id)
+    if after:
+        query = query.join(iterations, iterations.c.batch_id == proposals.c.batch_id)
+        query = query.where(iterations.c.iteration > after)
     for batch_id, *values in tx.execute(query.order_by(proposals.c.position)) if has_proposals else ():
         asked[batch_id].append(proposal_of(values))
     return tuple(_record(lap, asked[lap.batch_id]) for lap in laps)

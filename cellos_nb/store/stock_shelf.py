@@ -135,12 +135,20 @@ def find_lot(tx: Connection, name: str) -> Lot:
 
 
 def entries(
-    tx: Connection, *, lot_id: int | None = None, after: int = 0, last: int | None = None
+    tx: Connection,
+    *,
+    lot_id: int | None = None,
+    resource: str | None = None,
+    after: int = 0,
+    last: int | None = None,
 ) -> tuple[Transaction, ...]:
-    """The ledger, oldest first: all of it or that of one lot, from behind a transaction, the last so many at most."""
+    """The ledger, oldest first: all, or that of one lot or resource; from behind a transaction, the last so many."""
     query = select(transactions).where(transactions.c.transaction_id > after)
     if lot_id is not None:
         query = query.where(transactions.c.lot_id == lot_id)
+    if resource is not None:
+        its_lots = select(lots.c.lot_id).join(resources).where(resources.c.name == resource)
+        query = query.where(transactions.c.lot_id.in_(its_lots))
     newest_first = query.order_by(transactions.c.transaction_id.desc()).limit(last)
     return tuple(_entry(row) for row in tx.execute(newest_first))[::-1]
 

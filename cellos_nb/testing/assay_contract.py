@@ -9,10 +9,11 @@ from typing import ClassVar
 
 import pytest
 
+from cellos_nb.checks import check_config
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.settings import AssaySettings
 from cellos_nb.domain.step import Step, StepKind
-from cellos_nb.lab import Lab, check_config
+from cellos_nb.lab import Lab
 from cellos_nb.workflow.assays import ENTRY_POINTS, protocols
 
 _PUT_IN = frozenset({StepKind.DILUTE, StepKind.TRANSPORT})

@@ -22,7 +22,8 @@ TITLES = (
 )
 
 LINES_BEYOND = """seen => {
-    const lines = [...document.querySelectorAll('.bqplot path.line')].map(line => line.getAttribute('d')).join(' ');
+    const drawn = document.querySelectorAll('.bqplot path.line, .cellos-chart path.line');
+    const lines = [...drawn].map(line => line.getAttribute('d')).join(' ');
     return lines !== seen && lines;
 }"""
 """What is drawn as lines in all figures, once it is something else than what was seen."""

@@ -11,8 +11,8 @@ import pytest
 import typer
 
 from cellos_nb import CampaignConfig, Lab
+from cellos_nb.checks import check_config
 from cellos_nb.cli.app import app
-from cellos_nb.lab import check_config
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -115,9 +115,9 @@ def _has_blown_out(reply):
 
 
 def test_a_campaign_on_the_robot_alone_is_told_what_it_cannot_do(tmp_path):
+    from cellos_nb.checks import check_config
     from cellos_nb.domain.campaign import CampaignConfig
     from cellos_nb.errors import CompileError
-    from cellos_nb.lab import check_config
 
     (tmp_path / "ot2.yaml").write_text("name: ot2\nrobot: OT-2\nleft: p20_single_gen2\nright: p300_single_gen2\n")
     campaign = {

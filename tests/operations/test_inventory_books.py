@@ -182,6 +182,15 @@ def test_a_doubt_is_named_with_the_plate_and_settled_by_deciding_about_it(databa
         assert inventory.reconcile().doubts == ()
 
 
+def test_the_ledger_of_a_resource_is_that_of_its_lots_and_the_newest_lines_are_its_own(lab):
+    inventory = stock(lab, without=("96-well plate",))
+    plates = {inventory.receive("96-well plate", 9, lot_number=name).lot_id for name in ("P1", "P2")}
+    inventory.receive("DMSO", lot_number="D2")
+    mine = inventory.transactions(resource="96-well plate")
+    assert [entry for entry in inventory.transactions() if entry.lot_id in plates] == list(mine)
+    assert inventory.transactions(resource="96-well plate", last=1) == mine[-1:]
+
+
 TAMPERING = {
     "a balance": ("UPDATE transactions SET on_hand_after = on_hand_after + 1 WHERE transaction_id = {last}", "on hand"),
     "a change": ("UPDATE transactions SET on_hand = on_hand - 1 WHERE transaction_id = {first}", "does not follow"),

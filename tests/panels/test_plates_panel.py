@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_clicking_a_well_shows_its_history_escaped(panel):
     assert "=staurosporine&lt;b&gt;" in panel._story.value
     assert "<b>=" not in panel._story.value
     # The picture's labels are set as text by the browser, so they carry the name as it is.
-    assert any(EVIL_COMPOUND in cell[5] for cell in panel._picture.cells)
+    assert any(EVIL_COMPOUND in label for _, _, label in json.loads(panel._picture.paint))
 
 
 def test_an_empty_well_says_that_nothing_was_put_into_it(panel):
@@ -122,9 +123,10 @@ def test_an_empty_well_says_that_nothing_was_put_into_it(panel):
 
 
 def test_choosing_a_colour_paints_the_picture_anew(panel):
-    before = panel._picture.cells
+    places, before = panel._picture.places, panel._picture.paint
     panel._colour.value = "value"
-    assert panel._picture.cells != before
+    assert panel._picture.paint != before
+    assert panel._picture.places == places
     assert "of vehicle" in panel._legend.value
     assert "coloured by value" in panel._picture.caption
 

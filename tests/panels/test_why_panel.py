@@ -50,6 +50,25 @@ def asked_of(lab, campaign_id, proposal_id):
     return next(one for one in asked if one.proposal.proposal_id == proposal_id)
 
 
+def test_every_experiment_is_listed_as_it_was_asked_for_and_only_what_has_no_result_is_read(lab, monkeypatch):
+    campaign = lab.campaign(lab.store.add_campaign(biology(name="listed", max_iterations=3)))
+    lab.resume(campaign.campaign_id)
+    campaign.rollback(2, "to see")
+    read, after = lab.store.iterations, []
+
+    def noting(campaign_id, **options):
+        if options.get("has_proposals", True):
+            after.append(options["after"])
+        return read(campaign_id, **options)
+
+    monkeypatch.setattr(lab.store, "iterations", noting)
+    listed = all_asked(lab.store, campaign.campaign_id, campaign.results)
+    assert after == [2]
+    stored = [(lap.iteration, proposal) for lap in read(campaign.campaign_id) for proposal in lap.proposals]
+    assert [(one.iteration, one.proposal) for one in listed] == stored
+    assert {one.iteration for one in listed if one.is_rolled_back} == {3}
+
+
 def told_of(lab, campaign_id, proposal_id):
     campaign, one = lab.campaign(campaign_id), asked_of(lab, campaign_id, proposal_id)
     return explain(campaign.config, campaign.results, one.iteration, one.proposal)

@@ -7,9 +7,9 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from cellos_nb import CampaignConfig, Lab
+from cellos_nb.checks import check_config
 from cellos_nb.domain.settings import AssaySettings
 from cellos_nb.errors import ConfigError
-from cellos_nb.lab import check_config
 from cellos_nb.testing import AssayContract
 from cellos_nb.workflow import assays
 

@@ -241,15 +241,17 @@ class Inventory:
         with self.look() as tx:
             return stock_shelf.find_lot(tx, str(name))
 
-    def transactions(self, lot: str | int | None = None, *, last: int | None = None) -> tuple[Transaction, ...]:
-        """The ledger, oldest first: all of it, or that of a lot; the last so many, or all.
+    def transactions(
+        self, lot: str | int | None = None, *, resource: str | None = None, last: int | None = None
+    ) -> tuple[Transaction, ...]:
+        """The ledger, oldest first: all of it, or that of a lot or of a resource; the last so many, or all.
 
         Raises:
             InventoryError: there is no such lot.
         """
         with self.look() as tx:
             lot_id = None if lot is None else stock_shelf.find_lot(tx, str(lot)).lot_id
-            return stock_shelf.entries(tx, lot_id=lot_id, last=last)
+            return stock_shelf.entries(tx, lot_id=lot_id, resource=resource, last=last)
 
     def import_table(self, text: str, where: str, *, is_checked_only: bool = False, by: str | None = None) -> Imported:
         """Declares and receives what a table says (`COLUMNS`), all of it or nothing.

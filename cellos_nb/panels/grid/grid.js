@@ -1,7 +1,10 @@
-// Coloured cells as an SVG grid: pointer and arrow keys choose one. Text enters through textContent alone.
+// Coloured cells as an SVG grid over a canvas: pointer and arrow keys choose one. The colours are on the canvas, since
+// thousands of elements that change their paint take a page longer than all else. Text enters through textContent alone.
 const SVG = "http://www.w3.org/2000/svg";
 const LETTER = 6.6; // width of a letter of a heading, about
 const LONGEST = 26; // letters of a row's name that are shown
+const GAP = 2.6; // between a cell and its place
+const CORNER = 4.5;
 
 function make(parent, name, attributes = {}, text) {
   const element = document.createElementNS(SVG, name);
@@ -28,14 +31,15 @@ function render({ model, el }) {
   el.setAttribute("data-lm-suppress-shortcuts", "true");
   let cells = new Map(); // name → its element, place, and what was last painted
   let places = new Map(); // "row,column" → name
-  let shape = "";
+  let shape = null; // the names and places that the grid was built of
   let grid = null;
+  let canvas = null;
+  let total = 0; // width of the grid in its own units
   let focused = "";
   let chosen = "";
 
   function shapeOf() {
-    const names = model.get("cells").map(([name, row, column]) => [name, row, column]);
-    return JSON.stringify([model.get("row_names"), model.get("column_names"), names]);
+    return [model.get("row_names").join("\n"), model.get("column_names").join("\n"), model.get("places")].join("\n\n");
   }
 
   function build() {
@@ -44,15 +48,19 @@ function render({ model, el }) {
     const [width, height] = model.get("cell_size");
     const longest = Math.max(1, ...rows.map((name) => shorten(name).length));
     const [left, top] = [longest * LETTER + 14, 24];
-    const total = left + columns.length * width + 4;
+    total = left + columns.length * width + 4;
     cells = new Map();
     places = new Map();
     chosen = "";
     el.replaceChildren();
-    grid = null;
+    grid = canvas = null;
     if (!rows.length || !columns.length) return;
     // Apart from the page until it is whole, so that nothing is laid out twice.
     const made = document.createDocumentFragment();
+    canvas = document.createElement("canvas");
+    canvas.setAttribute("aria-hidden", "true");
+    canvas.style.maxWidth = `${total * 1.4}px`;
+    made.appendChild(canvas);
     grid = make(made, "svg", {
       viewBox: `0 0 ${total} ${top + rows.length * height + 4}`, role: "grid",
       "aria-rowcount": rows.length, "aria-colcount": columns.length, style: `max-width:${total * 1.4}px`,
@@ -67,17 +75,18 @@ function render({ model, el }) {
     // One element for each cell, copied from one: a surface of 2,500 has no time for more.
     const blank = make(document.createDocumentFragment(), "rect", {
       role: "gridcell", class: "empty", tabindex: "-1", "aria-selected": "false", fill: "none",
-      width: width - 5.2, height: height - 5.2, rx: 4.5,
+      width: width - 2 * GAP, height: height - 2 * GAP, rx: CORNER,
     });
-    for (const [name, row, column] of model.get("cells")) {
+    for (const [name, row, column] of JSON.parse(model.get("places"))) {
       const disc = blank.cloneNode();
-      disc.setAttribute("x", left + column * width + 2.6);
-      disc.setAttribute("y", top + row * height + 2.6);
+      const corner = [left + column * width + GAP, top + row * height + GAP];
+      disc.setAttribute("x", corner[0]);
+      disc.setAttribute("y", corner[1]);
       disc.setAttribute("aria-colindex", column + 1);
       disc.dataset.cell = name;
       lines[row].appendChild(disc);
       const at = [left + (column + 0.5) * width, top + (row + 0.5) * height + 4];
-      cells.set(name, { disc, mark: null, title: null, at, row, column, painted: ["", "", ""] });
+      cells.set(name, { disc, mark: null, title: null, at, corner, row, column, painted: ["", "", ""] });
       places.set(`${row},${column}`, name);
     }
     if (!cells.has(focused)) focused = cells.keys().next().value || "";
@@ -85,19 +94,19 @@ function render({ model, el }) {
     paint();
     select();
     el.appendChild(made);
+    fill();
   }
 
   // Only what changed is written: elements and attributes are what takes time.
   function paint() {
     if (!grid) return;
     grid.setAttribute("aria-label", model.get("caption"));
-    for (const [name, , , colour, mark, label] of model.get("cells")) {
-      const cell = cells.get(name);
+    const painted = JSON.parse(model.get("paint"));
+    let i = 0;
+    for (const cell of cells.values()) {
+      const [colour, mark, label] = painted[i++];
       const [oldColour, oldMark, oldLabel] = cell.painted;
-      if (colour !== oldColour) {
-        cell.disc.setAttribute("fill", colour || "none");
-        if (!colour !== !oldColour) cell.disc.setAttribute("class", colour ? "" : "empty");
-      }
+      if (!colour !== !oldColour) cell.disc.setAttribute("class", colour ? "" : "empty");
       if (mark && !cell.mark) {
         const [x, y] = cell.at;
         cell.mark = make(cell.disc.parentNode, "text", { class: "mark", x, y, "aria-hidden": "true" });
@@ -109,6 +118,25 @@ function render({ model, el }) {
         if (cell.title) cell.title.textContent = label;
       }
       cell.painted = [colour, mark, label];
+    }
+  }
+
+  // The colours, in the pixels of the screen; not while nobody can see them.
+  function fill() {
+    const width = canvas ? canvas.clientWidth : 0;
+    if (!width) return;
+    const [cellWidth, cellHeight] = model.get("cell_size");
+    const scale = (width / total) * (window.devicePixelRatio || 1);
+    const pen = canvas.getContext("2d");
+    canvas.width = Math.round(total * scale);
+    canvas.height = Math.round(grid.viewBox.baseVal.height * scale);
+    pen.scale(scale, scale);
+    for (const { corner, painted } of cells.values()) {
+      if (!painted[0]) continue;
+      pen.fillStyle = painted[0];
+      pen.beginPath();
+      pen.roundRect(corner[0], corner[1], cellWidth - 2 * GAP, cellHeight - 2 * GAP, CORNER);
+      pen.fill();
     }
   }
 
@@ -184,12 +212,17 @@ function render({ model, el }) {
     isDue = true;
     queueMicrotask(() => {
       isDue = false;
-      if (shapeOf() === shape && grid) paint();
-      else build();
+      if (shapeOf() !== shape || !grid) build();
+      else {
+        paint();
+        fill();
+      }
     });
   }
 
-  const drawn = ["cells", "row_names", "column_names", "caption"];
+  const sized = new ResizeObserver(fill);
+  sized.observe(el);
+  const drawn = ["places", "paint", "row_names", "column_names", "caption"];
   for (const name of drawn) model.on(`change:${name}`, onChange);
   model.on("change:selected", select);
   el.addEventListener("keydown", onKey);
@@ -197,6 +230,7 @@ function render({ model, el }) {
   el.addEventListener("pointerover", onPointer);
   build();
   return () => {
+    sized.disconnect();
     for (const name of drawn) model.off(`change:${name}`, onChange);
     model.off("change:selected", select);
     el.removeEventListener("keydown", onKey);

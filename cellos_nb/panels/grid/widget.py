@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -21,8 +22,10 @@ class GridPicture(anywidget.AnyWidget):
 
     row_names: traitlets.List[str] = traitlets.List().tag(sync=True)
     column_names: traitlets.List[str] = traitlets.List().tag(sync=True)
-    cells: traitlets.List[list[object]] = traitlets.List().tag(sync=True)
-    """One list for each cell: name, row, column, colour, mark, label."""
+    places = traitlets.Unicode("[]").tag(sync=True)
+    """A list as JSON, with name, row and column of each cell; as text, which costs the kernel least to send."""
+    paint = traitlets.Unicode("[]").tag(sync=True)
+    """The same with colour, mark and label of each; often all that changed."""
     cell_size = traitlets.List([30, 30]).tag(sync=True)
     """Width and height of a cell."""
     selected = traitlets.Unicode("").tag(sync=True)
@@ -38,8 +41,10 @@ class GridPicture(anywidget.AnyWidget):
         caption: str,
         selected: str | None = None,
     ) -> None:
-        """Draws a grid, in one message; a place that no cell names stays empty."""
+        """Draws a grid, in one message; a place that no cell names stays empty, and what is as it was is not sent."""
+        shown = list(cells)
         with self.hold_sync():
             self.row_names, self.column_names = list(rows), list(columns)
-            self.cells = [[c.name, c.row, c.column, c.colour, c.mark, c.label] for c in cells]
+            self.places = json.dumps([[cell.name, cell.row, cell.column] for cell in shown])
+            self.paint = json.dumps([[cell.colour, cell.mark, cell.label] for cell in shown])
             self.caption, self.selected = caption, selected or ""

@@ -141,12 +141,9 @@ def look(store: Store, resource: str, now: datetime) -> InventoryShown:
     """The stock, for a person who looks at one resource or all."""
     inventory = inventory_for(store)
     found = inventory.standings()
+    entries = inventory.transactions(resource=resource or None, last=N_ENTRIES)
+    # Read last, so that the lot of every entry is among them.
     shelf = {lot.lot_id: lot for lot in inventory.lots(is_empty_shown=True)}
-    entries = [
-        (entry, shelf[entry.lot_id])
-        for entry in reversed(inventory.transactions(last=None if resource else N_ENTRIES))
-        if resource in {EVERYTHING, shelf[entry.lot_id].resource}
-    ]
     return InventoryShown(
         found,
         reorder_list(found, now),
@@ -160,7 +157,7 @@ def look(store: Store, resource: str, now: datetime) -> InventoryShown:
                 entry.person,
                 entry.reason,
             )
-            for entry, lot in entries[:N_ENTRIES]
+            for entry, lot in ((entry, shelf[entry.lot_id]) for entry in reversed(entries))
         ),
         waiting_for_stock(store),
         inventory.table(),

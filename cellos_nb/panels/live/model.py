@@ -14,7 +14,7 @@ from cellos_nb.execution.runs import load_workflow
 from cellos_nb.execution.story import PlateRecord, plate_records
 from cellos_nb.execution.under_way import Progress, ResultsMark, progress_of, results_mark
 from cellos_nb.lab import Campaign, Lab
-from cellos_nb.panels.histories import conditions_of, results_of, uncollected
+from cellos_nb.panels.histories import found_of, uncollected
 from cellos_nb.panels.live.trajectory import Trail, Trajectory
 from cellos_nb.store.records import CampaignStatus, IterationRecord, Standing
 from cellos_nb.store.store import Store
@@ -80,6 +80,7 @@ class Reader:
     def __init__(self, lab: Lab, campaign: Campaign) -> None:
         self._lab, self._campaign = lab, campaign
         self._n_steps: dict[int, int] = {}
+        self._through: dict[int, Progress] = {}
         self._known: _Concluded | None = None
         self._laps: tuple[IterationRecord, ...] = ()
         self._trail = Trail(campaign.config)
@@ -92,19 +93,19 @@ class Reader:
             StoreCorruptError: a stored workflow cannot be read.
         """
         store, campaign = self._lab.store, self._campaign
-        concluded = self._concluded()
+        before, concluded = self._known, self._concluded()
         plates = (*concluded.plates, *plate_records(store, campaign.campaign_id, is_concluded=False))
         shown = _most_relevant(plates)
-        steps = progress_of(store, [plate.run_id for plate in shown])
         flags = tuple(flags_of(store).read().values())
-        record = store.standing(campaign.campaign_id)
-        status, reason = campaign.standing(record)
-        summary = replace(concluded.summary, status=status, stop_reason=reason)
+        record, summary = store.standing(campaign.campaign_id), concluded.summary
+        if concluded is before:
+            status, reason = campaign.standing(record)
+            summary = replace(summary, status=status, stop_reason=reason)
         return LiveShown(
             config=campaign.config,
             summary=summary,
             found=concluded.found,
-            plates=tuple(self._progress(plate, steps.get(plate.run_id, Progress())) for plate in shown),
+            plates=self._plates(shown),
             n_more_plates=len(plates) - len(shown),
             holder=holder_of(store),
             flags=flags,
@@ -115,12 +116,12 @@ class Reader:
         store, campaign = self._lab.store, self._campaign
         mark = results_mark(store, campaign.campaign_id)
         if self._known is None or self._known.mark != mark:
-            results, scores = results_of(campaign), conditions_of(campaign)
+            found = found_of(campaign)
             with uncollected():
-                found = self._trail.follow(results, scores)
+                drawn = self._trail.follow(found.results, found.conditions)
             plates = plate_records(store, campaign.campaign_id, is_concluded=True)
-            summary = campaign.summary(results, scores, self._laps_at(mark))
-            self._known = _Concluded(mark, summary, found, plates)
+            summary = campaign.summary(found.results, found.conditions, self._laps_at(mark), found.tally)
+            self._known = _Concluded(mark, summary, drawn, plates)
         return self._known
 
     def _laps_at(self, mark: ResultsMark) -> tuple[IterationRecord, ...]:
@@ -132,6 +133,16 @@ class Reader:
         new = self._lab.store.iterations(self._campaign.campaign_id, has_proposals=False, after=settled)
         self._laps = (*kept, *new)
         return self._laps
+
+    def _plates(self, shown: tuple[PlateRecord, ...]) -> tuple[PlateProgress, ...]:
+        """How far the plates are; of those that are through, nothing is read again."""
+        moving = [plate for plate in shown if plate.run_id not in self._through]
+        steps = progress_of(self._lab.store, [plate.run_id for plate in moving]) if moving else {}
+        for plate in moving:
+            if plate.status.is_final and not plate.status.is_held:
+                self._through[plate.run_id] = steps.get(plate.run_id, Progress())
+        known = self._through | steps
+        return tuple(self._progress(plate, known.get(plate.run_id, Progress())) for plate in shown)
 
     def _progress(self, plate: PlateRecord, steps: Progress) -> PlateProgress:
         if plate.run_id not in self._n_steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import is_
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Trajectory:
 
     def of(self, intent: Intent) -> np.ndarray:
         """The places of the conditions that were asked for with an intent."""
-        return np.array([i for i, one in enumerate(self.intents) if one == intent], dtype=int)
+        return np.flatnonzero(np.array(self.intents) == intent)
 
 
 class Trail:
@@ -59,12 +60,18 @@ class Trail:
     def __init__(self, config: CampaignConfig) -> None:
         """The trail of a campaign that has found nothing yet."""
         self._config = config
+        self._is_selectivity = config.objective.goal == "selectivity"
         self._begin_anew()
 
     def _begin_anew(self) -> None:
         self._seen: tuple[ExperimentResult, ...] = ()
         self._intents: dict[_Key, Intent] = {}
-        self._said: dict[_Key, _Said] = {}
+        self._forget_conditions()
+
+    def _forget_conditions(self) -> None:
+        self._conditions: tuple[ScoredCondition, ...] = ()
+        self._said: list[_Said | None] = []
+        self._numbers = np.empty((0, len(_NUMBERS)))
 
     def follow(self, history: History, conditions: tuple[ScoredCondition, ...]) -> Trajectory:
         """What a history found, iteration by iteration; `conditions` are those that it answers, scored."""
@@ -77,17 +84,34 @@ class Trail:
             if result.proposal.reason is not None:
                 cell_line, compound, dose_um, _ = result.proposal.condition
                 self._intents.setdefault((cell_line, compound, dose_um), result.proposal.reason.intent)
-        return self._drawn(conditions)
+        self._take(conditions)
+        return self._drawn()
 
-    def _drawn(self, conditions: tuple[ScoredCondition, ...]) -> Trajectory:
-        goal = self._config.objective.goal
-        is_selectivity = goal == "selectivity"
-        scores = np.array([one.score.value for one in conditions], dtype=float)
-        values = scores if is_selectivity else np.array([one.measurement.value for one in conditions], dtype=float)
-        x = _places([one.iteration for one in conditions])
-        records = _records(scores)
-        kept = _kept(len(conditions), records)
-        said = [self._say(conditions[i]) for i in kept]
+    def _take(self, conditions: tuple[ScoredCondition, ...]) -> None:
+        """Notes the numbers of conditions that are new or were measured again."""
+        if len(conditions) < len(self._conditions):
+            self._forget_conditions()
+        known, n_new = self._conditions, len(conditions) - len(self._conditions)
+        changed: list[int] = []
+        if not all(map(is_, known, conditions)):
+            changed = [i for i, (one, other) in enumerate(zip(known, conditions, strict=False)) if one is not other]
+        changed += range(len(known), len(conditions))
+        self._conditions = conditions
+        self._said += [None] * n_new
+        self._numbers = np.concatenate([self._numbers, np.empty((n_new, len(_NUMBERS)))])
+        for i in changed:
+            self._said[i] = None
+        if changed:
+            self._numbers[changed] = [
+                (one.iteration, one.score.value, one.measurement.value) for one in map(conditions.__getitem__, changed)
+            ]
+
+    def _drawn(self) -> Trajectory:
+        iterations, scores, measured = self._numbers.T
+        values = scores if self._is_selectivity else measured
+        x, records = _places(iterations), _records(scores)
+        kept = _kept(len(x), records)
+        said = [self._said[i] or self._say(i) for i in kept.tolist()]
         ends = np.array([one.ends for one in said], dtype=float).reshape(-1, 2)
         last = [float(x[-1])] if len(x) else []
         return Trajectory(
@@ -95,24 +119,22 @@ class Trail:
             value=values[kept],
             low=ends[:, 0],
             high=ends[:, 1],
-            intents=tuple(self._intents.get(_key(one.condition), "initial") for one in said),
+            intents=tuple(one.intent for one in said),
             names=tuple(one.name for one in said),
             best_x=np.array([*x[records], *last]),
             best=np.array([*values[records], *values[records[-1:]]]),
-            n_conditions=len(conditions),
-            label=score_label(self._config) if is_selectivity else value_label(self._config),
-            is_lower_better=goal == "minimise",
+            n_conditions=len(x),
+            label=score_label(self._config) if self._is_selectivity else value_label(self._config),
+            is_lower_better=self._config.objective.goal == "minimise",
         )
 
-    def _say(self, condition: ScoredCondition) -> _Said:
-        """Name and interval of a condition, which are made anew only when it was measured again."""
-        known = self._said.get(_key(condition))
-        if known is None or known.condition is not condition:
-            is_selectivity = self._config.objective.goal == "selectivity"
-            ends = _ends(condition.score if is_selectivity else condition.measurement)
-            known = _Said(condition, f"iteration {condition.iteration}: {condition}", ends)
-            self._said[_key(condition)] = known
-        return known
+    def _say(self, i: int) -> _Said:
+        """A condition in words, which are made anew only when it was measured again."""
+        one = self._conditions[i]
+        ends = _ends(one.score if self._is_selectivity else one.measurement)
+        intent = self._intents.get((one.cell_line, one.compound, one.dose_um), "initial")
+        said = self._said[i] = _Said(f"iteration {one.iteration}: {one}", ends, intent)
+        return said
 
 
 def trajectory(config: CampaignConfig, history: History) -> Trajectory:
@@ -121,27 +143,27 @@ def trajectory(config: CampaignConfig, history: History) -> Trajectory:
 
 
 _Key = tuple[str, str, float]
+_NUMBERS = ("iteration", "score", "measurement")
+"""What is kept of each condition."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
     """What costs most of a condition that is drawn."""
 
-    condition: ScoredCondition
     name: str
     ends: tuple[float, float]
+    intent: Intent
 
 
-def _key(condition: ScoredCondition) -> _Key:
-    return condition.cell_line, condition.compound, condition.dose_um
-
-
-def _places(iterations: list[int]) -> np.ndarray:
+def _places(iterations: np.ndarray) -> np.ndarray:
     """Where conditions stand on the axis: those of one iteration beside each other, around its number."""
-    laps, counts = np.unique(np.array(iterations, dtype=int), return_counts=True)
     # Conditions come in the order of their iterations.
-    spread = [lap + _WIDTH * (np.arange(n) + 0.5 - n / 2) / n for lap, n in zip(laps, counts, strict=True)]
-    return np.concatenate(spread) if spread else np.array([], dtype=float)
+    firsts = np.flatnonzero(np.diff(iterations, prepend=-1))
+    counts = np.diff(firsts, append=len(iterations))
+    place, n = np.arange(len(iterations)) - np.repeat(firsts, counts), np.repeat(counts, counts)
+    spread: np.ndarray = iterations + _WIDTH * (place + 0.5 - n / 2) / n
+    return spread
 
 
 def _records(scores: np.ndarray) -> np.ndarray:
@@ -153,11 +175,14 @@ def _records(scores: np.ndarray) -> np.ndarray:
 
 
 def _kept(n: int, records: np.ndarray) -> np.ndarray:
-    """The places of what is drawn: the records, and the others at equal distances when there are too many."""
+    """The places of what is drawn: records, the last, and the others at equal distances when there are too many.
+
+    Counted from the first, so that a further condition leaves those that are drawn where they are.
+    """
     if n <= MAX_DOTS:
         return np.arange(n)
-    step = -(-n // max(MAX_DOTS - len(records), 1))
-    return np.union1d(records, np.arange(n)[::-1][::step])
+    step = -(-n // max(MAX_DOTS - len(records) - 1, 1))
+    return np.union1d(np.append(records, n - 1), np.arange(0, n, step))
 
 
 def _ends(estimate: Estimate) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from cellos_nb.domain.objective import ScoredCondition
 from cellos_nb.domain.proposal import Intent
 from cellos_nb.domain.summary import CampaignSummary
 from cellos_nb.execution.queue import JobStatus
+from cellos_nb.panels.chart.marks import Shape
 from cellos_nb.panels.html import cards
 from cellos_nb.panels.live.model import LiveShown, PlateProgress
 from cellos_nb.panels.live.trajectory import Trajectory
@@ -29,8 +30,7 @@ class Look:
     """How conditions of one intent are drawn."""
 
     colour: str
-    marker: str
-    """bqplot's name."""
+    shape: Shape
     sign: str
     """The same in a text."""
     on_paper: str

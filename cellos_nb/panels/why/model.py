@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cellos_nb.domain.campaign import CampaignConfig
@@ -12,6 +14,7 @@ from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.planner.acquisition import NOTHING
 from cellos_nb.planner.explanation import Choice, Explanation, Neighbour, explain
 from cellos_nb.records.figures import value_label
+from cellos_nb.store.records import IterationRecord
 from cellos_nb.store.store import Store
 from cellos_nb.units import format_dose
 
@@ -73,10 +76,25 @@ def all_asked(store: Store, campaign_id: str, results: History) -> tuple[Asked, 
         inherited = tuple(replace(one, is_inherited=True, is_rolled_back=False) for one in here)
     own = tuple(
         Asked(proposal, lap.iteration, campaign_id, is_rolled_back=lap.superseded is not None)
-        for lap in store.iterations(campaign_id)
-        for proposal in lap.proposals
+        for lap, proposals in _own_laps(store, campaign_id, results)
+        for proposal in proposals
     )
     return inherited + own
+
+
+def _own_laps(
+    store: Store, campaign_id: str, results: History
+) -> Iterator[tuple[IterationRecord, Sequence[ExperimentProposal]]]:
+    """Each own iteration with what it asked for, which is read only where the results do not have all of it."""
+    laps = store.iterations(campaign_id, has_proposals=False)
+    answered: dict[int, list[ExperimentProposal]] = defaultdict(list)
+    for result in results:
+        answered[result.iteration].append(result.proposal)
+    whole = {lap.iteration for lap in laps if lap.is_concluded and lap.superseded is None} & answered.keys()
+    others = [lap.iteration for lap in laps if lap.iteration not in whole]
+    read = {lap.iteration: lap for lap in store.iterations(campaign_id, after=min(others) - 1)} if others else {}
+    for lap in laps:
+        yield lap, answered[lap.iteration] if lap.iteration in whole else read[lap.iteration].proposals
 
 
 def explain_asked(store: Store, one: Asked, results: History) -> tuple[Explanation, ExperimentResult | None]:

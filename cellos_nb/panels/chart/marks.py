@@ -1,0 +1,111 @@
+"""What a chart shows, apart from the widget, so that models need no toolkit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellos_nb.panels.scales import round_ticks, span
+
+Array = NDArray[np.float64]
+Shape = Literal["circle", "square", "diamond"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """Points joined in order; a point that is NaN interrupts it."""
+
+    x: Array
+    """Shape (n,)."""
+    y: Array
+    colour: str
+    width_px: float = 2.0
+    is_step: bool = False
+    """Each value holds until the next point."""
+
+    def look(self) -> dict[str, Any]:
+        """How it is drawn, as the page reads it."""
+        look = {"colour": self.colour, "width": self.width_px, "is_step": self.is_step}
+        return {"kind": "line", "n": len(self.x)} | look
+
+    def numbers(self) -> Array:
+        """What is drawn, shape (2 n,): all x, then all y."""
+        return np.concatenate([self.x, self.y])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strokes:
+    """Upright strokes from `low` to `high`; one with an end that is NaN is left out."""
+
+    x: Array
+    """Shape (n,)."""
+    low: Array
+    high: Array
+    colour: str
+    width_px: float = 1.2
+    opacity: float = 0.5
+
+    def look(self) -> dict[str, Any]:
+        """How it is drawn, as the page reads it."""
+        look = {"colour": self.colour, "width": self.width_px, "opacity": self.opacity}
+        return {"kind": "strokes", "n": len(self.x)} | look
+
+    def numbers(self) -> Array:
+        """What is drawn, shape (3 n,): all x, all lower ends, all upper ends."""
+        return np.concatenate([self.x, self.low, self.high])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dots:
+    """Points, each with a name that pointer and arrow keys bring up; one that is NaN is left out."""
+
+    x: Array
+    """Shape (n,)."""
+    y: Array
+    colour: str
+    shape: Shape = "circle"
+    area_px2: float = 46.0
+    names: Sequence[str] = ()
+    """In words, one for each dot; none at all for dots that say nothing."""
+
+    def look(self) -> dict[str, Any]:
+        """How it is drawn, as the page reads it."""
+        look = {"colour": self.colour, "shape": self.shape, "area": self.area_px2}
+        return {"kind": "dots", "n": len(self.x), "n_names": len(self.names)} | look
+
+    def numbers(self) -> Array:
+        """What is drawn, shape (2 n,): all x, then all y."""
+        return np.concatenate([self.x, self.y])
+
+
+Mark = Line | Strokes | Dots
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One side of a chart."""
+
+    label: str
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    has_grid: bool = False
+
+    def look(self) -> dict[str, Any]:
+        """How it is drawn, as the page reads it."""
+        ticks = [[tick, f"{tick + 0.0:.6g}"] for tick in self.ticks]
+        return {"label": self.label, "low": self.low, "high": self.high, "ticks": ticks, "has_grid": self.has_grid}
+
+
+def fitted(label: str, *values: Array, ticks: Sequence[float] | None = None, has_grid: bool = False) -> Axis:
+    """An axis that holds all finite values with some room, at round ticks unless others are given.
+
+    >>> fitted("score", np.array([0.0, 1.0, np.nan])).low
+    -0.05
+    """
+    low, high = span(*values) or (0.0, 1.0)
+    return Axis(label, low, high, tuple(round_ticks(low, high) if ticks is None else ticks), has_grid)

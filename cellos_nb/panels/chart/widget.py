@@ -1,0 +1,46 @@
+"""The chart as a widget: its marks in one binary buffer, so that an update is one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from cellos_nb.panels.chart.marks import Axis, Dots, Mark
+
+_HERE = Path(__file__).parent
+_EMPTY = Axis("", 0.0, 1.0, ())
+
+
+class Chart(anywidget.AnyWidget):
+    """Lines, strokes and dots over two axes; a dot is named under the pointer and by the arrow keys."""
+
+    _esm = _HERE / "chart.js"
+    _css = _HERE / "chart.css"
+
+    marks: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    """How each mark is drawn, and how many points it has; the later ones lie above."""
+    numbers = traitlets.Bytes(b"").tag(sync=True)
+    """What all marks are drawn of, one after the other: doubles, little-endian."""
+    names = traitlets.Unicode("[]").tag(sync=True)
+    """Of the dots that have one, mark by mark: a list as JSON, which the page reads when a dot is asked about."""
+    across: traitlets.Dict[str, Any] = traitlets.Dict(_EMPTY.look()).tag(sync=True)
+    up: traitlets.Dict[str, Any] = traitlets.Dict(_EMPTY.look()).tag(sync=True)
+    height = traitlets.Int(320).tag(sync=True)
+    """In pixels; the width is that of the place."""
+    caption = traitlets.Unicode("").tag(sync=True)
+    """What a screen reader calls the chart."""
+
+    def show(self, marks: Sequence[Mark], across: Axis, up: Axis, *, caption: str) -> None:
+        """Draws the marks in place of those before, in one message; what is as it was is not sent."""
+        drawn = [mark.numbers() for mark in marks]
+        with self.hold_sync():
+            self.marks = [mark.look() for mark in marks]
+            self.numbers = np.concatenate([*drawn, np.empty(0)]).astype("<f8").tobytes()
+            self.names = json.dumps([name for mark in marks if isinstance(mark, Dots) for name in mark.names])
+            self.across, self.up, self.caption = across.look(), up.look(), caption
