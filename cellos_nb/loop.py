@@ -223,7 +223,8 @@ def reason_to_stop(config: CampaignConfig, history: History) -> str | None:
     """Why no further iteration is needed, in words; None to go on. Superseded iterations are in no history."""
     done = history.iterations
     if len(done) >= config.max_iterations:
-        return f"all {config.max_iterations} iterations are done"
+        n = config.max_iterations
+        return "the one iteration is done" if n == 1 else f"all {n} iterations are done"
     return _reason_converged(config, history) or reason_known_enough(config, history)
 
 

@@ -74,3 +74,12 @@ def format_duration(duration_s: float) -> str:
     minutes = round(duration_s / 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number of things with the right word, which takes an s unless another plural is given.
+
+    >>> counted(1, "experiment"), counted(12_000, "experiment"), counted(1, "dose is", "doses are")
+    ('1 experiment', '12,000 experiments', '1 dose is')
+    """
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"

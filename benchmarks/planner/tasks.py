@@ -38,6 +38,13 @@ def part(rng: np.random.Generator, n_lines: int, n_compounds: int) -> tuple[pd.D
 def potent(seed: int, n_lines: int = 6, n_compounds: int = 36, per_decade: float = 0.12) -> Task:
     """Which compound kills which line at the lowest dose? Lines and compounds are unknown to the prior."""
     table, lines, compounds = part(np.random.default_rng([1, seed]), n_lines, n_compounds)
+    return potency(table, (frozenset(lines), frozenset(compounds)), per_decade)
+
+
+def potency(
+    table: pd.DataFrame, left_out: tuple[frozenset[str], frozenset[str]] | None, per_decade: float = 0.12
+) -> Task:
+    """Which of these wells kills at the lowest dose?"""
     dose = table.index.get_level_values("log10_dose_M").to_numpy()
     score = 1 - table.to_numpy() - per_decade * (dose - dose.min())[:, None]
     objective = {
@@ -45,9 +52,7 @@ def potent(seed: int, n_lines: int = 6, n_compounds: int = 36, per_decade: float
         "per_decade": per_decade,
         "log10_dose_ref": float(dose.min()),
     }
-    return Task(
-        DOSES, list(table.index), score, score.mean(axis=1), objective, (frozenset(lines), frozenset(compounds))
-    )
+    return Task(DOSES, list(table.index), score, score.mean(axis=1), objective, left_out)
 
 
 def selective(seed: int, n_compounds: int = 72) -> Task:

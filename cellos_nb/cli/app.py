@@ -74,6 +74,7 @@ def common(
 app.command()(demo.demo)
 app.command()(campaigns.plan)
 app.command()(rehearse.rehearse)
+app.command()(planning.split_plate)
 app.command()(planning.plan_table)
 app.command()(planning.learn_prior)
 app.command()(campaigns.run)

@@ -8,6 +8,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("cellos demo", "cellos demo --question selectivity --seed 7"),
     "plan": ("cellos plan campaign.yaml",),
     "rehearse": ("cellos rehearse campaign.yaml", "cellos rehearse campaign.yaml --edge 0.3 --drift 0.2"),
+    "split-plate": ("cellos split-plate campaign.yaml", "cellos split-plate campaign.yaml --compounds 4"),
     "plan-table": ("cellos plan-table screen.csv --outcome viability --goal minimise --batch 8 --out next.csv",),
     "learn-prior": ("cellos learn-prior --out prior.yaml", "cellos learn-prior first-look second-look --from vague"),
     "run": ("cellos run campaign.yaml", "cellos run campaign.yaml --submit --db lab.db"),

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from cellos_nb.cli.options import AsJson, Database
+from cellos_nb.cli.options import AsJson, ConfigFile, Database
 from cellos_nb.cli.tables import print_json, print_table
+
+N_SHOWN = 10
 
 
 def plan_table(
@@ -48,6 +50,46 @@ def plan_table(
         print_table(known, as_json=False, empty="")
     if out is not None:
         typer.echo(f"wrote {out}", err=True)
+
+
+def split_plate(
+    config: ConfigFile,
+    *,
+    compounds: Annotated[
+        int | None, typer.Option("--compounds", min=1, help="That share a plate; all of the campaign when left out.")
+    ] = None,
+    well_cv: Annotated[float, typer.Option("--well-cv", min=0.001, max=2, help="From well to well.")] = 0.1,
+    as_json: AsJson = False,
+) -> None:
+    """Compare ways to divide one plate into doses, replicates and vehicle wells.
+
+    By the 95 % interval of the EC50 that each leaves to be expected, in decades, from the prior's curves. `yes` under
+    judged: vehicle wells tell a noisy plate; under checked: replicates contradict a bad well. Nothing is stored.
+    """
+    from dataclasses import asdict
+
+    from cellos_nb.domain.campaign import CampaignConfig
+    from cellos_nb.planner.plate_split import plate_splits
+
+    found = plate_splits(CampaignConfig.from_yaml(config), well_cv, compounds)
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    shown = found[:N_SHOWN] + [each for each in found[N_SHOWN:] if each.is_own]
+    rows = [
+        {
+            "doses": each.n_doses,
+            "replicates": each.replicates,
+            "vehicle": each.vehicle,
+            "wells": each.n_wells,
+            "interval": f"{each.interval_decades:.2f}",
+            "judged": "yes" if each.is_judged else "no",
+            "checked": "yes" if each.is_checked else "no",
+            "": "the campaign's" if each.is_own else "",
+        }
+        for each in shown
+    ]
+    print_table(rows, as_json=False, empty="")
 
 
 def learn_prior(

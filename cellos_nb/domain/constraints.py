@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from cellos_nb.domain.planning import ConstraintSettings, Exclusion
+from cellos_nb.domain.planning import ConstraintSettings, Exclusion, PlannerSettings
+from cellos_nb.domain.settings import ObjectiveSettings
 
 if TYPE_CHECKING:
-    from cellos_nb.domain.campaign import CampaignConfig
     from cellos_nb.domain.proposal import ExperimentProposal
     from cellos_nb.domain.result import ExperimentResult
 
 _WEIGH_NOTHING = {"random", "space_filling", "botorch"}
 """Planners that keep to known constraints, and weigh neither costs nor probabilities."""
+
+
+class Question(Protocol):
+    """What is asked of a campaign's configuration here; the configuration itself is built on these checks."""
+
+    @property
+    def cell_lines(self) -> Sequence[str]:
+        """By name."""
+
+    @property
+    def compound_names(self) -> Sequence[str]:
+        """In the order given."""
+
+    @property
+    def objective(self) -> ObjectiveSettings:
+        """What is to be made large or small."""
+
+    @property
+    def planner(self) -> PlannerSettings:
+        """With its constraints and costs."""
+
+    @property
+    def replicates(self) -> int:
+        """Wells of one experiment."""
+
+    def doses_um(self, compound: str) -> Sequence[float]:
+        """The doses to choose from for one compound, in µM."""
 
 
 def is_permitted(constraints: ConstraintSettings | None, cell_line: str, compound: str, dose_um: float) -> bool:
@@ -30,7 +57,7 @@ def max_wells(constraints: ConstraintSettings | None, compound: str) -> int | No
 
 
 def rooms(
-    config: CampaignConfig, results: Sequence[ExperimentResult], pending: Sequence[ExperimentProposal]
+    config: Question, results: Sequence[ExperimentResult], pending: Sequence[ExperimentProposal]
 ) -> dict[str, int]:
     """How many further experiments each limited compound allows, after what was done and what is under way."""
     constraints = config.planner.constraints
@@ -44,7 +71,7 @@ def rooms(
     return {name: max(wells, 0) // config.replicates for name, wells in left.items()}
 
 
-def refusals(config: CampaignConfig) -> Iterator[str]:
+def refusals(config: Question) -> Iterator[str]:
     """What is wrong with a campaign's planner settings, each as `key|what and what to do`."""
     settings = config.planner
     if settings.acquisition == "hypervolume" and config.objective.goal != "selectivity":
@@ -74,7 +101,7 @@ def refusals(config: CampaignConfig) -> Iterator[str]:
             yield f"planner.constraints|{limit} wells of {name} hold no experiment; one takes {needed} wells"
 
 
-def n_permitted(config: CampaignConfig) -> int:
+def n_permitted(config: Question) -> int:
     """Experiments (cell line × compound × dose) that no exclusion speaks of."""
     constraints = config.planner.constraints
     return sum(
@@ -90,7 +117,7 @@ def _excludes(one: Exclusion, cell_line: str, compound: str, dose_um: float) -> 
     return is_meant and (one.above_um is None or dose_um > one.above_um)
 
 
-def _unknown(key: str, named: Iterable[str], config: CampaignConfig) -> Iterator[str]:
+def _unknown(key: str, named: Iterable[str], config: Question) -> Iterator[str]:
     for index, name in enumerate(named):
         if name not in config.compound_names:
             yield f"{key}.{index}.compound|{name} is not among compounds; possible: {', '.join(config.compound_names)}"

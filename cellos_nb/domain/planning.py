@@ -120,9 +120,10 @@ class PlannerSettings(Settings):
     """How experiments of one batch mind each other: by joint samples, by believing the predictions of those before, or
     by a penalty around them; `auto`: as goes with the acquisition."""
     n_initial: Annotated[int, Field(ge=1)] | None = None
-    """Experiments before the model is asked; one batch when left out."""
+    """Experiments before the model is asked, for `plate_design` those of a first plate; one batch when left out."""
     prior: Name = "default"
-    """What is known of viability curves before: `default`, `vague`, or a file that `cellos learn-prior` wrote."""
+    """What is known of viability curves before: `default`, `vague`, or a file that `cellos learn-prior` wrote. A file
+    is laid aside for `vague` where the results deny it."""
     noise: Literal["normal", "heavy_tailed"] = "normal"
     """Noise of measurements beyond their standard errors; `heavy_tailed` gives single outliers little weight."""
     constraints: ConstraintSettings | None = None

@@ -154,13 +154,15 @@ def _quarantine(plate_id: str, results: tuple[ExperimentResult, ...]) -> str:
 def question(config: CampaignConfig) -> str:
     """The campaign's question in one sentence."""
     low, high = config.dose_range_um
-    panel = f"{len(config.compounds)} compounds from {format_dose(low)} to {format_dose(high)}"
+    n, doses = len(config.compounds), f"from {format_dose(low)} to {format_dose(high)}"
+    asked = f"Which dose of {config.compound_names[0]} {doses}" if n == 1 else f"Which of {n} compounds {doses}"
     measured = {"viability": "viability", "reporter": "reporter signal", "imaging": "cell count"}[config.assay.name]
     if config.objective.goal == "selectivity":
         spared = ", ".join(line for line in config.cell_lines if line != config.target_line)
-        return f"Which of {panel} lowers the {measured} of {config.target_line} and spares {spared}?"
+        return f"{asked} lowers the {measured} of {config.target_line} and spares {spared}?"
     extreme = "highest" if config.objective.goal == "maximise" else "lowest"
-    return f"Which of {panel} gives the {extreme} {measured} in any of {', '.join(config.cell_lines)}?"
+    lines = ", ".join(config.cell_lines)
+    return f"{asked} gives the {extreme} {measured} in {lines if len(config.cell_lines) == 1 else f'any of {lines}'}?"
 
 
 def _best_rows(best: ScoredCondition | None) -> tuple[tuple[str, str], ...]:

@@ -8,10 +8,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cellos_nb.panels.text import frame_table, join, markup
+from markupsafe import Markup
+
+from cellos_nb.panels.text import cell_text, join, markup
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STATIC_VARIABLE = "CELLOS_STATIC"
@@ -60,6 +63,14 @@ def new_figure(width_in: float = 7.2, height_in: float = 3.8) -> Figure:
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
+def over_doses(axes: Axes) -> None:
+    """Makes the lower axis one of doses: logarithmic, with numbers as a person writes them."""
+    from matplotlib.ticker import StrMethodFormatter
+
+    axes.set(xscale="log", xlabel="dose (µM)")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
 def static_figure(figure: Figure, description: str) -> StaticFigure:
     """A matplotlib figure as a picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -76,15 +87,42 @@ def bundles(form: StaticForm) -> tuple[tuple[dict[str, str], dict[str, Any]], ..
     found: list[tuple[dict[str, str], dict[str, Any]]] = [
         ({"text/html": str(heading), "text/plain": f"{form.title}: {form.summary}"}, {})
     ]
-    for figure in form.figures:
-        picture = {"image/png": base64.b64encode(figure.png).decode(), "text/plain": figure.description}
-        found.append((picture, {"image/png": {"alt": figure.description}}))
+    # As HTML, since nbconvert drops the description of a bare PNG.
+    found += [({"text/html": str(_picture(each)), "text/plain": each.description}, {}) for each in form.figures]
     for table in form.tables:
-        shown = frame_table(table.frame.head(MAX_ROWS), table.caption)
+        shown = _plain_table(table.frame.head(MAX_ROWS), table.caption)
         more = len(table.frame) - MAX_ROWS
         left = markup("<p>{} more rows are not shown.</p>", f"{more:,}") if more > 0 else ""
         found.append(({"text/html": str(join([shown, left])), "text/plain": table.caption}, {}))
     return tuple(found)
+
+
+def _picture(figure: StaticFigure) -> Markup:
+    source = f"data:image/png;base64,{base64.b64encode(figure.png).decode()}"
+    return markup('<img src="{}" alt="{}" style="max-width:100%">', source, figure.description)
+
+
+def _plain_table(frame: pd.DataFrame, caption: str) -> Markup:
+    """A table for a page that has no style sheet of ours; Jupyter would set all text to the right."""
+    from pandas.api.types import is_numeric_dtype
+
+    sides = ["right" if is_numeric_dtype(kind) else "left" for kind in frame.dtypes]
+    head = join(
+        markup('<th scope="col" style="text-align:{}">{}</th>', side, name)
+        for side, name in zip(sides, frame.columns, strict=True)
+    )
+    rows = (
+        join(
+            markup('<td style="text-align:{}">{}</td>', side, cell_text(value))
+            for side, value in zip(sides, row, strict=True)
+        )
+        for row in frame.itertuples(index=False, name=None)
+    )
+    body = join(markup("<tr>{}</tr>", row) for row in rows)
+    above = markup('<caption style="text-align:left;font-weight:600">{}</caption>', caption)
+    return markup(
+        '<table style="overflow-wrap:anywhere">{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>', above, head, body
+    )
 
 
 def show_static(form: StaticForm) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,10 @@ class CurvePrior:
     """Share of the active compounds that is expected in the learnt classes, before the data decide."""
     line_shift: float = 0.0
     """For differences between two cell lines: decades by which compounds' EC50s lie higher on the first."""
+
+    def without_classes(self) -> CurvePrior:
+        """The same question without what a screen taught: the vague prior."""
+        return replace(self, inactive_share=CurvePrior().inactive_share, learnt_share=0.0, classes=())
 
 
 @dataclass(frozen=True, slots=True)

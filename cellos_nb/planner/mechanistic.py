@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal, Intent
+from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import n_samples_for
 from cellos_nb.planner.batches import choose_batch
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import Array
+from cellos_nb.planner.curves import Array, CurvePrior
+from cellos_nb.planner.doubt import CHECKS, is_denied
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.outliers import fit_with_outliers
 from cellos_nb.planner.prior import prior_named
@@ -121,16 +124,38 @@ class MechanisticPlanner:
 
 def fit_results(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
     """The model of a campaign after its results; viability falls from 1, other assays may rise as well."""
-    asked = [result.proposal for result in pool.results]
     values = np.array([result.measurement for result in pool.results], dtype=float)
-    prior = prior_named(config.planner.prior) if pool.assay == "viability" else candidate_priors(values)
+    prior = _believed(config, pool) if pool.assay == "viability" else candidate_priors(values)
+    return _fitted(config, prior, pool.results)
+
+
+def _believed(config: CampaignConfig, pool: CandidatePool) -> CurvePrior:
+    """The prior that the campaign names; the vague one where it is of the lab's own and its results deny it.
+
+    The shipped one is not put to that test, which takes time: it was compared with the vague one on other data.
+    """
+    prior = prior_named(config.planner.prior)
+    if config.planner.prior == "default" or not prior.classes or not pool.results:
+        return prior
+    for n in [check for check in CHECKS if check <= len(pool.results)]:
+        learnt, vague = (_fitted(config, each, pool.results[:n]) for each in (prior, prior.without_classes()))
+        if is_denied(learnt.log_evidence, vague.log_evidence):
+            return vague.prior
+    return prior
+
+
+def _fitted(
+    config: CampaignConfig, prior: CurvePrior | Sequence[CurvePrior], results: Sequence[ExperimentResult]
+) -> DoseResponseGP:
+    asked = [result.proposal for result in results]
     model = DoseResponseGP(prior, config.dose_range_um)
     conditions = (
         [proposal.cell_line for proposal in asked],
         [proposal.compound for proposal in asked],
         [proposal.dose_um for proposal in asked],
     )
-    errors = [result.standard_error for result in pool.results]
+    values = np.array([result.measurement for result in results], dtype=float)
+    errors = [result.standard_error for result in results]
     if config.planner.noise == "heavy_tailed":
         return fit_with_outliers(model, conditions, values, errors)[0]
     return model.fit(*conditions, values, errors)

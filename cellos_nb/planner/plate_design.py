@@ -10,6 +10,7 @@ import numpy as np
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal, Intent
+from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import Array, share_of_plateau
 from cellos_nb.planner.likelihood import Index
@@ -24,6 +25,8 @@ wide, so that the design leans on the wells and not on the prior, which a later 
 LEAST_NOISE = 0.05
 """Noise of an experiment, as a share of vehicle, that no design relies on falling below."""
 _Z = 1.96
+_LEAST_LEFT = 1e-9
+"""Share of a variance that a well leaves at least: rounding is not to promise everything."""
 
 
 @dataclass(slots=True)
@@ -40,12 +43,12 @@ class _Curve:
     """How probable it is that the compound acts on the line."""
 
     def gains(self) -> Array:
-        """By how many decades each condition narrows the expected interval, shape (n_rows,)."""
+        """What each condition tells of the EC50 in nats, the logarithm by which the interval shrinks; (n_rows,)."""
         along = np.einsum("sij,srj->sri", self.covariance, self.gradient)
         noisy = 1.0 + np.einsum("sri,sri->sr", along, self.gradient)
         before = self.covariance[:, 0, 0][:, None]
-        after = np.maximum(before - along[:, :, 0] ** 2 / noisy, 0.0)
-        gain: Array = self.active_share * 2 * _Z * (np.sqrt(before) - np.sqrt(after)).mean(axis=0)
+        share_left = 1.0 - along[:, :, 0] ** 2 / (noisy * before)
+        gain: Array = self.active_share * -0.5 * np.log(np.maximum(share_left, _LEAST_LEFT)).mean(axis=0)
         return gain
 
     def measure(self, place: int) -> None:
@@ -62,18 +65,24 @@ class _Curve:
 
 
 class PlateDesignPlanner:
-    """Chooses doses, compound by compound, so that the expected 95 % intervals of all log10 EC50s shrink most.
+    """Chooses doses, compound by compound, so that the 95 % intervals of all log10 EC50s are expected to shrink most.
 
     For each compound on each line, curves are drawn from the mechanistic posterior. Were one of them true, the wells
     measured and chosen so far would leave an interval that follows from their Fisher information; the next condition is
-    the one that narrows the mean of these intervals most, over all compounds together. So the first plate is spread
-    where the prior expects EC50s, and later ones close in; compounds that are known well, or inert, get fewer wells.
-    A fine grid of doses (`n_doses` of 24 or more) gives it room.
+    the one that shrinks it by the largest factor, in the geometric mean over these curves and over all compounds
+    together. (Their arithmetic mean would be ruled by the few drawn curves that no well can tell.) So the first plate
+    is spread where the prior expects EC50s, and later ones close in; compounds that are known well, or inert, get fewer
+    wells. A fine grid of doses (`n_doses` of 24 or more) gives it room, and a small first plate (`n_initial`) leaves
+    most wells for the plates that know where to look.
 
-    Source: Chaloner & Verdinelli 1995, doi:10.1214/ss/1177009939 (Bayesian c-optimality, averaged over the posterior).
+    Source: Chaloner & Verdinelli 1995, doi:10.1214/ss/1177009939 (Bayesian optimality for one parameter of interest,
+    averaged over the posterior).
     """
 
     name = "plate_design"
+
+    def __init__(self, settings: PlannerSettings | None = None) -> None:
+        self._n_initial = None if settings is None else settings.n_initial
 
     def propose(
         self, config: CampaignConfig, history: History, iteration: int, n: int
@@ -86,6 +95,8 @@ class PlateDesignPlanner:
     ) -> tuple[tuple[ExperimentProposal, ...], dict[str, Any]]:
         """See `TellingPlanner.propose_and_tell`; tells the interval to be expected of each EC50, in decades."""
         pool = CandidatePool.of(config, history)
+        if self._n_initial is not None and len(pool.results) < self._n_initial:
+            n = min(n, self._n_initial - len(pool.results))
         model = fit_results(config, pool)
         curves = _curves(pool, model, np.random.default_rng([config.seed, iteration, 6]))
         rows, gains = _fill(pool, curves, n)
@@ -152,7 +163,7 @@ def _noise(pool: CandidatePool, model: DoseResponseGP) -> float:
 
 
 def _fill(pool: CandidatePool, curves: dict[tuple[str, str], _Curve], n: int) -> tuple[list[int], list[float]]:
-    """The conditions that narrow the intervals most, one after another, and by how much each did when it was chosen.
+    """The conditions that narrow the intervals most, one after another, and what each told when it was chosen.
 
     Where lines are compared, a dose is chosen by what it tells on all of them, and measured on all of them.
     """

@@ -14,6 +14,7 @@ from cellos_nb.errors import ConfigError
 from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
+from cellos_nb.planner.doubt import CHECKED_AT_MOST, CHECKS, is_denied
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
@@ -72,6 +73,7 @@ class PoolPlanner:
         self._values: list[float] = []
         self._offset, self._prior = np.zeros(len(table.wells)), prior
         self._models: dict[CurvePrior, DoseResponseGP] = {}
+        self._checks = list(CHECKS) if prior.classes and self._kind == "inhibition_minus_dose_cost" else []
         if table.lines is not None:
             self._layout = Layout.of(table.lines, table.compounds, table.log10_dose + _LOG10_UM_PER_M)
         if self._kind == "inhibition_minus_dose_cost" and table.lines is not None:
@@ -129,6 +131,7 @@ class PoolPlanner:
         if table.lines is None or self._kind == "response":
             plain = self._plain_model()
         if table.lines is not None:
+            self._lay_false_prior_aside()
             models = [self._curves_model(prior) for prior in self._curve_priors()]
             evidence = np.array([model.log_evidence + _log_odds(model.prior) for model in models])
             if plain is None or evidence.max() > plain.log_evidence:
@@ -136,6 +139,16 @@ class PoolPlanner:
                 return self._by_curves(models, weights / weights.sum(), n, allowed, rng)
         assert plain is not None  # noqa: S101 - fitted whenever there are no curves
         return self._by_plain_model(plain, n, allowed)
+
+    def _lay_false_prior_aside(self) -> None:
+        """A learnt prior that the wells deny is the vague one from now on."""
+        n_used = len(self._used())
+        due = [check for check in self._checks if check <= n_used]
+        self._checks = self._checks[len(due) :]
+        if due and n_used <= CHECKED_AT_MOST:
+            vague = self._prior.without_classes()
+            if is_denied(*(self._curves_model(prior).log_evidence for prior in (self._prior, vague))):
+                self._prior, self._checks = vague, []
 
     def _by_curves(
         self,

@@ -32,7 +32,7 @@ def make_planner(settings: PlannerSettings) -> Planner:
     if settings.kind == "mechanistic":
         return MechanisticPlanner(settings)
     if settings.kind == "plate_design":
-        return PlateDesignPlanner()
+        return PlateDesignPlanner(settings)
     if settings.kind == "random":
         return RandomPlanner()
     if settings.kind == "space_filling":

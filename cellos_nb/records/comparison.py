@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cellos_nb.colours import series_colour
 from cellos_nb.domain.comparing import check_same_question
 from cellos_nb.domain.objective import best_condition, score_conditions
 from cellos_nb.errors import InputError
-from cellos_nb.records.figures import PALETTE, legend, new_figure, score_label
+from cellos_nb.records.figures import legend, new_figure, score_label
 from cellos_nb.records.folder import RecordedCampaign
 from cellos_nb.units import format_dose
 
@@ -56,7 +57,7 @@ def best_so_far(records: Sequence[RecordedCampaign]) -> Figure:
     figure, axes = new_figure(7.2, 3.8)
     for index, record in enumerate(records):
         x, y = progress(record)
-        axes.step(x, y, where="post", lw=1.8, color=PALETTE[index % len(PALETTE)], label=record.run.campaign_id)
+        axes.step(x, y, where="post", lw=1.8, color=series_colour(index), label=record.run.campaign_id)
     axes.set(xlabel="experiments", ylabel=score_label(records[0].config), title="Best so far")
     legend(axes)
     return figure

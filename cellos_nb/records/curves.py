@@ -12,9 +12,10 @@ import pandas as pd
 
 from cellos_nb.analysis.fit import fit_dose_responses
 from cellos_nb.analysis.logistic import log_logistic
+from cellos_nb.colours import GREY, SERIES
 from cellos_nb.errors import InputError
 from cellos_nb.hardware.screen import load_screen
-from cellos_nb.records.figures import GREY, PALETTE, new_figure
+from cellos_nb.records.figures import new_figure
 from cellos_nb.records.folder import HISTORY, read_csv
 from cellos_nb.units import format_dose
 
@@ -117,12 +118,12 @@ def draw_curves(points: pd.DataFrame, fits: pd.DataFrame, n_shown: int) -> Figur
         axes.set_visible(False)
     for axes, fit in zip(panels.flat, shown, strict=False):
         own = points[(points["cell_line"] == fit["cell_line"]) & (points["compound"] == fit["compound"])]
-        axes.plot(own["dose_um"], own["value"], "o", ms=2.5, color=PALETTE[0], alpha=0.6)
+        axes.plot(own["dose_um"], own["value"], "o", ms=2.5, color=SERIES[0], alpha=0.6)
         positive = own.loc[own["dose_um"] > 0, "dose_um"]
         if fit["verdict"] != "too_few":
             x = np.geomspace(positive.min(), positive.max(), 120)
             y = log_logistic(x, fit["ec50"], fit["hill"], fit["lower"], fit["upper"])
-            axes.plot(x, y, color=GREY if fit["verdict"] == "flat" else PALETTE[1], lw=1.3)
+            axes.plot(x, y, color=GREY if fit["verdict"] == "flat" else SERIES[1], lw=1.3)
         axes.axhline(1.0, color=GREY, lw=0.6, ls=":")
         axes.set(xscale="log")
         axes.set_title(f"{fit['compound']}, {fit['cell_line']}\n{fit['verdict'].replace('_', ' ')}", fontsize=7)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellos_nb.colours import GREY, SERIES, series_colour
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
 from cellos_nb.domain.objective import Estimate, best_condition, score_conditions
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colour-blind-safe palette; yellow is left out because it vanishes on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-GREY = "#8A8A8A"
-INTENTS = {"initial": GREY, "explore": "#56B4E9", "exploit": "#D55E00"}
+INTENTS = {"initial": GREY, "explore": SERIES[0], "exploit": SERIES[1]}
 
 
 def score_label(config: CampaignConfig) -> str:
@@ -71,7 +69,7 @@ def dose_response(config: CampaignConfig, history: History, compound: str) -> Fi
         results = [r for r in history.learnable if r.proposal.compound == compound and r.proposal.cell_line == line]
         if not results:
             continue
-        colour = PALETTE[index % len(PALETTE)]
+        colour = series_colour(index)
         doses = np.array([r.proposal.dose_um for r in results])
         estimates = [Estimate(r.measurement or 0.0, r.standard_error, r.degrees_of_freedom) for r in results]
         _points(axes, doses, estimates, colour=colour, label=line)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from cellos_nb.colours import SERIES
 from cellos_nb.errors import ConfigError
 from cellos_nb.planner.calibration import Calibration
 from cellos_nb.planner.scoreboard import CAMPAIGN, Scoreboard
-from cellos_nb.records.figures import PALETTE, new_figure
+from cellos_nb.records.figures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def regret_figure(board: Scoreboard) -> Figure:
     """Mean regret as bars, the campaign itself in another colour."""
     figure, axes = new_figure(7.2, 0.6 + 0.4 * len(board.lines))
     lines = board.lines[::-1]
-    colours = [PALETTE[1] if line.planner == CAMPAIGN else PALETTE[0] for line in lines]
+    colours = [SERIES[1] if line.planner == CAMPAIGN else SERIES[0] for line in lines]
     bars = axes.barh([line.planner for line in lines], [line.mean_regret for line in lines], color=colours)
     axes.bar_label(bars, fmt="%.3f", padding=3)
     axes.margins(x=0.12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -77,7 +78,7 @@ class LostMachine(BiologicalVirtualMachine):
 
 
 def make(folder: Path) -> None:
-    """Fills `lab.db`, `bench.db` and `stock.db` in a folder, and writes a plan of the week to come beside them."""
+    """Fills `lab.db`, `bench.db` and `stock.db` in a folder, beside a plan of the coming week and earlier results."""
     with Lab.open(folder / "lab.db") as lab:
         lab.run(config())
         lab.run(CampaignConfig.from_dict(config().to_dict() | {"name": "The same by chance", "planner": "random"}))
@@ -88,6 +89,7 @@ def make(folder: Path) -> None:
     with Lab.open(folder / "stock.db") as lab:
         _stock(lab)
     _plan(folder)
+    _earlier(folder / "earlier.csv")
 
 
 def _stock(lab: Lab) -> None:
@@ -107,6 +109,21 @@ def _leave_work_for_people(lab: Lab) -> None:
     asked = [ExperimentProposal("U2OS", "staurosporine", dose_um) for dose_um in (0.01, 0.1, 1.0)]
     with suppress(InDoubtError):
         AutonomousExecutor(Lab(lab.store, LostMachine())).execute_batch(asked, wait=True)
+
+
+def _earlier(path: Path) -> None:
+    """A screen as a spreadsheet of somebody's has it: two plates on two days, each dose twice."""
+    ec50_nm = {"Trametinib": 30, "Dinaciclib": 8, "Capmatinib": 3000, "Gefitinib": 900}
+    rows = [("Cell line", "Drug", "Dose (nM)", "Viability (%)", "Plate", "Well", "Rep", "Date", "Read by")]
+    for plate, (line, day) in enumerate((("SK-LMS-1", "2023-05-02"), ("RD-ES", "2023-05-09")), start=1):
+        asked = [(drug, dose, rep) for drug in ec50_nm for dose in (1, 10, 100, 1000, 10_000) for rep in (1, 2)]
+        for n, (drug, dose, rep) in enumerate(asked):
+            left = 100 / (1 + dose / (ec50_nm[drug] * plate)) + 2 * rep
+            rows.append(
+                (line, drug, dose, round(left, 1), f"P{plate}", f"{'BCDEFG'[n // 10]}{n % 10 + 2:02}", rep, day, "AL")
+            )
+    with path.open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows(rows)
 
 
 def _plan(folder: Path) -> None:

@@ -23,6 +23,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 CELLS = {
     "launcher": 'from cellos_nb.records.examples import example_config\nLauncherPanel("lab.db", example_config())',
+    "import": 'HistoryImportPanel("lab.db", "earlier.csv")',
     "live": f'LiveCampaignPanel("lab.db", "{CAMPAIGN}")',
     "dose_response": f'DoseResponsePanel("lab.db", "{CAMPAIGN}")',
     "comparison": 'ComparisonPanel("lab.db")',

@@ -22,6 +22,13 @@ OVERFLOW = """root => [...root.querySelectorAll('*')].filter(each => each.checkV
     && each.getBoundingClientRect().right > root.getBoundingClientRect().right + 1.5
     && each.getBoundingClientRect().width > 0).map(each => each.className || each.tagName)"""
 """What stands out of the room to the right, though it does not scroll in a frame of its own."""
+CUT_OFF = """root => [...root.querySelectorAll('.lm-TabBar-tabLabel, .cellos-control .widget-label')].filter(each =>
+    each.checkVisibility() && each.scrollWidth > each.clientWidth + 1).map(each => each.textContent)"""
+"""Names of tabs and of the launcher's fields that are not shown whole."""
+TIGHT = """root => [...root.querySelectorAll('.cellos-control input, .cellos-control select, .cellos-control textarea')]
+    .filter(each => each.checkVisibility() && each.type !== 'checkbox'
+    && (each.clientWidth < 180 || each.clientHeight > 130)).map(each => each.parentElement.textContent)"""
+"""Fields of the launcher that have no room for what is typed, or too much."""
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +123,17 @@ def test_tab_and_arrow_keys_walk_from_the_campaign_to_another_panel(room, page):
 
 
 @pytest.mark.parametrize("width", [480, 1600])
-def test_nothing_stands_out_of_the_room_in_a_narrow_or_a_wide_window(room, page, width):
+def test_nothing_stands_out_of_the_room_or_is_cut_off_in_a_narrow_or_a_wide_window(room, page, width):
     page.keyboard.press("Control+b")
     page.set_viewport_size({"width": width, "height": 1000})
-    outside = {}
+    outside, cut_off = {}, {}
     for tab in BUILT_IN:
         room.see(tab.name)
         if found := room.root.evaluate(OVERFLOW):
             outside[tab.name] = sorted(map(str, dict.fromkeys(found)))[:6]
+        if found := room.root.evaluate(CUT_OFF):
+            cut_off[tab.name] = found
     assert outside == {}
+    assert cut_off == {}
+    room.see("Launcher")
+    assert room.root.evaluate(TIGHT) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 import pandas as pd
@@ -10,16 +11,15 @@ from lab_page import WAIT_MS, NotebookPage
 from lab_server import TOKEN, write_notebook
 
 from cellos_nb import CampaignConfig, Lab
+from cellos_nb.panels.tabs import BUILT_IN
 from cellos_nb.records.exports import write_csv
 
 EVIL = '<img src=x onerror="window.pwned=1;alert(1)"> & co'
 EVERY_PANEL = """from cellos_nb.panels import *
-display(AutonomyPanel(), BenchPanel(), CalendarPanel(), ComparisonPanel(), DoseResponsePanel(),
-        LauncherPanel(None, "evil.yaml"), LiveCampaignPanel(), PlatesPanel(), TablePanel(), WhyThisDosePanel())"""
-TITLES = (
-    *("Autonomy", "Bench", "Calendar", "Comparison", "Dose response", "Launcher"),
-    *("Live campaign", "Plates", "Results", "Why this dose"),
-)
+display(AutonomyPanel(), BankPanel(), BenchPanel(), CalendarPanel(), ComparisonPanel(), DoseResponsePanel(),
+        FacilityPanel(), HistoryImportPanel(None, "evil.csv"), InventoryPanel(), LauncherPanel(None, "evil.yaml"),
+        LiveCampaignPanel(), PlatesPanel(), TablePanel(), WhyThisDosePanel())"""
+TITLES = tuple(tab.load().title for tab in BUILT_IN)
 
 LINES_BEYOND = """seen => {
     const drawn = document.querySelectorAll('.bqplot path.line, .cellos-chart path.line');
@@ -59,6 +59,8 @@ def finished(server) -> str:
     hostile = config(EVIL, compounds=[EVIL, "=paclitaxel<b>"], machine="virtual")
     hostile = CampaignConfig.from_dict(hostile.to_dict() | {"planner": {"kind": "mechanistic", "n_initial": 4}})
     (server.folder / "evil.yaml").write_text(hostile.to_yaml(), encoding="utf-8")
+    with (server.folder / "evil.csv").open("w", newline="", encoding="utf-8") as out:
+        csv.writer(out).writerows([("Cell line", "Drug", "Dose (nM)", "Viability (%)"), (EVIL, EVIL, 10, 93.1)])
     with Lab.open(database(server)) as lab:
         return lab.run(hostile).campaign_id
 
@@ -106,6 +108,40 @@ def test_a_restarted_kernel_shows_the_same(page, server, finished):
     again = notebook.panel("Results")
     assert again.get_by_label("Filter dose_um").input_value() == ">0.1"
     assert again.inner_text() == before
+
+
+def test_after_a_restart_the_control_room_stands_at_its_tab_with_what_was_chosen_in_it(page, server, finished):
+    write_notebook(
+        server.folder / "room_again.ipynb", f"from cellos_nb.panels import *\nControlRoom(None, {finished!r})"
+    )
+    notebook = NotebookPage(page, server, "room_again.ipynb")
+    notebook.run_all()
+    notebook.panel("Live campaign")
+    notebook.open_tab("Plates")
+    notebook.panel("Plates").get_by_label("Colour by").select_option("value")
+    well = page.locator("[data-cell]:not(.empty)").first
+    chosen = re.compile(f"^{well.get_attribute('data-cell')}: ")
+    well.click()
+    page.get_by_role("heading", name=chosen).wait_for()
+    page.evaluate("document.querySelector('.cellos-room').setAttribute('data-before', 'restart')")
+    notebook.restart_and_run_all()
+    page.locator("[data-before]").wait_for(state="detached")
+    again = notebook.panel("Plates")
+    again.get_by_role("heading", name=chosen).wait_for()
+    assert again.get_by_label("Colour by").locator("option:checked").inner_text() == "value"
+    assert page.locator(".cellos-room .cellos-panel").count() == 1
+
+
+def test_every_panel_says_the_same_after_a_restart(page, server, finished):
+    write_notebook(server.folder / "all_again.ipynb", EVERY_PANEL)
+    notebook = NotebookPage(page, server, "all_again.ipynb")
+    notebook.run_all()
+    before = {title: notebook.panel(title).inner_text() for title in TITLES}
+    assert EVIL in before["Live campaign"]
+    page.evaluate("document.querySelector('.cellos-panel').setAttribute('data-before', 'restart')")
+    notebook.restart_and_run_all()
+    page.locator("[data-before]").wait_for(state="detached")
+    assert {title: notebook.panel(title).inner_text() for title in TITLES} == before
 
 
 def test_the_csv_and_the_parquet_that_the_page_saves_are_what_the_store_holds(page, server, finished, tmp_path):

@@ -29,6 +29,18 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_ways_to_divide_a_plate_are_compared_and_the_campaigns_own_is_marked(folder):
+    shown = cellos_here("split-plate", "campaign.yaml", cwd=folder)
+    assert shown.code == 0, shown.err
+    assert shown.out.splitlines()[0].split() == [
+        "doses", "replicates", "vehicle", "wells", "interval", "judged", "checked",
+    ]  # fmt: skip
+    assert sum("the campaign's" in line for line in shown.out.splitlines()) == 1
+    found = json.loads(cellos_here("split-plate", "campaign.yaml", "--compounds", "2", "--json", cwd=folder).out)
+    assert [each["interval_decades"] for each in found] == sorted(each["interval_decades"] for each in found)
+    assert all(each["n_wells"] <= 96 for each in found)
+
+
 def test_a_layout_is_rehearsed_without_a_database(folder):
     shown = cellos_here("rehearse", "campaign.yaml", cwd=folder)
     assert shown.code == 0, shown.err

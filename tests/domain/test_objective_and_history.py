@@ -11,6 +11,7 @@ from cellos_nb.domain.history import COLUMNS, History
 from cellos_nb.domain.objective import ConditionScores, Estimate, best_condition, score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
 from cellos_nb.domain.result import ExperimentResult, QCFlag, ResultStatus, WellResult
+from cellos_nb.domain.summary import question
 from cellos_nb.errors import ProposalError
 
 
@@ -182,3 +183,22 @@ def test_results_that_come_one_by_one_are_scored_as_all_at_once(goal):
         assert growing.conditions() == at_once
         n_seen.add(len(at_once))
     assert max(n_seen) == (6 if goal == "selectivity" else 18)
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({}, "Which of 2 compounds from 0.01 µM to 10 µM gives the lowest viability in any of U2OS, HeLa?"),
+        (
+            {"compounds": ["x"], "cell_lines": ["U2OS"]},
+            "Which dose of x from 0.01 µM to 10 µM gives the lowest viability in U2OS?",
+        ),
+        (
+            {"compounds": ["x"], "objective": "selectivity"},
+            "Which dose of x from 0.01 µM to 10 µM lowers the viability of U2OS and spares HeLa?",
+        ),
+    ],
+    ids=["many", "one-compound-one-line", "one-compound-selectivity"],
+)
+def test_a_question_speaks_of_one_compound_or_line_by_its_name(changes, asked):
+    assert question(CampaignConfig.from_dict(_config(lines=("U2OS", "HeLa")).to_dict() | changes)) == asked

@@ -144,7 +144,7 @@ def test_a_step_in_doubt_is_shown_with_the_bounds_of_the_choice(deciding, doubtf
     (doubt,) = doubts(doubtful.store)
     assert f"N from 0 to {doubt.n_transfers - 1} of {doubt.n_transfers}" in text_of(deciding, "doubts")
     assert (deciding.n_done.min, deciding.n_done.max) == (0, doubt.n_transfers - 1)
-    assert "1 in doubt" in deciding.summary(deciding.shown)
+    assert "1 step in doubt" in deciding.summary(deciding.shown)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +205,8 @@ def test_a_held_run_is_read_and_approved_and_the_daemon_then_executes_it(url):
         with AutonomyPanel(lab) as panel:
             assert panel.widget
             assert 'sandbox=""' in text_of(panel, "held")
+            tables = {table.caption: table.frame for table in panel.static_form(panel.read()).tables}
+            assert list(tables["waiting for an approval"]["plate"]) == [panel.held.value]
             panel.person.value = "Ada"
             panel.approve_button.click()
             assert "read it, then tick that you have" in foot_of(panel)
@@ -261,7 +263,7 @@ def test_the_static_form_names_what_waits_for_a_person(doubtful):
     with AutonomyPanel(doubtful, static=True) as panel:
         form = panel.static_form(panel.read())
     assert {table.caption for table in form.tables} == {"execution", "in doubt", "who decided what", "log"}
-    assert "1 in doubt" in form.summary
+    assert "1 step in doubt" in form.summary
 
 
 def test_who_decided_what_is_shown_with_account_and_reason_and_escaped(panel, monkeypatch):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from small_lab import MONDAY, feed, plate, problem
 
+from cellos_nb.colours import WRONG
 from cellos_nb.errors import InputError
 from cellos_nb.operations.calendar.conflicts import find_conflicts
 from cellos_nb.operations.calendar.listing import first_come_first_served
@@ -44,7 +45,7 @@ def test_a_conflict_is_marked_in_the_picture_and_told_in_words(lab, plan):
     with CalendarPanel(lab, wrong) as panel:
         picture, said, _ = pages(panel)
     assert "double-booked" in said
-    assert 'stroke="#C00000"' in picture
+    assert f'stroke="{WRONG}"' in picture
     assert "⚠" in picture
 
 

@@ -7,8 +7,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from cellos_nb.colours import GOOD, GREY, SERIES, SOON, WRONG, sequential_colour
 from cellos_nb.panels.live.words import LOOKS
-from cellos_nb.panels.theme import GREY, SERIES, sequential_colour
+from cellos_nb.records.figures import INTENTS
 
 PAGES = {"light": "#FFFFFF", "dark": "#111111"}
 """JupyterLab's ground in its two themes; the panels' own dark ground is a little lighter."""
@@ -31,6 +32,8 @@ _TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883])
+_INTENDED = (*(look.colour for look in LOOKS.values()), *INTENTS.values())
+"""In the live panel and in a record."""
 
 
 def linear(colour: str) -> np.ndarray:
@@ -59,7 +62,7 @@ def test_the_contrast_is_that_of_the_standard():
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-@pytest.mark.parametrize("colour", [*SERIES, GREY, *(look.colour for look in LOOKS.values())])
+@pytest.mark.parametrize("colour", [*SERIES, GREY, GOOD, SOON, WRONG, *_INTENDED])
 def test_every_series_stands_out_from_both_pages(colour, page):
     assert contrast(colour, page) >= GRAPHICS
 

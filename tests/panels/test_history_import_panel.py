@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import openpyxl
@@ -109,6 +110,30 @@ def test_a_field_that_must_be_filled_in_says_so_beside_it(panel, tmp_path):
     assert panel.import_button.disabled
     answered(panel, "dose_unit", "µM")
     assert panel.shown.ready.config.dose_range_um == (1.0, 100.0)
+
+
+def test_a_file_is_read_once_for_all_changes_of_fields_and_anew_once_it_was_written(panel, tmp_path):
+    path = table(tmp_path / "screen.csv")
+    filed(panel, path)
+    read = panel.shown.ready.table
+    answered(panel, "name", "another")
+    answered(panel, "goal", "maximise")
+    assert panel.shown.ready.table is read
+    table(path, wells(13))
+    panel.refresh()
+    assert len(panel.shown.ready.table.lines) == 13
+
+
+def test_what_is_imported_is_read_from_the_disk_whatever_the_clock_of_the_file_says(panel, lab, tmp_path):
+    path = table(tmp_path / "screen.csv")
+    filed(panel, path)
+    before = path.stat()
+    path.write_bytes(path.read_bytes().replace(b"P1", b"P7"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    clicked(panel, panel._import)
+    assert "The file is another one than was shown" in panel._foot.value
+    assert not lab.store.campaign_ids()
 
 
 def test_cells_that_cannot_be_are_listed_with_what_is_possible_and_the_rest_is_counted(panel, tmp_path):

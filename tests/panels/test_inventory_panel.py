@@ -51,7 +51,7 @@ def test_a_light_is_a_shape_and_a_word_and_what_needs_somebody_stands_first(pane
         ("● good", "U2OS"),
     ]
     assert "2 need" not in panel.summary(panel.shown)
-    assert "10 resources in 10 lots; 1 need somebody now, 1 soon; 2 to order for 126.99 USD" in panel.summary(
+    assert "10 resources in 10 lots; 1 needs somebody now, 1 soon; 2 to order for 126.99 USD" in panel.summary(
         panel.shown
     )
 

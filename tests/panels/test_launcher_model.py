@@ -209,7 +209,7 @@ def test_a_launched_campaign_runs_to_its_end_beside_the_caller(by_url, lab):
     config = plain_config(machine="biology", compounds=["staurosporine", "paclitaxel"])
     launched = launch(str(lab.store.path) if by_url else lab, config)
     assert launched.wait(60)
-    assert launched.standing == "plain has finished (all 1 iterations are done): 1 iterations and 1 plates done."
+    assert launched.standing == "plain has finished (the one iteration is done): 1 iteration and 1 plate done."
     assert lab.campaign(launched.campaign_id).status == "finished"
 
 

@@ -116,6 +116,10 @@ def test_its_static_form_is_escaped_and_has_a_figure_or_a_table(make, lab):
         assert figure.png.startswith(b"\x89PNG")
         assert len(figure.description) > 20
     html = "".join(bundle.get("text/html", "") for bundle, _ in bundles(form))
+    pictures = html.count('<img src="data:image/png;base64,')
+    assert pictures == len(form.figures)
+    assert html.count(' alt="') == pictures
+    html = html.replace('<img src="data:image/png;base64,', "")
     assert not HOSTILE.search(html)
     assert EVIL.split()[0] not in html
 

@@ -27,6 +27,20 @@ def benchmark():
             sys.modules.pop(name, None)
 
 
+@pytest.fixture(scope="module")
+def transfer(benchmark):
+    sys.path.insert(0, str(FOLDER))
+    try:
+        import transfer
+        import transfer_tables
+
+        yield transfer, transfer_tables
+    finally:
+        sys.path.remove(str(FOLDER))
+        for name in ("transfer", "transfer_tables"):
+            sys.modules.pop(name, None)
+
+
 def test_what_is_asked_about_is_left_out_of_the_prior(benchmark):
     _, tasks, _, _ = benchmark
     task = tasks.potent(0)
@@ -86,3 +100,47 @@ def test_screens_of_other_labs_differ_in_doses_noise_and_replicates(benchmark):
     spreads = [screen.replicates.std(axis=1).mean() for screen in screens if screen.replicates.shape[1] > 1]
     assert max(spreads) > 2 * min(spreads)
     assert all(np.array_equal(screen.truth, screen.replicates.mean(axis=1)) for screen in screens)
+
+
+@pytest.mark.parametrize(("kind", "n_parts"), [("cell line", 9), ("compounds", 4)])
+def test_campaigns_that_came_before_saw_nothing_of_what_is_left_out(transfer, kind, n_parts):
+    history, _ = transfer
+    parts = history.parts()[kind]
+    assert len(parts) == n_parts
+    for left in parts.values():
+        asked = {well[:2] for well in history.question(left).wells}
+        campaigns = [{index[:2] for index in history.cells(*share).index} for share in history.before(left, 3)]
+        assert len(campaigns) == 4
+        assert all(campaign and not campaign & asked for campaign in campaigns)
+        every = set().union(*campaigns, asked)
+        assert sum(map(len, campaigns)) + len(asked) == len(every) == len({i[:2] for i in history.wide().index})
+
+
+def test_a_lie_keeps_the_wells_and_changes_what_they_say(transfer):
+    history, _ = transfer
+    table = history.told(history.parts()["compounds"]["fold 2"], "")
+    shuffled, reversed_ = (
+        history.told(history.parts()["compounds"]["fold 2"], lie) for lie in ("shuffled", "reversed")
+    )
+    assert sorted(shuffled.viability) == sorted(table.viability)
+    assert not np.array_equal(shuffled.viability, table.viability)
+    one = [each[(each.cell_line == table.cell_line.iloc[0]) & (each["compound"] == table["compound"].iloc[0])]
+           for each in (table, reversed_)]  # fmt: skip
+    assert np.corrcoef(np.log(one[0].dose_um), np.log(one[1].dose_um))[0, 1] == pytest.approx(-1.0)
+
+
+def test_tables_of_histories_pair_runs_of_the_same_part_and_seed(transfer):
+    _, tables = transfer
+    runs = [
+        {"kind": "cell line", "left_out": line, "planner": planner, "seed": seed, "regret": {"20": r, "40": r, "60": r}}
+        for planner, r in (("no prior", 0.4), ("whole screen", 0.1))
+        for line in ("A", "B")
+        for seed in range(3)
+    ]
+    runs[-1]["regret"] = {"20": 0.7, "40": 0.7, "60": 0.7}
+    found = tables.tables(runs, ["no prior", "whole screen"])
+    assert "| no prior | 6 | 0.400 | 0.400 | 0.400 | 0.400 [0.400, 0.400] | – | – |" in found
+    assert "5 better, 1 worse, p = 0.22 | -0.200 ± 0.100 |" in found
+    assert "| B | 3 | 0.400 | 0.300 |" in found
+    page = tables.page_with("# Page\n", found)
+    assert tables.page_with(page, "other") == page.replace(found, "other")

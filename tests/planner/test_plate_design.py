@@ -9,7 +9,7 @@ from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.planner import make_planner
 from cellos_nb.planner.curves import CurveLibrary
-from cellos_nb.planner.plate_design import response_gradient
+from cellos_nb.planner.plate_design import _Curve, response_gradient
 
 
 def config(**changes) -> CampaignConfig:
@@ -87,3 +87,24 @@ def test_the_gradient_is_that_of_the_curve(index):
 
     expected = (responses(step) - responses(-step)) / (2 * step)
     np.testing.assert_allclose(response_gradient(parameters, doses)[:, :, index], expected, atol=1e-6)
+
+
+def test_a_small_first_plate_is_as_small_as_asked_and_topped_up_when_wells_were_lost():
+    asked = config(planner={"kind": "plate_design", "n_initial": 5})
+    planner = make_planner(asked.planner)
+    assert len(planner.propose(asked, History(), 1, 8)) == 5
+    three = History(measured("known", asked.doses_um("known")[::20], -0.5))
+    assert len(planner.propose(asked, three, 2, 8)) == 2
+    five = History(measured("known", asked.doses_um("known")[::8], -0.5)[:5])
+    assert len(planner.propose(asked, five, 2, 8)) == 8
+
+
+def test_a_condition_promises_the_logarithm_by_which_it_narrows_the_interval():
+    rng = np.random.default_rng(4)
+    covariance = np.repeat(np.diag([1.0, 0.5, 0.1, 0.01])[None], 3, axis=0)
+    curve = _Curve(np.arange(5), rng.normal(size=(3, 5, 4)), covariance, active_share=0.8)
+    promised = curve.gains()[2]
+    curve.measure(2)
+    shrunk = np.log(np.sqrt(curve.covariance[:, 0, 0]))
+    assert promised == pytest.approx(-0.8 * shrunk.mean())
+    assert np.ptp(shrunk) > 0.05

@@ -6,10 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellos_nb.domain.campaign import CampaignConfig
+from cellos_nb.domain.history import History
+from cellos_nb.domain.proposal import ExperimentProposal
+from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.errors import AnalysisError, ConfigError
 from cellos_nb.planner import DoseResponseGP, Prior, pool_planner
+from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import CurvePrior
+from cellos_nb.planner.doubt import is_denied
 from cellos_nb.planner.library import draw_difference_library, draw_library
+from cellos_nb.planner.mechanistic import fit_results
 from cellos_nb.planner.prior import prior_named
 
 DOSES = np.logspace(-3, 1, 8)
@@ -63,6 +70,65 @@ def test_where_it_misleads_a_few_compounds_suffice_to_fall_back_on_the_vague_pri
     certain = log_evidence(CurvePrior(classes=learnt.classes, learnt_share=0.999, inactive_share=0.2), others)
     assert misled > vague - 12
     assert misled > certain
+
+
+def planner_told(prior, wells):
+    """A planner for potency that was told these wells, and asked once."""
+    parameters = {"cell_line": {"type": "categorical"}, "compound": {"type": "categorical"}, "dose": {"type": "log10"}}
+    lines, compounds = sorted(set(wells.cell_line)), sorted(set(wells["compound"]))
+    table = [(line, c, float(x)) for line in lines for c in compounds for x in (np.log10(DOSES) - 6).round(6)]
+    objective = {"kind": "inhibition_minus_dose_cost", "per_decade": 0.1, "log10_dose_ref": -9.0}
+    planner = pool_planner({"parameters": parameters, "objective": objective, "wells": table}, 0, prior)
+    doses = (np.log10(wells.dose_um) - 6).round(6)
+    rows = [
+        {"cell_line": line, "compound": c, "dose": x}
+        for line, c, x in zip(wells.cell_line, wells["compound"], doses, strict=True)
+    ]
+    planner.tell(rows, (1 - wells.viability - 0.1 * (doses + 9)).tolist())
+    planner.ask(2)
+    return planner
+
+
+def test_a_planner_lays_a_prior_aside_that_its_own_wells_contradict(learnt):
+    others = screen(3, 12, ec50=0.6, slope=0.7, inactive=0.0)
+    alike = screen(2, 12)
+    few = [wells.sample(30, random_state=0) for wells in (others, alike)]
+    assert planner_told(learnt, few[0])._prior == CurvePrior()
+    assert planner_told(learnt, few[1])._prior == learnt.for_curves()
+
+
+def test_a_prior_is_laid_aside_for_good_and_only_where_the_vague_one_is_three_times_as_probable(learnt):
+    few = screen(3, 12, ec50=0.6, slope=0.7, inactive=0.0).sample(30, random_state=0)
+    gap = log_evidence(CurvePrior(), few) - log_evidence(learnt.for_curves(), few)
+    assert gap > np.log(3)
+    assert is_denied(-gap, 0.0)
+    assert not is_denied(-1.0, 0.0)
+    planner = planner_told(learnt, few)
+    assert planner._checks == []
+
+
+@pytest.mark.parametrize(
+    ("others", "is_believed"),
+    [
+        pytest.param({"ec50": 0.6, "slope": 0.7, "inactive": 0.0}, False, id="contradicted"),
+        pytest.param({}, True, id="confirmed"),
+    ],
+)
+def test_a_campaign_uses_a_prior_of_the_labs_own_only_where_its_first_results_do_not_deny_it(
+    tmp_path, learnt, others, is_believed
+):
+    learnt.save(tmp_path / "prior.yaml")
+    wells = screen(3, 12, **others).sample(30, random_state=0)
+    config = CampaignConfig(
+        name="own prior", cell_lines=["A", "B", "C"], compounds=sorted(set(wells["compound"])),
+        dose_range_um=(0.001, 10.0), n_doses=8, planner={"prior": str(tmp_path / "prior.yaml")},
+    )  # fmt: skip
+    results = tuple(
+        ExperimentResult(ExperimentProposal(row.cell_line, row.compound, row.dose_um), ResultStatus.OK, row.viability)
+        for row in wells.itertuples()
+    )
+    model = fit_results(config, CandidatePool.of(config, History(results)))
+    assert bool(model.prior.classes) is is_believed
 
 
 def test_a_campaign_of_other_compounds_moves_it_and_is_counted(learnt):

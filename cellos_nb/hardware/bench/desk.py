@@ -11,7 +11,8 @@ from cellos_nb.errors import InputError, MachineError, MachineRefusedError, Read
 from cellos_nb.hardware.bench.account import account_of, altered_wells
 from cellos_nb.hardware.bench.book import Book, Task, TaskState
 from cellos_nb.hardware.bench.changes import NO_CHANGES, Changes, as_done, check_changes
-from cellos_nb.hardware.bench.exports import Export, read_export
+from cellos_nb.hardware.bench.entries import Export
+from cellos_nb.hardware.bench.exports import read_export
 from cellos_nb.hardware.bench.machine import done_steps
 from cellos_nb.hardware.bench.protocol import protocol_page
 from cellos_nb.hardware.bench.readings import check_plate, reading_of

@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from cellos_nb.domain.plate import row_label
 from cellos_nb.errors import ReaderFileError
+from cellos_nb.hardware.bench.entries import Entry, Export, well_name
 from cellos_nb.hardware.bench.settings import ReaderSettings
 from cellos_nb.hardware.bench.sheets import Sheet, read_sheet
-
-_WELL = re.compile(r"([A-Za-z]{1,2})0*([1-9][0-9]?)")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One number of a file."""
-
-    well: str
-    signal: str
-    text: str
-    """As it stands there: a number, or what a reader writes in its place."""
-    where: str
-    """The cell, for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """All that is known of one plate from one file."""
-
-    name: str
-    entries: tuple[Entry, ...]
-    barcode: str | None = None
-    barcode_at: str = ""
-    """The cell that the barcode stands in."""
-    decimal: str = "."
+from cellos_nb.hardware.bench.vendor_files import read_vendor_file
 
 
 def read_export(name: str, content: bytes, signals: Sequence[str], reader: ReaderSettings) -> Export:
@@ -52,8 +26,6 @@ def read_export(name: str, content: bytes, signals: Sequence[str], reader: Reade
         ConfigError: what reads such files is not installed.
     """
     if reader.form == "vendor":
-        from cellos_nb.hardware.bench.vendor_files import read_vendor_file
-
         return read_vendor_file(name, content, signals, reader)
     sheet = read_sheet(name, content, sheet=reader.sheet, decimal=reader.decimal)
     barcode = _labelled(sheet, reader.plate) if reader.plate is not None else None
@@ -71,12 +43,6 @@ def read_export(name: str, content: bytes, signals: Sequence[str], reader: Reade
         )
     value, where = barcode or (None, "")
     return Export(sheet.name, entries, value, where, reader.decimal)
-
-
-def well_name(text: str) -> str | None:
-    """A well as this project writes it, from what readers write: `a01` is A1; None when it is no well."""
-    match = _WELL.fullmatch(text.strip())
-    return f"{match[1].upper()}{int(match[2])}" if match else None
 
 
 def _list(

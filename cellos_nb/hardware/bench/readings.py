@@ -9,7 +9,7 @@ from cellos_nb.domain.plate import PLATE_FORMATS, well_names
 from cellos_nb.domain.reading import Channel, Reading
 from cellos_nb.domain.step import Readout, Step
 from cellos_nb.errors import ReaderFileError
-from cellos_nb.hardware.bench.exports import Entry, Export
+from cellos_nb.hardware.bench.entries import Entry, Export
 from cellos_nb.hardware.bench.settings import ReaderSettings
 
 SHOWN = 8

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cellos_nb.errors import ConfigError, ReaderFileError
-from cellos_nb.hardware.bench.exports import Entry, Export, well_name
+from cellos_nb.hardware.bench.entries import Entry, Export, well_name
 from cellos_nb.hardware.bench.settings import ReaderSettings
 
 _NO_QUANTITIES = {"sample document", "device control aggregate document", "measurement identifier"}

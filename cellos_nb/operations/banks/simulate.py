@@ -10,6 +10,7 @@ from cellos_nb.operations.banks.config import MAX_RUNS, BankConfig
 from cellos_nb.operations.banks.inputs import Floats, Inputs, Number, inputs_of, line_of, require_room
 from cellos_nb.operations.banks.outcome import BankRuns, StageRuns
 from cellos_nb.operations.banks.parameters import BankParameters, load_bank_parameters, load_bank_prices
+from cellos_nb.operations.banks.release import test_and_release
 from cellos_nb.operations.banks.stage import CLEAN, Beginning, Culture, Setup
 from cellos_nb.operations.banks.trouble import NO_TROUBLE, Trouble
 
@@ -86,7 +87,8 @@ def _make(
         trouble = troubles.get(name, NO_TROUBLE)
         setup = Setup(config, name, stage, parameters, prices, spread, line, trouble)
         beginning = _from_bank(made[-1], spread) if made else _from_starting_vials(config, spread)
-        made.append(Culture(setup, beginning, chance).make())
+        culture = Culture(setup, beginning, chance)
+        made.append(test_and_release(culture, culture.make()))
     return tuple(made)
 
 

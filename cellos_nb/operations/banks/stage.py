@@ -1,4 +1,4 @@
-"""One bank from its first thaw to its release, in all runs at once, day by day."""
+"""One bank from its first thaw until it is frozen, in all runs at once, day by day."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cellos_nb.operations.banks.books import Books
 from cellos_nb.operations.banks.chance import Chance
 from cellos_nb.operations.banks.config import BankConfig, StageSettings
 from cellos_nb.operations.banks.flasks import Flasks
+from cellos_nb.operations.banks.frozen import Frozen
 from cellos_nb.operations.banks.inputs import Floats, Inputs, Line, vials_to_fill
-from cellos_nb.operations.banks.outcome import Bools, Ending, Entry, Fan, Ints, StageRuns
+from cellos_nb.operations.banks.outcome import Bools, Ending, Entry, Fan, Ints
 from cellos_nb.operations.banks.parameters import BankParameters, BankPrices
-from cellos_nb.operations.banks.release import Frozen, test_and_release
 from cellos_nb.operations.banks.trouble import Trouble
 
 CLEAN = -1
@@ -94,8 +94,8 @@ class Culture:
         """Whether there are flasks."""
         return np.asarray(self.flasks.n > 0)
 
-    def make(self) -> StageRuns:
-        """Lives through all days and returns what came of them."""
+    def make(self) -> Fan:
+        """Lives through all days, until all is frozen or lost; returns how the cells grew."""
         last, fans = self.setup.config.time_out_days, []
         for day in range(last + 1):
             self._day(day)
@@ -109,8 +109,7 @@ class Culture:
             fans.append(self._fan())
             if not (self.is_growing | self.is_waiting).any():
                 break
-        fan = Fan(np.arange(len(fans)), np.array(fans))
-        return test_and_release(self, fan)
+        return Fan(np.arange(len(fans)), np.array(fans))
 
     def _day(self, day: int) -> None:
         trouble = self.setup.trouble

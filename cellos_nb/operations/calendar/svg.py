@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
+from cellos_nb.colours import GREY, WRONG, series_colour
 from cellos_nb.operations.calendar.chart import Bar, Chart, Row
 
-OWNERS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-"""Of campaigns and banks, in their order. Source: Okabe & Ito 2008, "Color Universal Design"."""
 WIDTH, LEFT, TOP, LANE, GAP = 1100, 130, 26, 18, 6
 """In pixels: of the picture, of the names, of the days, of a lane, between rows."""
 THIN_FROM, THIN = 4, 7
 """A row of so many lanes has thin ones."""
-_WRONG = "#C00000"
 
 
-def svg_of(chart: Chart, *, colours: Sequence[str] = OWNERS, now: datetime | None = None) -> str:
+def svg_of(chart: Chart, *, now: datetime | None = None) -> str:
     """The picture as one SVG element; it takes the text colour of the page that it stands on.
 
     Args:
         chart: what to draw.
-        colours: of owners, in their order; begun anew when there are more.
         now: a line is drawn there.
     """
     heights = [_lane(row) * row.n_lanes + GAP for row in chart.rows]
@@ -41,24 +37,24 @@ def svg_of(chart: Chart, *, colours: Sequence[str] = OWNERS, now: datetime | Non
         },
     )
     for night in chart.nights:
-        _rect(root, chart, night.start, night.end, top=TOP, height=height - TOP - 4, fill="#8A8A8A", opacity="0.18")
+        _rect(root, chart, night.start, night.end, top=TOP, height=height - TOP - 4, fill=GREY, opacity="0.18")
     _days(root, chart, height)
     top = TOP
     for row, tall in zip(chart.rows, heights, strict=True):
-        _row(root, chart, row, colours, top=top, height=tall - GAP)
+        _row(root, chart, row, top=top, height=tall - GAP)
         top += tall
     if now is not None and chart.begins <= now <= chart.ends:
         x = f"{_x(chart, now):.1f}"
-        ET.SubElement(root, "line", {"x1": x, "x2": x, "y1": str(TOP), "y2": str(height), "stroke": _WRONG})
+        ET.SubElement(root, "line", {"x1": x, "x2": x, "y1": str(TOP), "y2": str(height), "stroke": WRONG})
     return ET.tostring(root, encoding="unicode")
 
 
-def colour_of(chart: Chart, owner: str, colours: Sequence[str] = OWNERS) -> str:
-    """The colour of a campaign or bank."""
-    return colours[chart.owners.index(owner) % len(colours)]
+def colour_of(chart: Chart, owner: str) -> str:
+    """The colour of a campaign or bank; begun anew when there are more than colours."""
+    return series_colour(chart.owners.index(owner))
 
 
-def _row(root: ET.Element, chart: Chart, row: Row, colours: Sequence[str], *, top: float, height: float) -> None:
+def _row(root: ET.Element, chart: Chart, row: Row, *, top: float, height: float) -> None:
     label = ET.SubElement(
         root, "text", {"x": "4", "y": f"{top + min(height, LANE) / 2 + 4:.1f}", "fill": "currentColor"}
     )
@@ -70,10 +66,10 @@ def _row(root: ET.Element, chart: Chart, row: Row, colours: Sequence[str], *, to
          "stroke": "currentColor", "stroke-opacity": "0.15"},
     )  # fmt: skip
     for span in row.closed:
-        gone = _rect(root, chart, span.start, span.end, top=top, height=height, fill=_WRONG, opacity="0.18")
+        gone = _rect(root, chart, span.start, span.end, top=top, height=height, fill=WRONG, opacity="0.18")
         ET.SubElement(gone, "title").text = f"{row.name} is not there: {span.reason or 'away'}"
     for bar in row.bars:
-        colour = colour_of(chart, bar.owner, colours)
+        colour = colour_of(chart, bar.owner)
         _bar(root, chart, row, bar, top=top + bar.lane * _lane(row), colour=colour)
 
 
@@ -88,11 +84,11 @@ def _bar(root: ET.Element, chart: Chart, row: Row, bar: Bar, *, top: float, colo
     box = {"x": f"{left:.1f}", "y": f"{top:.1f}", "width": f"{max(right - left, 1.5):.1f}", "height": str(tall)}
     style = {"fill": colour, "rx": "2", "fill-opacity": "0.35" if bar.is_forecast else "0.9"}
     if bar.is_wrong:
-        style |= {"stroke": _WRONG, "stroke-width": "2"}
+        style |= {"stroke": WRONG, "stroke-width": "2"}
     ET.SubElement(group, "rect", box | style)
     if bar.is_wrong and tall > THIN:
         ET.SubElement(
-            group, "text", {"x": f"{left:.1f}", "y": f"{top - 1:.1f}", "fill": _WRONG, "font-size": "10"}
+            group, "text", {"x": f"{left:.1f}", "y": f"{top - 1:.1f}", "fill": WRONG, "font-size": "10"}
         ).text = "⚠"
 
 

@@ -71,7 +71,15 @@ def read_history(path: str | Path, mapping: HistoryMapping, sheet: str | None = 
     Raises:
         InputError: names every column or line that cannot be, with what is wrong and what is possible.
     """
-    table = read_table(path, sheet if sheet is not None else mapping.sheet)
+    return understand(read_table(path, sheet if sheet is not None else mapping.sheet), mapping)
+
+
+def understand(table: Table, mapping: HistoryMapping) -> ReadHistory:
+    """Checks a table that was read; its sheet goes before the mapping's.
+
+    Raises:
+        InputError: as `read_history`.
+    """
     # The sheet that was read is part of what makes two imports equal.
     mapping = mapping.model_copy(update={"sheet": table.sheet})
     experiments = experiments_of(measured_wells(table, mapping))

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cellos_nb.domain.audit import AuditEntry
+from cellos_nb.execution.held import HeldRun
 from cellos_nb.execution.logbook import LogEntry
 from cellos_nb.execution.queue import Job, JobStatus
 from cellos_nb.execution.recovery import Doubt
@@ -17,6 +18,7 @@ from cellos_nb.panels.autonomy.model import AutonomyShown, ProtocolPage
 from cellos_nb.panels.html import cards
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import markup, rows_table, table
+from cellos_nb.units import counted
 
 _NOBODY = "nobody; start `cellos daemon`"
 TICK_COLUMNS = ("tick", "started (UTC)", "took (s)", "status", "attempted", "succeeded", "failed", "notes")
@@ -34,7 +36,8 @@ def summary(shown: AutonomyShown) -> str:
     holder = shown.holder
     by = "Nobody executes the work" if holder is None else f"Process {holder.pid} on {holder.host} executes the work"
     counts = shown.counts
-    waits = f"{counts[JobStatus.QUEUED]} jobs wait, {counts[JobStatus.SUCCEEDED]} are done"
+    done = counts[JobStatus.SUCCEEDED]
+    waits = f"{counted(counts[JobStatus.QUEUED], 'job waits', 'jobs wait')}, {counted(done, 'is done', 'are done')}"
     held = [f"All work is {flag.name} by {flag.set_by}{_because(flag.reason)}." for flag in shown.flags]
     person = for_people(shown)
     asked = f"A person is needed: {person}." if person else "Nothing waits for a person."
@@ -44,12 +47,12 @@ def summary(shown: AutonomyShown) -> str:
 def for_people(shown: AutonomyShown) -> str:
     """What waits for a person; empty when nothing does."""
     counts = shown.counts
-    named = {
-        "in doubt": counts[JobStatus.IN_DOUBT],
-        "waiting for an approval": counts[JobStatus.PAUSED],
-        "dead letters": counts[JobStatus.DEAD_LETTER],
-    }
-    return ", ".join(f"{n} {what}" for what, n in named.items() if n)
+    named = (
+        (counts[JobStatus.IN_DOUBT], "step in doubt", "steps in doubt"),
+        (counts[JobStatus.PAUSED], "plate waiting for an approval", "plates waiting for an approval"),
+        (counts[JobStatus.DEAD_LETTER], "dead letter", "dead letters"),
+    )
+    return ", ".join(counted(n, one, many) for n, one, many in named if n)
 
 
 def state_rows(shown: AutonomyShown) -> list[tuple[str, str]]:
@@ -122,16 +125,7 @@ def bounds(doubt: Doubt) -> str:
 
 def held_html(shown: AutonomyShown) -> Markup:
     """The runs that wait for an approval, and the proof of the one that is chosen."""
-    rows = [
-        (
-            run.plate_id,
-            run.machine or "not proved yet",
-            "" if run.approved_until is None else _at(run.approved_until),
-            run.why,
-        )
-        for run in shown.held
-    ]
-    listed = _scroll(HELD_COLUMNS, rows, "No run waits for an approval.")
+    listed = _scroll(HELD_COLUMNS, [held_row(run) for run in shown.held], "No run waits for an approval.")
     run, page = shown.held_run, shown.protocol
     if run is None or page is None:
         return listed
@@ -171,6 +165,12 @@ def doubt_row(doubt: Doubt) -> tuple[Any, ...]:
     return (doubt.plate_id, doubt.step_uid, doubt.n_transfers, doubt.n_done, doubt.error)
 
 
+def held_row(run: HeldRun) -> tuple[Any, ...]:
+    """One run that waits for an approval."""
+    until = "" if run.approved_until is None else _at(run.approved_until)
+    return (run.plate_id, run.machine or "not proved yet", until, run.why)
+
+
 def log_row(entry: LogEntry) -> tuple[Any, ...]:
     """One line of the log."""
     written = f" ({entry.artifact_ref})" if entry.artifact_ref else ""
@@ -185,6 +185,7 @@ def static_form(title: str, shown: AutonomyShown) -> StaticForm:
         ("execution", [*state_rows(shown), *queue_numbers(shown)], ("what", "value")),
         ("ticks", [tick_row(tick) for tick in shown.ticks], TICK_COLUMNS),
         ("dead letters", [letter_row(job) for job in shown.letters], LETTER_COLUMNS),
+        ("waiting for an approval", [held_row(run) for run in shown.held], HELD_COLUMNS),
         ("in doubt", [doubt_row(doubt) for doubt in shown.doubts], DOUBT_COLUMNS),
         ("who decided what", [act_row(act) for act in shown.acts], ACT_COLUMNS),
         ("log", [log_row(entry) for entry in shown.log], LOG_COLUMNS),

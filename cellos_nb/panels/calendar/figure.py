@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from cellos_nb.operations.calendar.chart import Chart
 from cellos_nb.operations.calendar.svg import colour_of
 from cellos_nb.panels.static import new_figure
-from cellos_nb.panels.theme import GREY, SERIES
+from cellos_nb.panels.theme import GREY, WRONG
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,9 +31,9 @@ def calendar_figure(chart: Chart) -> Figure:
                 _day(chart, bar.end) - _day(chart, bar.start),
                 height * 0.9,
                 left=_day(chart, bar.start),
-                color=colour_of(chart, bar.owner, SERIES),
+                color=colour_of(chart, bar.owner),
                 alpha=0.4 if bar.is_forecast else 0.95,
-                edgecolor="#C00000" if bar.is_wrong else "none",
+                edgecolor=WRONG if bar.is_wrong else "none",
                 linewidth=1.4 if bar.is_wrong else 0,
             )
     axes.set_yticks(range(len(chart.rows)), [row.name for row in chart.rows])
@@ -42,7 +42,7 @@ def calendar_figure(chart: Chart) -> Figure:
     axes.set_xlim(0.0, last)
     marks = [midnight for midnight in _midnights(chart) if 0.0 <= _day(chart, midnight) <= last]
     axes.set_xticks([_day(chart, one) for one in marks], [f"{one:%a %d %b}" for one in marks])
-    keys = [Patch(color=colour_of(chart, owner, SERIES), label=owner) for owner in chart.owners]
+    keys = [Patch(color=colour_of(chart, owner), label=owner) for owner in chart.owners]
     if keys:
         axes.legend(handles=keys, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False, fontsize=8)
     return figure

@@ -19,8 +19,7 @@ from cellos_nb.panels.frame import Panel
 from cellos_nb.panels.html import html_widget, write_html
 from cellos_nb.panels.static import StaticForm, StaticTable, static_figure
 from cellos_nb.panels.text import join, markup, table
-from cellos_nb.panels.theme import SERIES
-from cellos_nb.units import now_utc
+from cellos_nb.units import counted, now_utc
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -91,8 +90,8 @@ class CalendarPanel(Panel[CalendarChoice, CalendarShown]):
         chart = shown.chart
         offer(self._owner, [("everything", EVERYTHING), *((owner, owner) for owner in chart.owners)], self.choice.owner)
         key = '<span class="cellos-key"><i style="background:{}"></i>{}</span> '
-        write_html(self._key, join(markup(key, colour_of(chart, owner, SERIES), owner) for owner in chart.owners))
-        picture = Markup(svg_of(chart, colours=SERIES, now=shown.now))  # noqa: S704 - ElementTree escaped its text
+        write_html(self._key, join(markup(key, colour_of(chart, owner), owner) for owner in chart.owners))
+        picture = Markup(svg_of(chart, now=shown.now))  # noqa: S704 - ElementTree escaped its text
         write_html(self._picture, markup('<div style="overflow-x:auto">{}</div>', picture))
         write_html(self._wrong, _wrong(shown))
         rows = shown.rows(self.choice.owner)
@@ -107,14 +106,15 @@ class CalendarPanel(Panel[CalendarChoice, CalendarShown]):
         n_plates = len({task.job_id for task in shown.schedule.tasks})
         if not shown.is_planned:
             return (
-                f"No plan is given; this is what happened: {len(shown.schedule.placements)} steps of {n_plates} plates "
-                f"on {len(shown.schedule.resources)} machines. {_others(shown)}"
+                f"No plan is given; this is what happened: {counted(len(shown.schedule.placements), 'step')} of "
+                f"{counted(n_plates, 'plate')} on {counted(len(shown.schedule.resources), 'machine')}. {_others(shown)}"
             ).rstrip()
         n_done = sum(one.state == "done" for one in shown.standings)
         return (
-            f"{len(shown.standings)} tasks of {n_plates} plates and cultures are planned, make-span "
-            f"{shown.schedule.makespan_h:.1f} h; {n_done} done, {len(shown.late)} late, {len(shown.conflicts)} "
-            f"conflicts. {_others(shown)}"
+            f"{counted(len(shown.standings), 'task is', 'tasks are')} planned, of "
+            f"{counted(n_plates, 'plate or culture', 'plates and cultures')}, make-span "
+            f"{shown.schedule.makespan_h:.1f} h; {n_done} done, {len(shown.late)} late, "
+            f"{counted(len(shown.conflicts), 'conflict')}. {_others(shown)}"
         ).rstrip()
 
     def static_form(self, shown: CalendarShown) -> StaticForm:
@@ -132,7 +132,7 @@ class CalendarPanel(Panel[CalendarChoice, CalendarShown]):
 
 def _others(shown: CalendarShown) -> str:
     n = len(shown.unplanned)
-    return f"{n} plates are queued or under way and in no plan." if n else ""
+    return f"{counted(n, 'plate is', 'plates are')} queued or under way and in no plan." if n else ""
 
 
 def _wrong(shown: CalendarShown) -> Markup:

@@ -26,6 +26,8 @@ _GROUP_HEIGHT_PX, _BOX_FRAME_PX = 30, 90
 _GRID = "rgba(128,128,128,.25)"
 _LABEL_OFFSET = "4.2em"
 """Of the vertical axes, clear of numbers with two decimals."""
+_BELOW = "2.6em"
+"""Of the horizontal axes, clear of their numbers."""
 _LONGEST_NAME = 20
 _BOX_WIDTH = 0.8
 """Share of a group's height that its boxes take together."""
@@ -52,12 +54,12 @@ class BoxFigure:
         self._whiskers = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=1.5)
         self._outliers = Scatter(x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=14)
         self._reference = Lines(x=_EMPTY, y=_EMPTY, scales=scales, colors=[GREY], stroke_width=1, line_style="dashed")
-        self._across = Axis(scale=self._x, label="measurement", grid_color=_GRID)
+        self._across = Axis(scale=self._x, label="measurement", label_offset=_BELOW, grid_color=_GRID)
         self._groups = Axis(scale=self._y, side="left", grid_lines="none")
         self.figure: Figure = Figure(
             marks=[self._reference, self._whiskers, self._bodies, self._medians, self._outliers],
             axes=[self._across, self._groups],
-            fig_margin={"top": 8, "bottom": 46, "left": 150, "right": 16},
+            fig_margin={"top": 8, "bottom": 50, "left": 150, "right": 16},
             background_style={"fill": "transparent"},
             layout={"width": "100%", "height": "200px"},
         )
@@ -116,13 +118,13 @@ class ProgressFigure:
         self._intervals = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=1.2, opacities=[0.6])
         self._dots = Scatter(x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=26)
         self._across, self._up = (
-            Axis(scale=scales["x"], grid_lines="none"),
+            Axis(scale=scales["x"], label_offset=_BELOW, grid_lines="none"),
             Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET, grid_color=_GRID),
         )
         self.figure: Figure = Figure(
             marks=[self._intervals, self._lines, self._dots],
             axes=[self._across, self._up],
-            fig_margin={"top": 8, "bottom": 46, "left": 76, "right": 16},
+            fig_margin={"top": 8, "bottom": 50, "left": 76, "right": 16},
             background_style={"fill": "transparent"},
             layout={"width": "100%", "height": "320px"},
         )
@@ -187,13 +189,13 @@ class FrontFigure:
         for key, mark in (("front", self._front), ("rest", self._rest)):
             mark.observe(lambda change, key=key: self._clicked(key, change.new, on_select), "selected")
         self._across, self._up = (
-            Axis(scale=scales["x"], grid_color=_GRID),
+            Axis(scale=scales["x"], label_offset=_BELOW, grid_color=_GRID),
             Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET, grid_color=_GRID),
         )
         self.figure: Figure = Figure(
             marks=[self._edge, self._rest, self._front, self._ring],
             axes=[self._across, self._up],
-            fig_margin={"top": 8, "bottom": 46, "left": 76, "right": 16},
+            fig_margin={"top": 8, "bottom": 50, "left": 76, "right": 16},
             background_style={"fill": "transparent"},
             layout={"width": "100%", "height": "320px"},
         )

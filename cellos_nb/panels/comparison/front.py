@@ -75,14 +75,16 @@ class Front:
     n_unanswered: int
     """Conditions that do not answer both objectives."""
 
+    def name(self, index: int) -> str:
+        """One condition, as short as a line of a list has to be."""
+        campaign_id, condition = self.conditions[index]
+        return f"{condition.compound} at {format_dose(condition.dose_um)} on {condition.cell_line} ({campaign_id})"
+
     def describe(self, index: int) -> str:
         """One condition in words."""
-        campaign_id, condition = self.conditions[index]
+        _, condition = self.conditions[index]
         standing = "on the front" if self.is_front[index] else "dominated"
-        return (
-            f"{condition.compound} at {format_dose(condition.dose_um)} on {condition.cell_line} ({campaign_id}, "
-            f"iteration {condition.iteration}): {condition.measurement}; {standing}"
-        )
+        return f"{self.name(index)}, iteration {condition.iteration}: {condition.measurement}; {standing}"
 
 
 def answered(campaigns: Sequence[Compared]) -> tuple[Objective, ...]:

@@ -15,6 +15,7 @@ from cellos_nb.errors import ScreenError
 from cellos_nb.lab import Lab
 from cellos_nb.panels.comparison.truth import Truth, true_scores
 from cellos_nb.panels.histories import conditions_of, results_of
+from cellos_nb.units import counted
 
 Grouping = Literal["compound", "cell_line"]
 Abscissa = Literal["iteration", "experiments", "cost_usd"]
@@ -178,5 +179,5 @@ def summary(campaigns: Sequence[Compared]) -> str:
         found = "nothing yet" if best is None else str(best)
         lost = progress(campaign, "iteration").regret
         regret = "" if lost is None or not len(lost) else f"; {lost[-1]:.3f} below the true best"
-        lines.append(f"{campaign.campaign_id}: {len(campaign.history)} experiments; best: {found}{regret}.")
+        lines.append(f"{campaign.campaign_id}: {counted(len(campaign.history), 'experiment')}; best: {found}{regret}.")
     return " ".join(lines)

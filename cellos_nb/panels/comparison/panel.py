@@ -201,4 +201,4 @@ def _number_of(front: Front, selected: Selected | None) -> int | None:
 
 def _members(front: Front) -> list[tuple[str, Selected]]:
     order = sorted(np.flatnonzero(front.is_front).tolist(), key=lambda i: float(front.x[i]))
-    return [(front.describe(i), _name_of(front, i)) for i in order]
+    return [(front.name(i), _name_of(front, i)) for i in order]

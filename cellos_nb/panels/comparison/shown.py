@@ -186,7 +186,7 @@ def _progress_picture(shown: ComparisonShown) -> StaticFigure | None:
     if not axes.lines:
         return None
     axes.set(xlabel=shown.progress_labels[0], ylabel=shown.progress_labels[1])
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
     return static_figure(figure, f"{shown.choice.measure} of each campaign. {summary(shown.campaigns)}")
 
 

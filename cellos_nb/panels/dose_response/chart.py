@@ -49,7 +49,7 @@ class DoseResponseChart:
         self.lines = {line: self._marks(i) for i, line in enumerate(cell_lines)}
         decades = np.arange(np.ceil(low - margin), np.floor(high + margin) + 1)
         names = {f"{decade:g}": f"{10.0**decade:g}" for decade in decades.tolist()}
-        across = bq.Axis(scale=self.x, label="dose (µM)", tick_values=decades, grid_lines="none")
+        across = bq.Axis(scale=self.x, label="dose (µM)", label_offset="2.6em", tick_values=decades, grid_lines="none")
         # The labels by value: a log scale of bqplot crowds its own.
         across.tick_labels = names
         upward = bq.Axis(scale=self.y, side="left", label=label, tick_format=".2~f")
@@ -58,7 +58,7 @@ class DoseResponseChart:
         self.figure = bq.Figure(
             marks=[mark for marks in self.lines.values() for mark in marks.all()],
             axes=[across, upward],
-            fig_margin={"top": 12, "bottom": 44, "left": 62, "right": 16},
+            fig_margin={"top": 12, "bottom": 50, "left": 62, "right": 16},
             background_style={"fill": "transparent"},
             title="",
             animation_duration=0,

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from cellos_nb.panels.dose_response.model import LineCurves, value_range
 from cellos_nb.panels.dose_response.surface import WORDS, Surface
-from cellos_nb.panels.static import new_figure
+from cellos_nb.panels.static import new_figure, over_doses
 from cellos_nb.panels.text import esc, join, markup, table
 from cellos_nb.panels.theme import GREY, SEQUENTIAL, series_colour
 
@@ -92,7 +92,8 @@ def curves_figure(compound: str, lines: tuple[LineCurves, ...], label: str) -> F
                 axes.plot(10.0**curve.log10_dose, curve.value, style, color=colour, lw=1.5)
                 axes.fill_between(10.0**curve.log10_dose, curve.low, curve.high, color=colour, alpha=alpha, lw=0)
     axes.axhline(1.0, color=GREY, lw=0.8, ls=":")
-    axes.set(xscale="log", xlabel="dose (µM)", ylabel=label, ylim=value_range(lines))
+    over_doses(axes)
+    axes.set(ylabel=label, ylim=value_range(lines))
     axes.set_title(f"{compound} (dashed: what the model expects)", fontsize=10, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)

@@ -16,7 +16,7 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.result import ExperimentResult, QCFlag
 from cellos_nb.errors import AnalysisError
 from cellos_nb.planner.prediction import CampaignModel
-from cellos_nb.units import format_dose
+from cellos_nb.units import counted, format_dose
 
 MAX_POINTS = 1000
 """Points of one cell line that a chart shows; an SVG with more is slow. The latest are kept."""
@@ -115,7 +115,7 @@ def _fitted(results: list[ExperimentResult]) -> tuple[Curve | None, str, str]:
         fit = fit_dose_response(doses, values)
     except AnalysisError:
         n = len(set(doses.tolist()))
-        return None, f"too few to fit: {len(wells)} wells at {n} doses", ""
+        return None, f"too few to fit: {counted(len(wells), 'well')} at {counted(n, 'dose')}", ""
     verdict = _VERDICTS[fit.verdict]
     if fit.verdict == "flat":
         return None, verdict, ""

@@ -28,6 +28,7 @@ from cellos_nb.panels.static import StaticForm, StaticTable, static_figure
 from cellos_nb.panels.text import esc
 from cellos_nb.planner.prediction import CampaignModel
 from cellos_nb.records.figures import value_label
+from cellos_nb.units import counted
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -153,7 +154,9 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         self._kind = dropdown([(WORDS[kind], kind) for kind in KINDS], "Show")
         drawn = self.config.cell_lines[:MAX_LINES]
         self._chart = DoseResponseChart(drawn, self.config.dose_range_um, value_label(self.config))
-        self._grid = GridPicture(cell_size=[42, 24], layout=Layout(max_height="430px", overflow="auto"))
+        self._grid = GridPicture(
+            cell_size=[42, 24], least_scale=0.85, layout=Layout(max_height="430px", overflow="auto")
+        )
         self._key, self._words, self._scale = (html_widget(esc("")) for _ in range(3))
         self._compound.observe(lambda change: self.choose(compound=change.new), "value")
         self._with_model.observe(lambda change: self.choose(has_model=change.new), "value")
@@ -190,12 +193,12 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
     def summary(self, shown: DoseResponseShown) -> str:
         """What was found for the compound in view, line by line."""
         said = "; ".join(
-            f"{line.cell_line}: {line.points.value.size} experiments, {line.verdict}"
+            f"{line.cell_line}: {counted(line.points.value.size, 'experiment')}, {line.verdict}"
             + (f", EC50 {line.ec50}" if line.ec50 else "")
             for line in shown.lines
         )
         left_out = len(self.config.cell_lines) - len(shown.lines)
-        more = f" {left_out} more cell lines are not drawn." if left_out > 0 else ""
+        more = f" {counted(left_out, 'more cell line is', 'more cell lines are')} not drawn." if left_out > 0 else ""
         return f"{shown.compound}: {said}.{more}"
 
     def static_form(self, shown: DoseResponseShown) -> StaticForm:

@@ -59,11 +59,13 @@ function render({ model, el }) {
     const made = document.createDocumentFragment();
     canvas = document.createElement("canvas");
     canvas.setAttribute("aria-hidden", "true");
-    canvas.style.maxWidth = `${total * 1.4}px`;
+    const [least, most] = [`${total * model.get("least_scale")}px`, `${total * 1.4}px`];
+    Object.assign(canvas.style, { minWidth: least, maxWidth: most });
     made.appendChild(canvas);
     grid = make(made, "svg", {
       viewBox: `0 0 ${total} ${top + rows.length * height + 4}`, role: "grid",
-      "aria-rowcount": rows.length, "aria-colcount": columns.length, style: `max-width:${total * 1.4}px`,
+      "aria-rowcount": rows.length, "aria-colcount": columns.length,
+      style: `min-width:${least}; max-width:${most}`,
     });
     const heads = make(grid, "g", { "aria-hidden": "true", class: "heads" });
     columns.forEach((name, c) => make(heads, "text", { x: left + (c + 0.5) * width, y: top - 8 }, name));

@@ -28,6 +28,8 @@ class GridPicture(anywidget.AnyWidget):
     """The same with colour, mark and label of each; often all that changed."""
     cell_size = traitlets.List([30, 30]).tag(sync=True)
     """Width and height of a cell."""
+    least_scale = traitlets.Float(0.5).tag(sync=True)
+    """Smaller than this it is never drawn: where a page is narrower, the grid scrolls."""
     selected = traitlets.Unicode("").tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)
     """What a screen reader calls the grid."""

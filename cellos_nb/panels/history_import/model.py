@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import nsmallest
-from pathlib import Path
 from typing import Any, get_args
 
 from sqlalchemy import func, select
 
 from cellos_nb.domain.settings import AssayName
 from cellos_nb.errors import ConfigError, InputError
-from cellos_nb.operations.history import Guess, HistoryMapping, Table, guess, read_history, read_table
-from cellos_nb.operations.history.importing import ReadHistory, foretold_id
+from cellos_nb.operations.history import Guess, HistoryMapping, Table
+from cellos_nb.operations.history.importing import ReadHistory, foretold_id, understand
 from cellos_nb.operations.history.mapping import REQUIRED, ROLES
 from cellos_nb.operations.history.problems import SHOWN, LinesError, MappingError, Problem
 from cellos_nb.operations.history.units import DoseUnit, ResponseKind
+from cellos_nb.panels.history_import.source import Source, standing_of
 from cellos_nb.store.schema import campaigns
 from cellos_nb.store.store import Store
 
@@ -180,28 +180,23 @@ def mark_of(store: Store, file: str) -> Hashable:
     """Changes with the file and with every campaign that is stored."""
     with store.read() as tx:
         n = tx.scalar(select(func.count()).select_from(campaigns))
-    try:
-        found = Path(file).stat() if file else None
-    except OSError:
-        # Reading says what is wrong with it.
-        found = None
-    return n, None if found is None else (found.st_mtime_ns, found.st_size)
+    return n, standing_of(file) if file else None
 
 
-def look(store: Store, choice: ImportChoice) -> ImportShown:
-    """The mapping and what comes of it, read from the file as it is now; nothing is stored."""
+def look(store: Store, choice: ImportChoice, source: Source) -> ImportShown:
+    """The mapping and what comes of it, by the file as it is now; nothing is stored."""
     empty = ImportShown(_fields({}, None, None, {}))
     if not choice.file:
         return empty
     try:
-        table = read_table(choice.file, choice.sheet or None)
+        seen = source.sheet(choice.file, choice.sheet)
     except InputError as error:
         return replace(empty, trouble=tuple(str(error).splitlines()))
     if not choice.is_guessed:
         return empty
-    proposed = guess(table)
+    table, proposed = seen.table, seen.proposed
     values = {**_DEFAULTS, **_values(proposed), **dict(choice.changed)}
-    checked = _checked(choice, values, table)
+    checked = _checked(values, table)
     if isinstance(checked, ReadHistory):
         campaign_id, is_new = foretold_id(store, checked)
         return ImportShown(
@@ -221,10 +216,10 @@ def look(store: Store, choice: ImportChoice) -> ImportShown:
     return ImportShown(_fields(values, table, proposed, wrong), is_guessed=True, trouble=rest)
 
 
-def _checked(choice: ImportChoice, values: Mapping[str, str], table: Table) -> ReadHistory | InputError:
+def _checked(values: Mapping[str, str], table: Table) -> ReadHistory | InputError:
     """What would be imported, or why nothing would be."""
     try:
-        return read_history(choice.file, _mapping(values), table.sheet)
+        return understand(table, _mapping(values))
     except InputError as error:
         return error
 

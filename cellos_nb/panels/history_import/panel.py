@@ -25,6 +25,7 @@ from cellos_nb.panels.history_import.model import (
     look,
     mark_of,
 )
+from cellos_nb.panels.history_import.source import Source
 from cellos_nb.panels.html import cards, html_widget, write_html
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import join, markup, table
@@ -63,6 +64,7 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
             StoreError: the database cannot be opened.
         """
         super().__init__(lab, ImportChoice(str(file), sheet, is_guessed=bool(str(file))), static=static)
+        self._file = Source()
 
     def subtitle(self) -> str:
         """The database."""
@@ -74,7 +76,7 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
 
     def read(self) -> ImportShown:
         """The file by the mapping, checked."""
-        return look(self.lab.store, self.choice)
+        return look(self.lab.store, self.choice, self._file)
 
     def summary(self, shown: ImportShown) -> str:
         """Where the import stands."""
@@ -146,15 +148,19 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
         return StaticForm(f"{self.title}: {self.subtitle()}", self.summary(shown), tables=tables)
 
     def _line(self, field: Field) -> Widget:
-        from ipywidgets import Dropdown, Text
+        from ipywidgets import Box, Dropdown, Text, VBox
 
+        named = {"description": field.key, "layout": {"width": "auto"}, **_INITIAL}
         if field.options:
-            made = Dropdown(options=field.options, value=field.value, description=field.key, **_INITIAL)
+            made = Dropdown(options=field.options, value=field.value, **named)
         else:
-            made = Text(value=field.value, description=field.key, continuous_update=False, **_INITIAL)
+            made = Text(value=field.value, continuous_update=False, **named)
         made.observe(lambda change: self.change(lambda choice: choice.with_value(field.key, change.new)), "value")
         self.inputs[field.key], self._beside[field.key] = made, html_widget(Markup())
-        return row(made, self._beside[field.key])
+        line = Box([VBox([made]), self._beside[field.key]])
+        for widget, name in zip((line, *line.children), ("field", "control", "note"), strict=True):
+            widget.add_class(f"cellos-{name}")
+        return line
 
     def _write(self, field: Field) -> None:
         widget = self.inputs[field.key]
@@ -162,10 +168,8 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
             offer(widget, field.options, field.value)
         else:
             widget.value = field.value
-        wrong = join(markup('<span role="alert"><b>✗</b> {}</span>', said) for said in field.wrong)
-        write_html(
-            self._beside[field.key], join([markup('<span class="cellos-quiet">{}</span>', field.reason), wrong], " ")
-        )
+        wrong = join(markup('<div class="cellos-problem" role="alert">{}</div>', said) for said in field.wrong)
+        write_html(self._beside[field.key], join([wrong, markup('<div class="cellos-quiet">{}</div>', field.reason)]))
 
     def _filed(self, file: str, sheet: str) -> None:
         self.change(lambda choice: choice.of_file(file, sheet))
@@ -177,7 +181,8 @@ class HistoryImportPanel(Panel[ImportChoice, ImportShown]):
 
     def _import(self) -> None:
         """Stores the file that the person has seen, by the fields as they are now."""
-        now, seen = self.read().ready, None if self.shown is None else self.shown.ready
+        # Read from the disk, whatever the file's clock says: what is stored is what was seen.
+        now, seen = look(self.lab.store, self.choice, Source()).ready, None if self.shown is None else self.shown.ready
         if now is None or seen is None:
             raise InputError("Nothing can be imported while anything is wrong.")
         if now.table.sha256 != seen.table.sha256:

@@ -34,13 +34,16 @@ from cellos_nb.panels.inventory.model import (
 )
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import join, markup, table
-from cellos_nb.units import now_utc
+from cellos_nb.panels.theme import GOOD, SOON, WRONG
+from cellos_nb.units import counted, now_utc
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
-_SIGNS = {Light.GOOD: ("●", "#2E9E5B"), Light.SOON: ("▲", "#C98A00"), Light.NOW: ("■", "#D0453A")}
+_SIGNS = {Light.GOOD: ("●", GOOD), Light.SOON: ("▲", SOON), Light.NOW: ("■", WRONG)}
 """A shape and a colour for each light; the word stands beside them."""
+_NAMED = {"description_width": "initial"}
+"""Labels as wide as they are."""
 
 
 class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
@@ -77,7 +80,9 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
 
         names = ("cards", "resources", "orders", "doubts", "lots", "entries", "said")
         self._html = {name: html_widget(Markup()) for name in names}
-        self.resource = Dropdown(options=[("everything", EVERYTHING)], value=EVERYTHING, description="Show")
+        self.resource = Dropdown(
+            options=[("everything", EVERYTHING)], value=EVERYTHING, description="show", style=_NAMED
+        )
         self.resource.observe(lambda change: self.choose(resource=change.new), "value")
         self._doubts = part("In doubt", self._html["doubts"], is_wide=True)
         self._deeds = parts(part("A delivery", *self._delivery()), part("What was done to a lot", *self._deed()))
@@ -117,11 +122,11 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
         """How much is good, what needs somebody, and who waits."""
         if not shown.standings:
             return "Nothing is kept in stock. Begin with `cellos inventory import STOCK.csv`."
-        said = [f"{len(shown.standings)} resources in {len(shown.lots)} lots"]
-        said.append(f"{shown.n(Light.NOW)} need somebody now, {shown.n(Light.SOON)} soon")
+        said = [f"{counted(len(shown.standings), 'resource')} in {counted(len(shown.lots), 'lot')}"]
+        said.append(f"{counted(shown.n(Light.NOW), 'needs', 'need')} somebody now, {shown.n(Light.SOON)} soon")
         said.append(f"{len(shown.orders)} to order for {format_usd(_price(shown))}")
         if shown.doubts:
-            said.append(f"{len(shown.doubts)} amounts are in doubt")
+            said.append(f"{counted(len(shown.doubts), 'amount is', 'amounts are')} in doubt")
         if shown.waiting:
             said.append(f"campaigns that wait for stock: {', '.join(shown.waiting)}")
         return f"{'; '.join(said)}."
@@ -146,7 +151,7 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
     def _delivery(self) -> list[Widget]:
         from ipywidgets import Button, Dropdown
 
-        self.received = Dropdown(options=[], description="what")
+        self.received = Dropdown(options=[], description="what", style=_NAMED)
         self.amount, self.lot_number = _text("how much", "one pack"), _text("lot number", "the maker's")
         self.expires, self.location = _text("expires", "2027-03-31"), _text("stands in", "fridge 2")
         self.price, self.price_source = _text("price in USD", "as declared"), _text("price from", "invoice 881")
@@ -161,8 +166,10 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
     def _deed(self) -> list[Widget]:
         from ipywidgets import Button, Dropdown
 
-        self.lot = Dropdown(options=[], description="lot")
-        self.deed = Dropdown(options=[(each.value, each) for each in Deed], value=Deed.COUNTED, description="was")
+        self.lot = Dropdown(options=[], description="lot", style=_NAMED)
+        self.deed = Dropdown(
+            options=[(each.value, each) for each in Deed], value=Deed.COUNTED, description="was", style=_NAMED
+        )
         self.how_much = _text("how much", "in its unit; all when discarded")
         self.reason = _text("why", "the books keep it")
         self.book_button = Button(description="Book", button_style="warning")
@@ -203,7 +210,7 @@ class InventoryPanel(Panel[InventoryChoice, InventoryShown]):
 def _text(name: str, hint: str) -> Any:
     from ipywidgets import Text
 
-    return Text(description=name, placeholder=hint, style={"description_width": "initial"})
+    return Text(description=name, placeholder=hint, style=_NAMED)
 
 
 def _kept(value: Any, offered: Sequence[Any]) -> Any:

@@ -13,6 +13,7 @@ from cellos_nb.panels.launcher.fields import Path, all_fields
 from cellos_nb.panels.launcher.start import Proved
 from cellos_nb.panels.static import StaticForm, StaticTable
 from cellos_nb.panels.text import join, markup, rows_table
+from cellos_nb.units import counted
 
 MAX_PROTOCOLS = 4
 """Plates whose protocol is shown inside the panel; the others are named with their file."""
@@ -68,7 +69,9 @@ def static_form(title: str, shown: LauncherShown) -> StaticForm:
     import pandas as pd
 
     held = [(field.label, _held(shown.choice.draft, field.path)) for field in all_fields()]
-    tables = [StaticTable("configuration", pd.DataFrame(held, columns=["field", "value"]))]
+    filled = [(label, value) for label, value in held if value]
+    left_out = counted(len(held) - len(filled), "field is", "fields are")
+    tables = [StaticTable(f"configuration; {left_out} left out", pd.DataFrame(filled, columns=["field", "value"]))]
     if shown.needs is not None:
         stock = [("stock", shown.stock)] if shown.stock else []
         taken = pd.DataFrame([*shown.needs.rows(), *stock], columns=["what", "value"])

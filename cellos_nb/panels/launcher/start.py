@@ -18,7 +18,7 @@ from cellos_nb.execution.proof import Proof
 from cellos_nb.lab import Lab
 from cellos_nb.records.atomic import new_file
 from cellos_nb.store.records import CampaignStatus
-from cellos_nb.units import now_utc
+from cellos_nb.units import counted, now_utc
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class Launched:
     def standing(self) -> str:
         """How far it is, in a sentence."""
         name = self.campaign_id or self._config.name
-        done = f"{self.n_iterations} iterations and {self.n_plates} plates done"
+        done = f"{counted(self.n_iterations, 'iteration')} and {counted(self.n_plates, 'plate')} done"
         if self.error:
             return f"{name} ended after {done}: {self.error}"
         return f"{name} has {self.ending}: {done}." if self.ending else f"{name} is running: {done}."
@@ -188,7 +188,7 @@ class HandedOver:
     def standing(self) -> str:
         """How far it is, in a sentence, as the store has it."""
         record = self._lab.store.campaign(self.campaign_id)
-        done = f"{record.n_iterations} iterations begun, {record.n_experiments} experiments done"
+        done = f"{counted(record.n_iterations, 'iteration')} begun, {counted(record.n_experiments, 'experiment')} done"
         if record.status is not CampaignStatus.RUNNING:
             return f"{self.campaign_id}: {record.status} ({record.stop_reason}); {done}."
         waits = "" if is_dispatched(self._lab.store) else "; it waits for the daemon, start `cellos daemon`"

@@ -36,6 +36,11 @@ class PlateProgress:
     """The step that is being executed, or in question; empty between steps."""
     error: str
 
+    @property
+    def name(self) -> str:
+        """Its barcode without the campaign, which stands above."""
+        return self.plate_id.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:

@@ -19,7 +19,7 @@ from cellos_nb.panels.live.trajectory import Trajectory
 from cellos_nb.panels.static import StaticForm, StaticTable, new_figure, static_figure
 from cellos_nb.panels.text import join, markup, table
 from cellos_nb.panels.theme import GREY, SERIES
-from cellos_nb.units import format_dose, format_duration
+from cellos_nb.units import counted, format_dose, format_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +74,7 @@ def summary(shown: LiveShown) -> str:
     said = shown.summary
     state = f"{said.status} ({said.stop_reason})" if said.stop_reason else said.status
     best = "Nothing was found yet." if said.best is None else f"Best: {said.best}."
-    done = f"{said.n_iterations} iterations and {said.n_experiments} experiments done"
+    done = f"{counted(said.n_iterations, 'iteration')} and {counted(said.n_experiments, 'experiment')} done"
     return " ".join(filter(None, (f"{said.question} {state}: {done}.", best, who(shown))))
 
 
@@ -142,7 +142,7 @@ def plates_html(shown: LiveShown) -> Markup:
     """How far each plate is."""
     if not shown.plates:
         return markup('<p class="cellos-quiet">{}</p>', "No plate was submitted yet.")
-    rows = ((p.plate_id, p.iteration, STATES[p.status], _bar(p), p.current, p.error) for p in shown.plates)
+    rows = ((p.name, p.iteration, STATES[p.status], _bar(p), p.current, p.error) for p in shown.plates)
     more = f"{shown.n_more_plates:,} more plates are not shown." if shown.n_more_plates else ""
     held = markup('<div class="cellos-scroll">{}</div>', table(_COLUMNS, rows))
     return markup('{}<p class="cellos-quiet">{}</p>', held, more)
@@ -161,8 +161,7 @@ def static_form(title: str, shown: LiveShown) -> StaticForm:
 
     said = summary(shown)
     rows = [
-        (p.plate_id, p.iteration, STATES[p.status], f"{p.n_done} of {p.n_steps}", p.current, p.error)
-        for p in shown.plates
+        (p.name, p.iteration, STATES[p.status], f"{p.n_done} of {p.n_steps}", p.current, p.error) for p in shown.plates
     ]
     held = pd.DataFrame([(name, value) for name, value in numbers(shown)], columns=["what", "value"])
     figure = static_figure(_picture(shown.found), f"What each iteration found. {said}")

@@ -13,6 +13,7 @@ from cellos_nb.panels.plates.picture import Picture, describe
 from cellos_nb.panels.plates.story import Event
 from cellos_nb.panels.static import new_figure
 from cellos_nb.panels.text import cell_text, join, markup, table
+from cellos_nb.panels.theme import ink_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,8 @@ def picture_figure(picture: Picture, title: str) -> Figure:
     axes.scatter([c.column for c in picture.cells], [c.row for c in picture.cells], c="none", ec="#d5d9de", **look)
     axes.scatter([c.column for c in used], [c.row for c in used], c=[c.colour for c in used], **look)
     for cell in used if n_columns <= 12 else ():
-        axes.text(cell.column, cell.row, cell.mark, ha="center", va="center", fontsize=7, parse_math=False)
+        here: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7, "color": ink_on(cell.colour)}
+        axes.text(cell.column, cell.row, cell.mark, parse_math=False, **here)
     axes.set_xticks(range(n_columns), picture.column_names, fontsize=7)
     axes.set_yticks(range(n_rows), picture.row_names, fontsize=7)
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)

@@ -20,7 +20,7 @@ MODEL, DATA, CHOSEN = SERIES[0], SERIES[2], SERIES[1]
 _EMPTY = np.array([np.nan, np.nan])
 _NO_DOTS = np.array([], dtype=np.float64)
 _MAX_DOTS = 500
-_MARGIN = {"top": 10, "bottom": 46, "left": 76, "right": 20}
+_MARGIN = {"top": 10, "bottom": 50, "left": 76, "right": 20}
 _GRID = "rgba(128,128,128,.25)"
 
 
@@ -134,7 +134,7 @@ class AcquisitionFigure:
 def _axes(x: Any, y: Any) -> tuple[Any, Any]:
     from bqplot import Axis
 
-    across = Axis(scale=x, label="dose (µM)", grid_lines="none")
+    across = Axis(scale=x, label="dose (µM)", label_offset="2.6em", grid_lines="none")
     up = Axis(scale=y, side="left", label_offset="4.2em", grid_color=_GRID)
     return across, up
 

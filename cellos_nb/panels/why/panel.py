@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from cellos_nb.panels.why.model import (
     sentences,
 )
 from cellos_nb.panels.why.pictures import static_form
+from cellos_nb.panels.why.shown import WhyChoice, WhyShown
 from cellos_nb.planner.explanation import Explanation
 from cellos_nb.records.figures import value_label
 
@@ -42,30 +43,6 @@ _MANY = 5_000
 """Results from which on asking the planner again takes seconds, so that everything else is shown first."""
 _REMEMBERED = 32
 """Explanations kept, since each asks the model again."""
-
-
-@dataclass(frozen=True, slots=True)
-class WhyChoice:
-    """Which experiment is asked about."""
-
-    proposal_id: str = ""
-    """The best found, or else the last proposed, when empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class WhyShown:
-    """An experiment and its explanation."""
-
-    asked: tuple[Asked, ...]
-    """Every experiment of the campaign, in order."""
-    chosen: Asked | None
-    """None while nothing was proposed; then nothing of what follows is there either."""
-    told: Explanation | None
-    """None also while the planner is being asked."""
-    result: ExperimentResult | None
-    """None while it is not measured."""
-    words: tuple[str, ...]
-    value_label: str
 
 
 class WhyThisDosePanel(Panel[WhyChoice, WhyShown]):
