@@ -31,7 +31,6 @@ def choose_by_sampling(
     costs: NDArray[np.int64] | None = None,
     *,
     weight: Array | None = None,
-    later: tuple[Array, NDArray[np.int64]] | None = None,
     still_open: Callable[[list[int]], NDArray[np.bool_]] | None = None,
 ) -> tuple[list[int], list[float]]:
     """The batch that is expected to improve most on the best so far, greedily: noisy expected improvement.
@@ -46,8 +45,6 @@ def choose_by_sampling(
         allowed: shape (n_candidates,).
         costs: shape (n_candidates,), above 0; improvement is counted per cost. 1 each when left out.
         weight: shape (n_candidates,), above 0; an improvement counts times this, in place of per cost.
-        later: for each candidate what it is expected to add later by what it tells, and the number of a group, of
-            which only the first of the batch tells that; nothing when left out.
         still_open: tells from the choices so far, pending ones left out, which candidates may follow; all when left
             out.
 
@@ -59,7 +56,6 @@ def choose_by_sampling(
     by_candidate = np.ascontiguousarray(scores.T)
     cost = np.ones(len(by_candidate), dtype=np.int64) if costs is None else costs
     share = 1 / cost if weight is None else weight
-    telling, group = (np.zeros(len(cost)), np.arange(len(cost))) if later is None else (later[0].copy(), later[1])
     best = incumbent.copy()
     bound = np.where(allowed, np.maximum(by_candidate - best, 0.0).mean(axis=1) * share, -np.inf)
     optimism = np.where(allowed, by_candidate.mean(axis=1) + by_candidate.std(axis=1), -np.inf)
@@ -67,19 +63,18 @@ def choose_by_sampling(
     gains: list[float] = []
     spent = 0
     while spent < n and np.isfinite(bound).any():
-        pick = int(np.argmax(bound + telling))
+        pick = int(np.argmax(bound))
         gain = float(np.maximum(by_candidate[pick] - best, 0.0).mean())
         if gain * share[pick] < bound[pick] - NOTHING:
             bound[pick] = gain * share[pick]
             continue
-        if gain + telling[pick] <= NOTHING:
+        if gain <= NOTHING:
             pick = int(np.argmax(optimism))
             gain = 0.0
         chosen.append(pick)
         gains.append(gain)
         spent += int(cost[pick])
         bound[pick] = optimism[pick] = -np.inf
-        telling[group == group[pick]] = 0.0
         best = np.maximum(best, by_candidate[pick])
         if still_open is not None:
             closed = ~still_open(chosen)

@@ -18,7 +18,6 @@ from cellos_nb.planner.doubt import CHECKED_AT_MOST, CHECKS, is_denied
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
-from cellos_nb.planner.lookahead import Lookahead
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
 from cellos_nb.planner.prior import Prior, prior_named
@@ -164,15 +163,13 @@ class PoolPlanner:
             return self._by_information(likeliest, n, allowed, rng)
         weights = np.where(weights < _LEAST_WEIGHT, 0.0, weights)
         weights /= weights.sum()
-        rows, is_new, later = self._worth_sampling(models, weights, n, allowed, rng)
+        rows, is_new = self._worth_sampling(models, weights, n, allowed, rng)
         lines, compounds, doses = self._conditions(rows.tolist())
         shares = np.round(_N_SAMPLES * weights).astype(int).tolist()
         drawn = zip(models, shares, strict=True)
         samples = np.vstack([model.sample(lines, compounds, doses, share, rng) for model, share in drawn if share])
         scores = self._offset[rows] + self._sign * samples
-        incumbent = scores[:, ~is_new].max(axis=1)
-        telling = later, self._layout.compound[rows]
-        chosen = choose_by_sampling(scores, incumbent, n, is_new, later=telling)[0]
+        chosen = choose_by_sampling(scores, scores[:, ~is_new].max(axis=1), n, is_new)[0]
         result: list[int] = rows[chosen].tolist()
         return result
 
@@ -183,8 +180,8 @@ class PoolPlanner:
         n: int,
         allowed: NDArray[np.bool_],
         rng: np.random.Generator,
-    ) -> tuple[Index, NDArray[np.bool_], Array]:
-        """Wells that may be chosen or may be the best so far, which of them are open, and what each adds later."""
+    ) -> tuple[Index, NDArray[np.bool_]]:
+        """Wells that may be chosen or may be the best so far, and which of them are open."""
         layout = self._layout
         offset = np.zeros(len(layout.log10_doses))
         offset[layout.dose] = self._offset
@@ -196,17 +193,12 @@ class PoolPlanner:
         mean = sum(weight * one.mean for weight, one in mixed)
         measured = np.unique([self._rows[i] for i in self._used()])
         best = measured[np.argsort(-mean[measured], kind="stable")[:_N_BEST]]
-        incumbent = float(mean[best[0]])
-        gain = np.sum([weight * one.improvement(incumbent) for weight, one in mixed], axis=0)
-        later = np.zeros(len(mean))
-        if self._kind != "difference":
-            likeliest = models[int(np.argmax(weights))]
-            later = Lookahead(likeliest, layout, offset, self._sign).gains(allowed, incumbent, gain, n)
+        gain = sum(weight * one.improvement(float(mean[best[0]])) for weight, one in mixed)
         # Unmeasured compounds promise the same; chance decides among them.
         open_ = rng.permutation(np.flatnonzero(allowed))
-        promising = np.lexsort([-mean[open_], -(gain + later)[open_]])[: max(_N_PROMISING, 8 * n)]
+        promising = np.lexsort([-mean[open_], -gain[open_]])[: max(_N_PROMISING, 8 * n)]
         rows = np.concatenate([np.sort(open_[promising]), best])
-        return rows, np.arange(len(rows)) < len(promising), later[rows]
+        return rows, np.arange(len(rows)) < len(promising)
 
     def _by_information(
         self, model: DoseResponseGP, n: int, allowed: NDArray[np.bool_], rng: np.random.Generator
