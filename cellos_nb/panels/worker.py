@@ -8,8 +8,8 @@ import time
 import weakref
 from collections.abc import Callable
 
-LOOK_S = 0.025
-"""Time between two looks for news; one without news costs some 0.05 ms."""
+LOOK_S = 0.04
+"""Time between two looks for news; one without news costs a kernel that sleeps in between some 0.2 ms."""
 
 Action = Callable[[], None]
 

@@ -6,14 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Row
 
 from cellos_nb.domain import codec
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.errors import ConfigError, StoreCorruptError
 
 
-def config_of(row: Row[Any]) -> CampaignConfig:
+def config_of(row: Any) -> CampaignConfig:
     """The configuration in a row with `campaign_id` and `config`.
 
     Raises:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -65,7 +66,7 @@ def standing(tx: Connection, campaign_id: str) -> Standing:
     Raises:
         CampaignError: there is none with that identifier.
     """
-    row = tx.execute(_STANDING, {"of_campaign": campaign_id}).first()
+    row = next((_Campaign(*found) for found in _STANDING.rows(tx, {"of_campaign": campaign_id})), None)
     if row is None:
         raise unknown_campaign(tx, campaign_id)
     return Standing(
@@ -73,7 +74,7 @@ def standing(tx: Connection, campaign_id: str) -> Standing:
         status=CampaignStatus(row.status),
         reason=row.stop_reason,
         stop_request=row.stop_request,
-        parent=None if row.parent_id is None else Parent(row.parent_id, row.parent_iteration),
+        parent=Parent(row.parent_id, row.parent_iteration or 0) if row.parent_id is not None else None,
         next_iteration=1 + max(row.last or 0, row.parent_iteration or 0),
     )
 
@@ -102,17 +103,23 @@ def iteration_records(
     Raises:
         CampaignError: there is none with that identifier.
     """
-    laps = tx.execute(_LAPS, {"of_campaign": campaign_id, "after": after}).all()
+    laps = [_Lap(*found) for found in _LAPS.rows(tx, {"of_campaign": campaign_id, "after": after})]
     if not laps and not tx.scalar(select(campaigns.c.campaign_id).where(campaigns.c.campaign_id == campaign_id)):
         raise unknown_campaign(tx, campaign_id)
-    asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
+    asked = _asked(tx, campaign_id, after) if has_proposals else {}
+    return tuple(_record(lap, asked.get(lap.batch_id, ())) for lap in laps)
+
+
+def _asked(tx: Connection, campaign_id: str, after: int) -> dict[str, list[ExperimentProposal]]:
+    """What each iteration after a number asked for, by batch, in order."""
     query = select(proposals.c.batch_id, *PROPOSAL_COLUMNS).where(proposals.c.campaign_id == campaign_id)
     if after:
         query = query.join(iterations, iterations.c.batch_id == proposals.c.batch_id)
         query = query.where(iterations.c.iteration > after)
-    for batch_id, *values in tx.execute(query.order_by(proposals.c.position)) if has_proposals else ():
+    asked: dict[str, list[ExperimentProposal]] = defaultdict(list)
+    for batch_id, *values in tx.execute(query.order_by(proposals.c.position)):
         asked[batch_id].append(proposal_of(values))
-    return tuple(_record(lap, asked[lap.batch_id]) for lap in laps)
+    return asked
 
 
 def concluded_iterations(tx: Connection, campaign_id: str) -> dict[int, str]:
@@ -159,7 +166,33 @@ def spent_usd(tx: Connection, campaign_id: str) -> float:
     return float(paid[0] or 0.0) + float(given_up[0] or 0.0)
 
 
-def _record(lap: Row[Any], asked: Sequence[ExperimentProposal]) -> IterationRecord:
+class _Lap(NamedTuple):
+    """An iteration as it is stored, in the order of `_LAPS`."""
+
+    batch_id: str
+    iteration: int
+    created_at: datetime
+    concluded_at: datetime | None
+    superseded_from: int | None
+    superseded_at: datetime
+    superseded_by: str
+    superseded_reason: str
+
+
+class _Campaign(NamedTuple):
+    """A campaign as it is stored, in the order of `_STANDING`."""
+
+    campaign_id: str
+    config: str
+    status: str
+    stop_reason: str | None
+    stop_request: str | None
+    parent_id: str | None
+    parent_iteration: int | None
+    last: int | None
+
+
+def _record(lap: _Lap | Row[Any], asked: Sequence[ExperimentProposal]) -> IterationRecord:
     gone = None
     if lap.superseded_from is not None:
         gone = Supersession(lap.superseded_at, lap.superseded_by, lap.superseded_reason, lap.superseded_from)
@@ -168,11 +201,17 @@ def _record(lap: Row[Any], asked: Sequence[ExperimentProposal]) -> IterationReco
 
 # Built once: building a statement costs more than executing it.
 _OWN = iterations.c.campaign_id == bindparam("of_campaign")
-_LAPS = select(iterations).where(_OWN, iterations.c.iteration > bindparam("after")).order_by(iterations.c.iteration)
-_STANDING = select(
-    campaigns,
-    select(func.max(iterations.c.iteration)).where(_OWN).scalar_subquery().label("last"),
-).where(campaigns.c.campaign_id == bindparam("of_campaign"))
+_LAPS = Prepared(
+    select(*(iterations.c[name] for name in _Lap._fields))
+    .where(_OWN, iterations.c.iteration > bindparam("after"))
+    .order_by(iterations.c.iteration)
+)
+_STANDING = Prepared(
+    select(
+        *(campaigns.c[name] for name in _Campaign._fields[:-1]),
+        select(func.max(iterations.c.iteration)).where(_OWN).scalar_subquery().label("last"),
+    ).where(campaigns.c.campaign_id == bindparam("of_campaign"))
+)
 # An iteration that was rolled back before it was concluded has results of some of its plates at most.
 _OVER = ("succeeded", "cancelled", "dead_letter")
 _IS_GIVEN_UP = iterations.c.superseded_from.is_not(None) & iterations.c.concluded_at.is_(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
@@ -52,20 +52,7 @@ def withdraw(tx: Connection, campaign_id: str, plate_id: str, *, by: str, reason
 
 def overruling_records(tx: Connection, campaign_id: str) -> tuple[Overruling, ...]:
     """All overrulings of a campaign, withdrawn ones among them, in order."""
-    return tuple(
-        Overruling(
-            plate_id=row.plate_id,
-            person=row.person,
-            reason=row.reason,
-            decided_at=row.decided_at,
-            from_iteration=row.from_iteration,
-            withdrawn_by=row.withdrawn_by,
-            withdrawn_reason=row.withdrawn_reason,
-            withdrawn_at=row.withdrawn_at,
-            withdrawn_from=row.withdrawn_from,
-        )
-        for row in tx.execute(_RECORDS, {"of_campaign": campaign_id})
-    )
+    return tuple(Overruling(*found) for found in _RECORDS.rows(tx, {"of_campaign": campaign_id}))
 
 
 def overruled_plates(tx: Connection, campaign_id: str, *, seen_by: int | None = None) -> frozenset[str]:
@@ -113,5 +100,9 @@ def _in_force(campaign_id: str) -> ColumnElement[Any]:
 
 # Built once: building a statement costs more than executing it.
 _OWN = overrulings.c.campaign_id == bindparam("of_campaign")
-_RECORDS = select(overrulings).where(_OWN).order_by(overrulings.c.overruling_id)
+_RECORDS = Prepared(
+    select(*(overrulings.c[field.name] for field in fields(Overruling)))
+    .where(_OWN)
+    .order_by(overrulings.c.overruling_id)
+)
 _IN_FORCE = Prepared(select(overrulings.c.plate_id).where(_OWN, overrulings.c.withdrawn_from.is_(None)))

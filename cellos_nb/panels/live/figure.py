@@ -29,7 +29,7 @@ class TrajectoryFigure:
             for intent, look in LOOKS.items()
         ]
         dots: list[Mark] = [
-            Dots(found.x[here], found.value[here], look.colour, look.shape, names=[found.names[i] for i in here])
+            Dots(found.x[here], found.value[here], look.colour, look.shape, names=found.names[here].tolist())
             for (_, look), here in zip(LOOKS.items(), at.values(), strict=True)
         ]
         self.figure.show(

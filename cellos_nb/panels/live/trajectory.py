@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import is_
+from typing import get_args
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from cellos_nb.records.figures import score_label, value_label
 
 MAX_DOTS = 600
 """Conditions drawn; more make the page slow. Those that were the best when they were found are never left out."""
+INTENTS: tuple[Intent, ...] = get_args(Intent)
 _WIDTH = 0.6
 """Share of an iteration's place on the axis over which its conditions are spread."""
 
@@ -32,8 +34,9 @@ class Trajectory:
     low: np.ndarray
     """Lower end of the 95 % interval; NaN where it is unknown."""
     high: np.ndarray
-    intents: tuple[Intent, ...]
-    names: tuple[str, ...]
+    intents: np.ndarray
+    """The place of each intent in `INTENTS`."""
+    names: np.ndarray
     """Each condition in words."""
     best_x: np.ndarray
     """Where the best so far changes, and the end: its own points, of all conditions."""
@@ -47,11 +50,11 @@ class Trajectory:
     @property
     def n_drawn(self) -> int:
         """Conditions that are drawn."""
-        return len(self.intents)
+        return len(self.x)
 
     def of(self, intent: Intent) -> np.ndarray:
         """The places of the conditions that were asked for with an intent."""
-        return np.flatnonzero(np.array(self.intents) == intent)
+        return np.flatnonzero(self.intents == INTENTS.index(intent))
 
 
 class Trail:
@@ -70,8 +73,8 @@ class Trail:
 
     def _forget_conditions(self) -> None:
         self._conditions: tuple[ScoredCondition, ...] = ()
-        self._said: list[_Said | None] = []
         self._numbers = np.empty((0, len(_NUMBERS)))
+        self._names = np.empty(0, dtype=object)
 
     def follow(self, history: History, conditions: tuple[ScoredCondition, ...]) -> Trajectory:
         """What a history found, iteration by iteration; `conditions` are those that it answers, scored."""
@@ -97,30 +100,30 @@ class Trail:
             changed = [i for i, (one, other) in enumerate(zip(known, conditions, strict=False)) if one is not other]
         changed += range(len(known), len(conditions))
         self._conditions = conditions
-        self._said += [None] * n_new
+        self._names = np.concatenate([self._names, np.empty(n_new, dtype=object)])
         self._numbers = np.concatenate([self._numbers, np.empty((n_new, len(_NUMBERS)))])
-        for i in changed:
-            self._said[i] = None
         if changed:
-            self._numbers[changed] = [
+            self._names[changed] = None
+            self._numbers[changed, :3] = [
                 (one.iteration, one.score.value, one.measurement.value) for one in map(conditions.__getitem__, changed)
             ]
 
     def _drawn(self) -> Trajectory:
-        iterations, scores, measured = self._numbers.T
+        iterations, scores, measured, *_ = self._numbers.T
         values = scores if self._is_selectivity else measured
         x, records = _places(iterations), _records(scores)
         kept = _kept(len(x), records)
-        said = [self._said[i] or self._say(i) for i in kept.tolist()]
-        ends = np.array([one.ends for one in said], dtype=float).reshape(-1, 2)
+        for i in kept[self._names[kept] == None].tolist():  # noqa: E711 - of an array, entry by entry
+            self._say(i)
+        low, high, intents = self._numbers[kept, 3:].T
         last = [float(x[-1])] if len(x) else []
         return Trajectory(
             x=x[kept],
             value=values[kept],
-            low=ends[:, 0],
-            high=ends[:, 1],
-            intents=tuple(one.intent for one in said),
-            names=tuple(one.name for one in said),
+            low=low,
+            high=high,
+            intents=intents.astype(int),
+            names=self._names[kept],
             best_x=np.array([*x[records], *last]),
             best=np.array([*values[records], *values[records[-1:]]]),
             n_conditions=len(x),
@@ -128,13 +131,12 @@ class Trail:
             is_lower_better=self._config.objective.goal == "minimise",
         )
 
-    def _say(self, i: int) -> _Said:
-        """A condition in words, which are made anew only when it was measured again."""
+    def _say(self, i: int) -> None:
+        """Notes what only those conditions need that are drawn: name, interval and intent."""
         one = self._conditions[i]
-        ends = _ends(one.score if self._is_selectivity else one.measurement)
         intent = self._intents.get((one.cell_line, one.compound, one.dose_um), "initial")
-        said = self._said[i] = _Said(f"iteration {one.iteration}: {one}", ends, intent)
-        return said
+        self._names[i] = f"iteration {one.iteration}: {one}"
+        self._numbers[i, 3:] = *_ends(one.score if self._is_selectivity else one.measurement), INTENTS.index(intent)
 
 
 def trajectory(config: CampaignConfig, history: History) -> Trajectory:
@@ -143,17 +145,8 @@ def trajectory(config: CampaignConfig, history: History) -> Trajectory:
 
 
 _Key = tuple[str, str, float]
-_NUMBERS = ("iteration", "score", "measurement")
-"""What is kept of each condition."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What costs most of a condition that is drawn."""
-
-    name: str
-    ends: tuple[float, float]
-    intent: Intent
+_NUMBERS = ("iteration", "score", "measurement", "low", "high", "intent")
+"""What is kept of each condition; the last three once it is drawn."""
 
 
 def _places(iterations: np.ndarray) -> np.ndarray:
