@@ -227,7 +227,7 @@ class PoolPlanner:
             mean=mean,
             sd=sd,
             block=np.zeros(len(hopeful), dtype=np.int64),
-            covariance=lambda rows: model.covariance(encoded[hopeful[rows]], encoded[hopeful[rows]]),
+            covariance=lambda rows: model.covariance(x := encoded[hopeful[rows]], x),
             noise_variance=model.noise_sd**2,
             incumbent=float(model.predict(encoded[measured])[0].max()),
         )
