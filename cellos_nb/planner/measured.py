@@ -17,6 +17,8 @@ _LEAST_NOISE_SD = 0.01
 _NOT_MEASURED = 1e6
 """A variance that takes all weight from a place without a measurement."""
 _FEWEST_COMPOUNDS = 5
+_TELLING_WELLS = 8
+"""Conditions of one compound that tell of it as fully as counts: a dilution series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,12 @@ class MeasuredCurves:
     def n_pairs(self) -> int:
         """Compounds on cell lines."""
         return len(self.compound)
+
+    @property
+    def n_told(self) -> float:
+        """Compounds that a dilution series' worth of conditions tells of; one with fewer counts in part."""
+        n_wells = np.bincount(self.compound, weights=self.is_measured.sum(axis=1), minlength=self.n_compounds)
+        return round(float(np.minimum(n_wells / _TELLING_WELLS, 1.0).sum()), 2)
 
     @property
     def log10_range(self) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,8 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 4.0, 30.0
 """Compounds that an expectation counts for: before any screen, and at most, so that what is new still tells."""
 _LEARNT_SHARE = 0.8
 """Share of active compounds that are expected in the learnt classes; the data of a campaign decide against it soon."""
+_ENOUGH_TOLD = 36.0
+"""Compounds, told of by a dilution series each, from which that share is expected; of fewer, in proportion less."""
 _COLUMNS = "cell_line", "compound", "dose_um", "viability"
 
 
@@ -48,6 +51,8 @@ class Prior:
     """Compounds on cell lines that it was learnt from."""
     source: str
     """Citation, or what the learner said."""
+    n_told: float = math.inf
+    """Compounds that it was learnt from, those with fewer conditions than a dilution series counted in part."""
 
     @classmethod
     def shipped(cls) -> Prior:
@@ -73,7 +78,7 @@ class Prior:
         measured = MeasuredCurves.of(_wells(curves))
         inactive_share, classes = expected_counts(measured.log10_range, N_CLASSES)
         found = learn_classes(measured, inactive_share, classes, _LEAST_WEIGHT, seed)
-        return cls(*found, measured.n_compounds, measured.n_pairs, source)
+        return cls(*found, measured.n_compounds, measured.n_pairs, source, measured.n_told)
 
     def updated(self, history: Any, source: str = "", seed: int = 0) -> Prior:
         """Sharpened by wells that came after; what is known counts for 30 compounds at most.
@@ -90,7 +95,13 @@ class Prior:
         weight = min(float(self.n_compounds), _MOST_WEIGHT)
         found = learn_classes(measured, self.inactive_share, self.classes, weight, seed)
         sources = "; ".join(filter(None, (self.source, source)))
-        return Prior(*found, self.n_compounds + measured.n_compounds, self.n_curves + measured.n_pairs, sources)
+        return Prior(
+            *found,
+            self.n_compounds + measured.n_compounds,
+            self.n_curves + measured.n_pairs,
+            sources,
+            self.n_told + measured.n_told,
+        )
 
     @property
     def mean_ec50_um(self) -> float:
@@ -99,8 +110,13 @@ class Prior:
         return float(10 ** (sum(one.share * one.centre[0] for one in self.classes) / shares))
 
     def for_curves(self) -> CurvePrior:
-        """As the model takes it."""
-        return CurvePrior(inactive_share=self.inactive_share, classes=self.classes, learnt_share=_LEARNT_SHARE)
+        """As the model takes it: the less it was learnt from, the nearer to the vague prior."""
+        trust = min(self.n_told / _ENOUGH_TOLD, 1.0)
+        return CurvePrior(
+            inactive_share=trust * self.inactive_share + (1 - trust) * CurvePrior().inactive_share,
+            classes=self.classes,
+            learnt_share=trust * _LEARNT_SHARE,
+        )
 
     def save(self, path: str | Path) -> None:
         """Writes a YAML file that `load` reads."""
@@ -109,6 +125,7 @@ class Prior:
             "source": self.source,
             "n_compounds": self.n_compounds,
             "n_curves": self.n_curves,
+            **({} if math.isinf(self.n_told) else {"n_told": self.n_told}),
             "inactive_share": self.inactive_share,
             "classes": classes,
         }
@@ -159,12 +176,15 @@ class _PriorFile(BaseModel):
     source: str
     n_compounds: int = Field(ge=0)
     n_curves: int = Field(ge=0)
+    n_told: float | None = Field(default=None, ge=0)
+    """Left out of files that were written before it was counted, and of whole screens."""
     inactive_share: float = Field(gt=0, lt=1)
     classes: list[_ClassFile] = Field(min_length=1)
 
     def prior(self) -> Prior:
         classes = tuple(CompoundClass(**one.model_dump()) for one in self.classes)
-        return Prior(self.inactive_share, classes, self.n_compounds, self.n_curves, self.source)
+        told = math.inf if self.n_told is None else self.n_told
+        return Prior(self.inactive_share, classes, self.n_compounds, self.n_curves, self.source, told)
 
 
 def prior_named(prior: str | Path | Prior | CurvePrior) -> CurvePrior:

@@ -140,6 +140,18 @@ def test_a_campaign_of_other_compounds_moves_it_and_is_counted(learnt):
     assert log_evidence(after.for_curves(), wells) > log_evidence(learnt.for_curves(), wells)
 
 
+def test_what_few_wells_taught_is_nearer_to_the_vague_prior(learnt):
+    assert learnt.n_told == 24
+    one_each = Prior.learn(screen(1).groupby(["cell_line", "compound"]).sample(1, random_state=0))
+    assert one_each.n_told == pytest.approx(24 * 3 / 8)
+    assert 0 < one_each.for_curves().learnt_share < learnt.for_curves().learnt_share < 0.8
+    both = learnt.updated(screen(4, 24))
+    assert both.n_told == 48
+    assert both.for_curves().learnt_share == 0.8
+    nearer = abs(one_each.for_curves().inactive_share - 1 / 3) - abs(one_each.inactive_share - 1 / 3)
+    assert nearer < 0
+
+
 def test_equal_wells_give_an_equal_prior_in_any_order():
     wells = screen(6, 5, lines=("A",))
     assert Prior.learn(wells.sample(frac=1, random_state=0)) == Prior.learn(wells)
