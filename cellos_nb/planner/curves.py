@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ NEVER = 1e3
 
 _LEAST_SINGLE = 1e-18
 """Of two numbers whose product is to be a normal one in single precision."""
+_REMEMBERED = 4
+"""Sets of doses whose responses a library keeps."""
+_QUANTILES = 2**19
+"""Curves held in all for drawing one at a time; between 2,048 and 16,384 of every kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +86,56 @@ class CurvePrior:
         return replace(self, inactive_share=CurvePrior().inactive_share, learnt_share=0.0, classes=())
 
 
-@dataclass(frozen=True, slots=True)
-class CurveLibrary:
-    """Curves of single cell lines, and how probable each is under every kind of compound."""
+@dataclass(frozen=True, eq=False)
+class KindTable:
+    """How probable every curve of a library is under every kind of compound; libraries of other scales share it."""
 
-    parameters: Array
-    """Shape (n_curves, 5): log10 EC50 in µM, slope, signed plateau, log10 dose of the falling arm, its slope."""
     conditional: Array
     """Shape (n_kinds, n_curves), rows sum to 1: probability of a line's curve, given the kind of compound."""
     kind_class: NDArray[np.int64]
     """Shape (n_kinds,): the class of each kind; 0 is inactive, 1 that of no learnt class, then the learnt ones."""
     class_shares: Array
     """Shape (n_classes,), sums to 1: of compounds, before the data; learnt from all compounds together."""
+
+    @cached_property
+    def conditional_32(self) -> NDArray[np.float32]:
+        """`conditional` in single precision, for sums over many curves."""
+        return single_precision(self.conditional)
+
+    @cached_property
+    def quantiles(self) -> NDArray[np.int16]:
+        """Shape (n_kinds, n): curves at n even quantiles of every kind's distribution; a look-up draws one."""
+        n = int(np.clip(_QUANTILES // len(self.conditional), 2048, 16384))
+        return spread_evenly(self.conditional, n, 0.5).astype(np.int16)
+
+
+@dataclass(frozen=True, slots=True)
+class CurveLibrary:
+    """Curves of single cell lines, and how probable each is under every kind of compound."""
+
+    parameters: Array
+    """Shape (n_curves, 5): log10 EC50 in µM, slope, signed plateau, log10 dose of the falling arm, its slope."""
+    kinds: KindTable
     baseline: float
     minus: CurveLibrary | None = None
     """For differences between two cell lines: the second line's curves, one for one."""
-    conditional_32: NDArray[np.float32] = field(init=False, repr=False)
-    """`conditional` in single precision, for sums over many curves."""
+    _known: dict[bytes, Array] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Responses by doses; a campaign asks for the same ones again and again."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "conditional_32", single_precision(self.conditional))
+    @property
+    def conditional(self) -> Array:
+        """As `KindTable.conditional`."""
+        return self.kinds.conditional
+
+    @property
+    def kind_class(self) -> NDArray[np.int64]:
+        """As `KindTable.kind_class`."""
+        return self.kinds.kind_class
+
+    @property
+    def class_shares(self) -> Array:
+        """As `KindTable.class_shares`."""
+        return self.kinds.class_shares
 
     @property
     def is_active(self) -> NDArray[np.bool_]:
@@ -108,14 +143,39 @@ class CurveLibrary:
         return np.asarray(self.kind_class > 0)
 
     def responses(self, log10_doses: Array) -> Array:
-        """Shape (n_curves, n_doses): the response of every curve at every dose (log10 µM)."""
-        result: Array = self.baseline + self.parameters[:, 2:3] * share_of_plateau(self.parameters, log10_doses)
-        return result if self.minus is None else result - self.minus.responses(log10_doses)
+        """Shape (n_curves, n_doses): the response of every curve at every dose (log10 µM); not to be written to."""
+        key = log10_doses.tobytes()
+        if key not in self._known:
+            result = self.baseline + self.parameters[:, 2:3] * share_of_plateau(self.parameters, log10_doses)
+            if self.minus is not None:
+                result -= self.minus.responses(log10_doses)
+            result.flags.writeable = False
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = result
+        return self._known[key]
 
 
-def single_precision(weights: Array) -> NDArray[np.float32]:
+def spread_evenly(weights: Array, n: int, start: Array | float) -> NDArray[np.int64]:
+    """Shape (n_rows, n): places, ascending, at n evenly spaced quantiles of each row of weights.
+
+    Args:
+        weights: shape (n_rows, n_places), none negative, no row zero.
+        n: places wanted of every row.
+        start: where in the first of n equal steps the first quantile lies, 0 to below 1; one, or shape (n_rows, 1).
+    """
+    cumulative = np.cumsum(weights, axis=1, dtype=float)
+    cumulative *= n / cumulative[:, -1:]
+    cumulative[:, -1] = n
+    until = np.ceil(np.minimum(cumulative, n) - start).astype(np.int64)
+    until[:, 1:] -= until[:, :-1].copy()
+    places = np.tile(np.arange(weights.shape[1]), len(weights))
+    return np.repeat(places, until.ravel()).reshape(len(weights), n)
+
+
+def single_precision(weights: NDArray[np.floating]) -> NDArray[np.float32]:
     """Weights of 1 at most, where the tiniest count for nothing: numbers near underflow are slow to multiply."""
-    return np.where(weights < _LEAST_SINGLE, 0.0, weights).astype(np.float32)
+    return np.where(weights < _LEAST_SINGLE, 0.0, weights).astype(np.float32, copy=False)
 
 
 def share_of_plateau(parameters: Array, log10_doses: Array) -> Array:

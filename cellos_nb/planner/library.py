@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cellos_nb.planner.curves import NEVER, Array, CurveLibrary, CurvePrior, logistic
+from cellos_nb.planner.curves import NEVER, Array, CurveLibrary, CurvePrior, KindTable, logistic
 
 _OTHERWISE = 0.03
 """Probability that an inactive compound does something to a cell line after all."""
@@ -58,7 +58,7 @@ def _unit_library(prior: CurvePrior, log10_range: tuple[float, float], n_kinds: 
     conditional[1:] = np.hstack([spared, (1 - spared) * density])
     conditional[0, 0], conditional[0, 1:] = 1 - _OTHERWISE, _OTHERWISE / len(curves)
     kind_class = np.concatenate([[0], np.repeat(np.arange(1, len(sorts) + 1), sizes)]).astype(np.int64)
-    return CurveLibrary(_parameters(curves, prior), conditional, kind_class, _class_shares(prior), 0.0)
+    return CurveLibrary(_parameters(curves, prior), KindTable(conditional, kind_class, _class_shares(prior)), 0.0)
 
 
 @lru_cache(maxsize=16)
@@ -86,8 +86,9 @@ def draw_difference_library(prior: CurvePrior, log10_range: tuple[float, float],
     kind_class = np.arange(len(shares) + 1)
     shift = np.array([prior.line_shift / 2, 0, 0, 0, 0])
     parameters = single.parameters[first] + shift, single.parameters[second] - shift
-    minus = CurveLibrary(parameters[1], conditional, kind_class, single.class_shares, prior.baseline)
-    return CurveLibrary(parameters[0], conditional, kind_class, single.class_shares, prior.baseline, minus)
+    table = KindTable(conditional, kind_class, single.class_shares)
+    minus = CurveLibrary(parameters[1], table, prior.baseline)
+    return CurveLibrary(parameters[0], table, prior.baseline, minus)
 
 
 def stack_rows(weights: Array) -> Array:

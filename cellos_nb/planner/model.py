@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -13,20 +13,7 @@ from cellos_nb.errors import AnalysisError
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.likelihood import Index, Observations
 from cellos_nb.planner.posterior import Memory, Posterior, learn, prior_only
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """The part of a pool that is one compound on one cell line."""
-
-    compound: str
-    cell_line: str
-    rows: Index
-    """Places in the pool."""
-    curves: Array
-    """Shape (n_curves, n_rows): every curve with the residual that the data leave it."""
-    root: Array
-    """Shape (n_rows, n_nodes): a root of the residual's remaining covariance."""
+from cellos_nb.planner.sampling import Block, Pool
 
 
 class DoseResponseGP:
@@ -34,8 +21,9 @@ class DoseResponseGP:
 
     The prior holds, for every compound, a mixture over thousands of logistic curves, with shifts of EC50 and efficacy
     between cell lines, plus a small Gaussian-process residual over cell line and log10 dose. Compounds are independent
-    given the prior, so the cost grows with the cube of the wells per curve, not of all wells. Posterior means,
-    deviations and joint samples are exact for the finite library of curves. Equal data give equal answers.
+    given the prior, so the cost grows with the cube of the wells per curve, not of all wells. Posterior means
+    and deviations are exact for the finite library of curves, and so is what samples show of each pair of compound and
+    cell line. Equal data give equal answers.
 
     >>> model = DoseResponseGP(dose_range_um=(0.001, 10)).fit(["U2OS"] * 3, ["a"] * 3, [0.01, 0.1, 1], [1, 0.6, 0.1])
     >>> mean, sd = model.predict(["U2OS"], ["a"], [0.3])
@@ -153,23 +141,25 @@ class DoseResponseGP:
     def predict(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> tuple[Array, Array]:
         """Posterior mean and standard deviation of the true responses, each of shape (n,); noise is left out."""
         mean, variance = np.zeros(len(compounds)), np.zeros(len(compounds))
-        for block in self._blocks(cell_lines, compounds, doses_um):
-            weights = self._known.curve_weights(block.compound, block.cell_line)
-            mean[block.rows] = weights @ block.curves
-            variance[block.rows] = weights @ (block.curves - mean[block.rows]) ** 2 + (block.root**2).sum(axis=1)
+        pool = Pool.of(self._known, cell_lines, compounds, doses_um)
+        for block in pool.blocks:
+            weights, curves, root = self._weights(block), pool.curves(block), pool.root(block)
+            mean[block.rows] = weights @ curves
+            variance[block.rows] = weights @ (curves - mean[block.rows]) ** 2 + (root**2).sum(axis=1)
         return mean, np.sqrt(variance)
 
     def covariance(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> Array:
         """Joint posterior covariance of the true responses, shape (n, n); zero between compounds."""
         result = np.zeros((len(compounds), len(compounds)))
         given_kind: dict[str, list[tuple[Index, Array]]] = {}
-        for block in self._blocks(cell_lines, compounds, doses_um):
-            weights = self._known.curve_weights(block.compound, block.cell_line)
-            centred = block.curves - weights @ block.curves
+        pool = Pool.of(self._known, cell_lines, compounds, doses_um)
+        for block in pool.blocks:
+            weights, curves, root = self._weights(block), pool.curves(block), pool.root(block)
+            centred = curves - weights @ curves
             means = self._known.curves_given_kind(block.compound, block.cell_line) @ centred
             kinds = self._known.kinds_of(block.compound)
             within = (weights[:, None] * centred).T @ centred - (kinds[:, None] * means).T @ means
-            result[np.ix_(block.rows, block.rows)] = within + block.root @ block.root.T
+            result[np.ix_(block.rows, block.rows)] = within + root @ root.T
             given_kind.setdefault(block.compound, []).append((block.rows, means))
         # Cell lines inform each other through the kind of compound alone.
         for compound, parts in given_kind.items():
@@ -187,7 +177,8 @@ class DoseResponseGP:
         rng: np.random.Generator,
     ) -> Array:
         """Joint posterior samples of the true responses over a pool, shape (n, n_pool)."""
-        return self.sample_with_ec50(cell_lines, compounds, doses_um, n, rng)[0]
+        pool = Pool.of(self._known, cell_lines, compounds, doses_um)
+        return pool.sample(pool.draw(n, rng), rng).T
 
     def sample_with_ec50(
         self,
@@ -198,23 +189,14 @@ class DoseResponseGP:
         rng: np.random.Generator,
     ) -> tuple[Array, Array]:
         """As `sample`, and beside each response the log10 EC50 (µM) of its curve; NaN where that is inactive."""
-        result, ec50 = np.empty((n, len(compounds))), np.empty((n, len(compounds)))
         parameters = self._known.library.parameters
         log10_ec50 = np.where(parameters[:, 2] == 0, np.nan, parameters[:, 0])
-        lines_of: dict[str, list[str]] = {}
-        for compound, line in dict.fromkeys(zip(compounds, cell_lines, strict=True)):
-            lines_of.setdefault(compound, []).append(line)
-        drawn: dict[str, Index] = {}
-        last = None
-        for block in self._blocks(cell_lines, compounds, doses_um):
-            if block.compound != last:
-                last = block.compound
-                drawn = self._known.draw(last, lines_of[last], n, rng)
-            which = drawn[block.cell_line]
-            departure = rng.standard_normal((n, block.root.shape[1])) @ block.root.T
-            result[:, block.rows] = block.curves[which] + departure
-            ec50[:, block.rows] = log10_ec50[which][:, None]
-        return result, ec50
+        pool = Pool.of(self._known, cell_lines, compounds, doses_um)
+        drawn = pool.draw(n, rng)
+        ec50 = np.empty((len(compounds), n))
+        for block, curves in zip(pool.blocks, drawn, strict=True):
+            ec50[block.rows] = log10_ec50[curves]
+        return pool.sample(drawn, rng).T, ec50.T
 
     def log10_ec50_um(
         self, cell_line: str, compound: str, within_um: tuple[float, float] | None = None
@@ -241,28 +223,14 @@ class DoseResponseGP:
         """The parameters of all curves in question, as `CurveLibrary.parameters`, and how probable each is now."""
         return self._known.library.parameters, self._known.curve_weights(compound, cell_line)
 
+    def _weights(self, block: Block) -> Array:
+        return self._known.curve_weights(block.compound, block.cell_line)
+
     @property
     def _known(self) -> Posterior:
         if self._posterior is None:
             raise AnalysisError("DoseResponseGP: the model has seen no data; call fit first, or give dose_range_um.")
         return self._posterior
-
-    def _blocks(self, cell_lines: Sequence[str], compounds: Sequence[str], doses_um: ArrayLike) -> Iterator[_Block]:
-        """A pool cut into blocks, compound by compound."""
-        known, log10_doses = self._known, np.log10(np.asarray(doses_um, dtype=float))
-        distinct, column = np.unique(log10_doses, return_inverse=True)
-        curves, features = known.library.responses(distinct), known.residual.features(distinct)
-        members: dict[tuple[str, str], list[int]] = {}
-        for i, pair in enumerate(zip(compounds, cell_lines, strict=True)):
-            members.setdefault(pair, []).append(i)
-        for (compound, line), places in sorted(members.items()):
-            rows = np.array(places)
-            doses = column[rows]
-            table, root, seen = curves[:, doses], features[doses], known.seen(compound, line)
-            if seen is not None:
-                table = table + ((root @ seen.gain) @ seen.misfit).T
-                root = root @ seen.root
-            yield _Block(compound, line, rows, table, root)
 
 
 def candidate_priors(responses: Array) -> tuple[CurvePrior, ...]:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior, single_precision
-from cellos_nb.planner.library import draw_columns, draw_library, stack_rows
-from cellos_nb.planner.likelihood import GroupPosterior, Index, Likelihood, Observations, Residual
+from cellos_nb.planner.library import draw_library
+from cellos_nb.planner.likelihood import GroupPosterior, Index, Likelihood, Observations, Residual, Single
 
 _NOISE_GRID = (0.015, 0.03, 0.05, 0.08, 0.13, 0.2, 0.32)
 """Noise tried, as shares of the prior's amplitude, between a good plate reader and a bad day."""
 _NOISE_EXPECTED = 0.08, 0.9
 """Median of the noise and the standard deviation of its natural logarithm, before any is seen."""
+_ENOUGH_GROUPS = 64
+"""Compounds on cell lines that decide about the noise."""
 _CLASS_WEIGHT = 8.0
 """Compounds that the prior's shares of the classes count for."""
 _TINY = 1e-300
 """Keeps logarithms and quotients of vanishing probabilities finite."""
-_PER_STRATUM = 8
-"""Samples that share a kind of compound where several cell lines were measured."""
-_LEAST_DRAWN = 1e-9
-"""Curves of less probability, relative to the likeliest, are not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class CompoundPosterior:
     kinds: Array
     """Shape (n_kinds,), sums to 1."""
     lines: dict[str, GroupPosterior]
-    weights: dict[str, Array]
+    weights: dict[str, Single]
     """By measured cell line: shape (n_curves,), posterior probability of every curve, sums to 1."""
 
 
@@ -41,8 +38,9 @@ class CompoundPosterior:
 class Memory:
     """What earlier looks at the same groups of observations found, so that only new ones are compared with curves."""
 
-    likelihoods: dict[tuple[bytes, float], tuple[Array, Array]] = field(default_factory=dict)
-    """By observations and noise: log likelihood of every curve, and of every kind of compound."""
+    likelihoods: dict[tuple[bytes, float], tuple[Single, float, Array]] = field(default_factory=dict)
+    """By observations and noise: likelihood of every curve relative to the likeliest, the logarithm of that one's, and
+    the log likelihood of every kind of compound."""
     posteriors: dict[tuple[bytes, float], GroupPosterior] = field(default_factory=dict)
 
     def keep_only(self, keys: list[bytes]) -> None:
@@ -59,8 +57,6 @@ class Posterior:
     prior: CurvePrior
     library: CurveLibrary
     residual: Residual
-    stacked: Array
-    """The library's probabilities, stacked for drawing."""
     kind_prior: Array
     """Shape (n_kinds,): of a compound that was not measured."""
     compounds: dict[str, CompoundPosterior]
@@ -81,7 +77,7 @@ class Posterior:
         """Shape (n_curves,): posterior probability of every curve."""
         known = self.compounds.get(compound)
         if known is not None and cell_line in known.weights:
-            return known.weights[cell_line]
+            return known.weights[cell_line].astype(float)
         weights: Array = self.kinds_of(compound) @ self.library.conditional
         return weights
 
@@ -90,61 +86,9 @@ class Posterior:
         seen = self.seen(compound, cell_line)
         if seen is None:
             return self.library.conditional
-        by_kind = self.library.conditional * _scaled(seen)
+        by_kind = self.library.conditional * seen.likelihood
         result: Array = by_kind / np.maximum(by_kind.sum(axis=1, keepdims=True), _TINY)
         return result
-
-    def draw(self, compound: str, cell_lines: Sequence[str], n: int, rng: np.random.Generator) -> dict[str, Index]:
-        """By cell line: curves of one compound in n joint posterior samples, shape (n,)."""
-        known = self.compounds.get(compound)
-        if known is None:
-            kinds = _draw(self.kind_prior, rng.random(n))
-        elif len(known.lines) == 1:
-            # Of the one line that was measured, a curve's probability is known; kinds matter for other lines alone.
-            ((line, weights),) = known.weights.items()
-            curves = _draw(weights, rng.random(n))
-            if set(cell_lines) <= {line}:
-                return dict.fromkeys(cell_lines, curves)
-            kinds = draw_columns(self.stacked_kinds, self.library.conditional.shape[0], curves, rng.random(n))
-            return {line: curves} | self._draw_given_kinds([one for one in cell_lines if one != line], kinds, rng)
-        else:
-            kinds = _draw_few(known.kinds, n, rng)
-            seen = {one: self._draw_seen(known, one, kinds, rng) for one in cell_lines if one in known.lines}
-            return seen | self._draw_given_kinds([one for one in cell_lines if one not in seen], kinds, rng)
-        return self._draw_given_kinds(cell_lines, kinds, rng)
-
-    @cached_property
-    def stacked_kinds(self) -> Array:
-        """Every curve's probabilities of kinds, before its compound was measured, stacked for drawing."""
-        return stack_rows((self.kind_prior[:, None] * self.library.conditional).T)
-
-    def _draw_given_kinds(self, cell_lines: Sequence[str], kinds: Index, rng: np.random.Generator) -> dict[str, Index]:
-        """Of lines on which the compound was not measured."""
-        n_curves = self.library.conditional.shape[1]
-        return {line: draw_columns(self.stacked, n_curves, kinds, rng.random(len(kinds))) for line in cell_lines}
-
-    def _draw_seen(self, known: CompoundPosterior, line: str, kinds: Index, rng: np.random.Generator) -> Index:
-        weights = known.weights[line]
-        possible = np.flatnonzero(weights > _LEAST_DRAWN * weights.max())
-        likelihood = _scaled(known.lines[line])[possible]
-        distinct, row = np.unique(kinds, return_inverse=True)
-        given = self.library.conditional[np.ix_(distinct, possible)] * likelihood + _TINY
-        chosen: Index = possible[draw_columns(stack_rows(given), len(possible), row, rng.random(len(kinds)))]
-        return chosen
-
-
-def _draw_few(weights: Array, n: int, rng: np.random.Generator) -> Index:
-    """As `_draw`, evenly spread over the weights and in few distinct values, since each costs; in random order."""
-    n_strata = max(n // _PER_STRATUM, 1)
-    uniform = (rng.random(n_strata) + np.arange(n_strata)) / n_strata
-    return _draw(weights, rng.permutation(np.resize(uniform, n)))
-
-
-def _draw(weights: Array, uniform: Array) -> Index:
-    cumulative = np.cumsum(weights)
-    found = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
-    chosen: Index = np.minimum(found, len(weights) - 1).astype(np.int64)
-    return chosen
 
 
 def prior_only(prior: CurvePrior, log10_range: tuple[float, float], library: CurveLibrary | None = None) -> Posterior:
@@ -152,7 +96,7 @@ def prior_only(prior: CurvePrior, log10_range: tuple[float, float], library: Cur
     library = library or draw_library(prior, log10_range)
     residual = Residual.over(log10_range, prior.residual_sd * abs(prior.amplitude), prior.residual_length)
     kinds = _kind_weights(library, library.class_shares)
-    return Posterior(prior, library, residual, stack_rows(library.conditional), kinds, {})
+    return Posterior(prior, library, residual, kinds, {})
 
 
 def learn(
@@ -172,16 +116,14 @@ def learn(
     kinds = _normalised(by_kind + np.log(kind_prior))
     known = groups.posteriors(noise_sd)
     sizes = np.diff([*first.tolist(), len(pairs)])
-    weights = _curve_weights(library, known, by_line, np.repeat(kinds, sizes, axis=0))
+    weights = _curve_weights(library, groups, noise_sd, by_line, np.repeat(kinds, sizes, axis=0))
     compounds = {}
     for i, (start, size) in enumerate(zip(first.tolist(), sizes.tolist(), strict=True)):
         members = range(start, start + size)
         lines = {pairs[j][1]: known[j] for j in members}
         compounds[names[start]] = CompoundPosterior(kinds[i], lines, {pairs[j][1]: weights[j] for j in members})
     groups.memory.keep_only(groups.keys)
-    return Posterior(
-        before.prior, library, before.residual, before.stacked, kind_prior, compounds, noise_sd, log_evidence
-    )
+    return Posterior(before.prior, library, before.residual, kind_prior, compounds, noise_sd, log_evidence)
 
 
 class _Groups:
@@ -190,60 +132,92 @@ class _Groups:
     def __init__(self, library: CurveLibrary, likelihood: Likelihood, memory: Memory) -> None:
         self.library, self.likelihood, self.memory = library, likelihood, memory
         self.keys = likelihood.keys()
+        self._new = np.zeros(0, dtype=np.int64)
 
-    def by_kind(self, noise_sd: float) -> Array:
-        """Shape (n_groups, n_kinds): log likelihood of every group under every kind of compound."""
+    def by_kind(self, noise_sd: float, wanted: Index | None = None) -> Array:
+        """Shape (n_wanted, n_kinds): log likelihood of groups, of all when left out, under every kind of compound."""
         known = self.memory.likelihoods
-        new = self._missing(known, noise_sd)
+        wanted = np.arange(len(self.keys)) if wanted is None else wanted
+        new = self._missing(known, noise_sd, wanted)
         if len(new):
-            of_curves = self.likelihood.log_likelihoods(noise_sd, new)
-            of_kinds = _by_kind(self.library, of_curves)
-            for i, group in enumerate(new.tolist()):
-                known[self.keys[group], noise_sd] = (of_curves[i], of_kinds[i])
-        return np.array([known[key, noise_sd][1] for key in self.keys])
+            # The same array again tells the likelihood that the same groups are meant.
+            new = self._new = self._new if np.array_equal(new, self._new) else new
+            likelihoods, constants = self.likelihood.log_likelihoods(noise_sd, new)
+            top = likelihoods.max(axis=1, keepdims=True)
+            likelihoods = single_precision(np.exp(likelihoods - top))
+            of_kinds = (likelihoods @ self.library.kinds.conditional_32.T).astype(float)
+            tops = top[:, 0] + constants
+            of_kinds = np.log(of_kinds + _TINY) + tops[:, None]
+            for group, *found in zip(new.tolist(), likelihoods, tops.tolist(), of_kinds, strict=True):
+                known[self.keys[group], noise_sd] = (found[0], found[1], found[2])
+        return np.array([known[self.keys[group], noise_sd][2] for group in wanted.tolist()])
+
+    def likelihoods(self, noise_sd: float) -> tuple[Single, Array]:
+        """Of every group: those of the curves relative to the likeliest, and the logarithms of the likeliest ones'."""
+        found = [self.memory.likelihoods[key, noise_sd] for key in self.keys]
+        return np.array([one[0] for one in found]), np.array([one[1] for one in found])
 
     def posteriors(self, noise_sd: float) -> list[GroupPosterior]:
         """One for every group; `by_kind` was asked for the same noise."""
         known = self.memory.posteriors
-        new = self._missing(known, noise_sd)
-        log_likelihoods = [self.memory.likelihoods[self.keys[group], noise_sd][0] for group in new.tolist()]
-        for group, one in zip(new.tolist(), self.likelihood.posteriors(noise_sd, new, log_likelihoods), strict=True):
+        new = self._missing(known, noise_sd, np.arange(len(self.keys)))
+        likelihoods = [self.memory.likelihoods[self.keys[group], noise_sd][0] for group in new.tolist()]
+        for group, one in zip(new.tolist(), self.likelihood.posteriors(noise_sd, new, likelihoods), strict=True):
             known[self.keys[group], noise_sd] = one
         return [known[key, noise_sd] for key in self.keys]
 
-    def _missing(self, known: Mapping[tuple[bytes, float], object], noise_sd: float) -> Index:
-        return np.array([i for i, key in enumerate(self.keys) if (key, noise_sd) not in known], dtype=np.int64)
+    def _missing(self, known: Mapping[tuple[bytes, float], object], noise_sd: float, wanted: Index) -> Index:
+        return np.array([i for i in wanted.tolist() if (self.keys[i], noise_sd) not in known], dtype=np.int64)
+
+    def telling(self, first: Index) -> tuple[Index, Index]:
+        """Groups of the compounds that were measured most, enough to know the noise; and where each compound begins."""
+        ends = np.r_[first[1:], len(self.keys)]
+        n_observed = np.add.reduceat(np.diff(self.likelihood.observed.starts()), first)
+        chosen, n_groups = [], 0
+        for compound in np.argsort(-n_observed, kind="stable").tolist():
+            if n_groups >= _ENOUGH_GROUPS:
+                break
+            chosen.append(compound)
+            n_groups += int(ends[compound] - first[compound])
+        chosen.sort()
+        sizes = (ends - first)[chosen]
+        members = np.concatenate([np.arange(first[compound], ends[compound]) for compound in chosen])
+        return members, np.r_[0, np.cumsum(sizes)[:-1]]
 
 
 def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[float, float]:
-    """The noise of most evidence and that evidence, climbing from the expected noise over the values tried."""
+    """The noise of most evidence and that evidence: from the expected noise down while it grows, or else up.
+
+    Where there are many groups, some of them decide; the evidence is that of all.
+    """
     scale, (centre, spread) = abs(before.prior.amplitude), _NOISE_EXPECTED
+    some, begins = groups.telling(first)
     scores: dict[int, float] = {}
+
+    def evidence(i: int, wanted: Index | None, begins: Index) -> float:
+        by_kind = np.add.reduceat(groups.by_kind(_NOISE_GRID[i] * scale, wanted), begins, axis=0)
+        return _total(by_kind, before.kind_prior) - 0.5 * float(np.log(_NOISE_GRID[i] / centre) / spread) ** 2
 
     def score(i: int) -> float:
         if not 0 <= i < len(_NOISE_GRID):
             return -np.inf
         if i not in scores:
-            by_kind = np.add.reduceat(groups.by_kind(_NOISE_GRID[i] * scale), first, axis=0)
-            penalty = 0.5 * (np.log(_NOISE_GRID[i] / centre) / spread) ** 2
-            scores[i] = _total(by_kind, before.kind_prior) - penalty
+            scores[i] = evidence(i, some, begins)
         return scores[i]
 
     best = _NOISE_GRID.index(centre)
-    while (following := max((best, best - 1, best + 1), key=score)) != best:
-        best = following
-    return _NOISE_GRID[best] * scale, score(best)
+    step = -1 if score(best - 1) > score(best) else 1
+    while score(best + step) > score(best):
+        best += step
+    return _NOISE_GRID[best] * scale, score(best) if len(some) == len(groups.keys) else evidence(best, None, first)
 
 
-def _curve_weights(library: CurveLibrary, known: list[GroupPosterior], by_line: Array, kinds: Array) -> Array:
+def _curve_weights(library: CurveLibrary, groups: _Groups, noise_sd: float, by_line: Array, kinds: Array) -> Single:
     """Shape (n_groups, n_curves), rows sum to 1: posterior probability of every curve."""
-    log_likelihoods = np.array([one.log_likelihood for one in known])
-    top = log_likelihoods.max(axis=1, keepdims=True)
-    scaled, evidence = np.exp(log_likelihoods - top), np.maximum(np.exp(by_line - top), _TINY)
-    share = kinds / evidence
-    # Single precision: a probability that is off by a millionth of itself changes nothing, and takes half as long.
-    share = single_precision(share / share.max(axis=1, keepdims=True))
-    weights: Array = scaled * (share @ library.conditional_32)
+    likelihoods, tops = groups.likelihoods(noise_sd)
+    share = kinds / np.maximum(np.exp(by_line - tops[:, None]), _TINY)
+    weights: Single = single_precision(share / share.max(axis=1, keepdims=True)) @ library.kinds.conditional_32
+    weights *= likelihoods
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
 
@@ -262,19 +236,6 @@ def _learn_class_shares(library: CurveLibrary, by_kind: Array) -> Array:
         counts = np.bincount(library.kind_class, weights=kinds, minlength=len(shares))
         shares = (_CLASS_WEIGHT * library.class_shares + counts) / (_CLASS_WEIGHT + len(by_kind))
     return _kind_weights(library, shares)
-
-
-def _by_kind(library: CurveLibrary, log_likelihoods: Array) -> Array:
-    """Shape (n_groups, n_kinds): log likelihood of every group under every kind of compound."""
-    top = log_likelihoods.max(axis=1, keepdims=True)
-    likelihoods = single_precision(np.exp(log_likelihoods - top))
-    result: Array = np.log((likelihoods @ library.conditional_32.T).astype(float) + _TINY) + top
-    return result
-
-
-def _scaled(seen: GroupPosterior) -> Array:
-    scaled: Array = np.exp(seen.log_likelihood - seen.log_likelihood.max())
-    return scaled
 
 
 def _normalised(log_weights: Array) -> Array:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cellos_nb.planner.curves import Array
-from cellos_nb.planner.likelihood import Index
+from cellos_nb.planner.likelihood import Index, Single
 from cellos_nb.planner.model import DoseResponseGP
 
-_LEAST_PROBABILITY = 1e-7
-"""Of a curve, relative to the likeliest, that is still looked at."""
+_TOGETHER = 16
+"""Measured curves whose scores are held at once: as many as a processor's cache holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +53,60 @@ class Promise:
             offset: shape (n_doses,), of the scores at each of the layout's doses.
             sign: 1, or -1 where responses are to be small.
         """
-        self._model, self._layout, self._sign = model, layout, sign
+        self._layout = layout
         known = self._known = model.posterior
-        self._curves = offset + sign * known.library.responses(layout.log10_doses)
-        self._features = known.residual.features(layout.log10_doses)
         self._kinds = np.array([known.kinds_of(name) for name in layout.compounds], dtype=np.float32)
-        self.mean = self._of_unseen(self._curves)
+        seen = [
+            (layout.wells[name, line], one, compound.weights[line])
+            for name, compound in known.compounds.items()
+            for line, one in compound.lines.items()
+        ]
+        doses = np.concatenate([layout.log10_doses, *(one.log10_dose for _, one, _ in seen)])
+        doses, column = np.unique(doses, return_inverse=True)
+        own, column = np.split(column, [len(layout.log10_doses)])
+        responses = known.library.responses(doses).T.astype(np.float32)
+        self._scores = offset[:, None].astype(np.float32) + np.float32(sign) * responses[own]
+        self.mean = self._of_unseen(self._scores)
         """Shape (n_wells,)."""
-        for compound, line in self._seen():
-            rows = layout.wells[compound, line]
-            weights = known.compounds[compound].weights[line]
-            one = known.compounds[compound].lines[line]
-            shift = sign * (self._features @ (one.gain @ (one.response - one.predicted @ weights)))
-            self.mean[rows] = (weights @ self._curves + shift)[layout.dose[rows]]
+        self._n_seen = len(seen)
+        if not seen:
+            return
+        # A well's score, given the curve, is linear in the curve's responses at all doses: its own and those observed.
+        owner = np.repeat(np.arange(len(seen)), [len(one.response) for _, one, _ in seen])
+        rows = [rows for rows, _, _ in seen]
+        self._rows, self._of = np.concatenate(rows), np.repeat(np.arange(len(seen)), [len(each) for each in rows])
+        features = sign * known.residual.features(layout.log10_doses)
+        towards = (features @ np.hstack([one.gain for _, one, _ in seen])).T
+        linear = np.zeros((len(seen), len(own), len(doses) + 1))
+        linear[:, np.arange(len(own)), own] = sign
+        linear[:, :, -1] = offset
+        np.subtract.at(linear, (owner[:, None], np.arange(len(own)), column[:, None]), towards)
+        observed = np.concatenate([one.response for _, one, _ in seen])
+        np.add.at(linear[:, :, -1], owner, towards * observed[:, None])
+        self._linear = linear.astype(np.float32)
+        self._responses = np.vstack([responses, np.ones((1, responses.shape[1]), dtype=np.float32)])
+        self._weights = np.array([weights for _, _, weights in seen])
+        expected = self._linear @ (self._weights @ self._responses.T)[:, :, None]
+        self.mean[self._rows] = expected[self._of, layout.dose[self._rows], 0]
 
     def improvement(self, incumbent: float) -> Array:
         """Shape (n_wells,): by how much each well's score is expected to exceed `incumbent`, the residual left out."""
-        result = self._of_unseen(np.maximum(self._curves - incumbent, 0.0))
-        for compound, line in self._seen():
-            rows = self._layout.wells[compound, line]
-            weights = self._known.compounds[compound].weights[line]
-            one = self._known.compounds[compound].lines[line]
-            possible = np.flatnonzero(weights > _LEAST_PROBABILITY * weights.max())
-            misfit = one.response[:, None] - one.predicted[:, possible]
-            scores = self._curves[possible] + self._sign * ((self._features @ one.gain) @ misfit).T
-            gains = weights[possible] @ np.maximum(scores - incumbent, 0.0)
-            result[rows] = gains[self._layout.dose[rows]]
+        result = self._of_unseen(np.maximum(self._scores - np.float32(incumbent), 0.0))
+        if not self._n_seen:
+            return result
+        gains = np.empty(self._linear.shape[:2], dtype=np.float32)
+        for first in range(0, self._n_seen, _TOGETHER):
+            part = slice(first, first + _TOGETHER)
+            linear = self._linear[part].copy()
+            linear[:, :, -1] -= np.float32(incumbent)
+            scores = linear.reshape(-1, linear.shape[2]) @ self._responses
+            np.maximum(scores, 0.0, out=scores)
+            gains[part] = (scores.reshape(*linear.shape[:2], -1) @ self._weights[part, :, None])[:, :, 0]
+        result[self._rows] = gains[self._of, self._layout.dose[self._rows]]
         return result
 
-    def _of_unseen(self, of_curves: Array) -> Array:
+    def _of_unseen(self, of_curves: Single) -> Array:
         """Expectations as long as nothing is known of a well's own cell line and compound."""
-        by_kind = self._known.library.conditional_32 @ of_curves.astype(np.float32)
+        by_kind = self._known.library.kinds.conditional_32 @ of_curves.T
         result: Array = (self._kinds @ by_kind).astype(float)[self._layout.compound, self._layout.dose]
         return result
-
-    def _seen(self) -> list[tuple[str, str]]:
-        return [(name, line) for name, known in self._known.compounds.items() for line in known.lines]

@@ -8,7 +8,7 @@ from cellos_nb.domain.history import History
 from cellos_nb.domain.proposal import ExperimentProposal
 from cellos_nb.domain.result import ExperimentResult, ResultStatus
 from cellos_nb.planner import make_planner
-from cellos_nb.planner.curves import CurveLibrary
+from cellos_nb.planner.curves import CurveLibrary, KindTable
 from cellos_nb.planner.plate_design import _Curve, response_gradient
 
 
@@ -83,7 +83,9 @@ def test_the_gradient_is_that_of_the_curve(index):
         elif index in {0, 2}:
             moved[:, index] += change
         baseline = 1.0 + (change if index == 3 else 0.0)
-        return CurveLibrary(moved, np.zeros((0, 0)), np.zeros(0, bool), 0.0, baseline).responses(doses)
+        return CurveLibrary(moved, KindTable(np.zeros((0, 0)), np.zeros(0, int), np.zeros(0)), baseline).responses(
+            doses
+        )
 
     expected = (responses(step) - responses(-step)) / (2 * step)
     np.testing.assert_allclose(response_gradient(parameters, doses)[:, :, index], expected, atol=1e-6)
