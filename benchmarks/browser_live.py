@@ -59,7 +59,7 @@ def _updates(page: Page, add: Add) -> Row:
 def _seen_after(page: Page, add: Add) -> float:
     n = add()
     stored = time.time()
-    return page.wait_for_function(SEEN, arg=f"{n} experiments done").json_value() - stored * 1e3
+    return page.wait_for_function(SEEN, arg=f"{n:,} experiments done").json_value() - stored * 1e3
 
 
 def _quiet(kernel: psutil.Process) -> Row:

@@ -6,6 +6,7 @@ The screen is the one that the package ships for its virtual machine. Equal data
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -21,6 +22,13 @@ HERE = Path(__file__).parents[2] / "cellos_nb" / "planner" / "parameters" / f"{S
 def screen() -> pd.DataFrame:
     with resources.as_file(resources.files("cellos_nb.hardware") / "screens" / f"{SHIPPED}.csv.gz") as path:
         return pd.read_csv(path)
+
+
+@cache
+def prior_without(lines: frozenset[str], compounds: frozenset[str]) -> Prior:
+    """Learnt from the rest of the screen."""
+    table = screen()
+    return Prior.learn(table[~table.cell_line.isin(lines) & ~table["compound"].isin(compounds)])
 
 
 def main() -> None:

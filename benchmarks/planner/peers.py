@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from peers_gp import Ax, Baybe, Emukit, nearest_new
-from tasks import Row, Task
+from task import Row, Task
 
 from cellos_nb.planner import pool_planner
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tasks import Row, Task
+from task import Row, Task
 
 
 class Baybe:

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 from peers import PLANNERS, installed
 from tables import page_with, tables
-from tasks import TASKS, Task
+from task import Task
+from tasks import TASKS
 
 AT = (20, 40, 60)
 N_FIRST, BATCH = 8, 4

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from peers import PLANNERS, installed
-from tasks import DOSES, Task
+from task import DOSES, Task
 
 CURVES, MIXED, LARGE = "curves, 7,128 wells", "mixed, 7,463 rows", "mixed, 100,000 rows"
 OURS = [(CURVES, n, q) for n, q in ((60, 4), (200, 4), (1000, 4), (1000, 96), (1000, 384), (5000, 4), (5000, 96))]

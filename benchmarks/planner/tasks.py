@@ -3,60 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from learn_prior import screen
+from simulated import combination_screen, known_function, reaction_table, screen_of_another_lab
+from task import DOSES, Row, Task, noisy
 
 from cellos_nb.analysis import fit_dose_responses
-from cellos_nb.planner import Prior
-
-Row = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A finite table of wells, what one measurement of each may give, and what is true of each."""
-
-    types: dict[str, str]
-    wells: list[Row]
-    replicates: np.ndarray
-    """Shape (n_wells, n_replicates); a measurement is one of them, NaN where it was not made."""
-    truth: np.ndarray
-    objective: dict[str, Any]
-    left_out: tuple[frozenset[str], frozenset[str]] | None = None
-    """Cell lines and compounds of the screen that our planner's prior must not know; None off the screen."""
-    log10_ec50: dict[tuple[str, str], float] = field(default_factory=dict)
-    """By cell line and compound, in log10 M, where the question is to learn them."""
-
-    def space(self) -> dict[str, Any]:
-        parameters = {
-            name: {"type": kind, "levels": sorted({well[i] for well in self.wells})}
-            for i, (name, kind) in enumerate(self.types.items())
-        }
-        return {"parameters": parameters, "goal": "maximize", "objective": self.objective, "wells": self.wells}
-
-    def prior(self) -> str | Prior:
-        """What our planner may know."""
-        return "default" if self.left_out is None else prior_without(*self.left_out)
-
-    def row(self, i: int) -> dict[str, Any]:
-        return dict(zip(self.types, self.wells[i], strict=True))
-
-    def measure(self, i: int, rng: np.random.Generator) -> float:
-        values = self.replicates[i]
-        return float(rng.choice(values[np.isfinite(values)]))
-
-    def regret(self, rows: list[int]) -> float:
-        """(Best − best found) / (best − median): 0 is perfect."""
-        best = self.truth.max()
-        return float((best - self.truth[rows].max()) / (best - np.median(self.truth)))
-
-
-DOSES = {"cell_line": "categorical", "compound": "categorical", "log10_dose_M": "log10"}
 
 
 @cache
@@ -65,12 +21,6 @@ def wide() -> pd.DataFrame:
     wells = screen().dropna(subset="viability")
     wells["log10_dose_M"] = (np.log10(wells.dose_um) - 6).round(4)
     return wells.pivot_table(index=list(DOSES), columns="replicate", values="viability").dropna()
-
-
-@cache
-def prior_without(lines: frozenset[str], compounds: frozenset[str]) -> Prior:
-    table = screen()
-    return Prior.learn(table[~table.cell_line.isin(lines) & ~table["compound"].isin(compounds)])
 
 
 def choose(rng: np.random.Generator, names: pd.Index, n: int) -> list[str]:
@@ -143,14 +93,6 @@ def all_fits() -> dict[tuple[str, str], float]:
     return {(row.cell_line, row.compound): float(np.log10(row.ec50) - 6) for row in sure.itertuples()}
 
 
-def noisy(
-    types: dict[str, str], wells: list[Row], truth: np.ndarray, noise_sd: float, seed: int, **options: Any
-) -> Task:
-    noise = np.random.default_rng([9, seed]).normal(size=(len(truth), 32))
-    noise -= noise.mean(axis=1, keepdims=True)
-    return Task(types, wells, truth[:, None] + noise_sd * noise, truth, options.pop("objective", {"kind": "response"}))
-
-
 def logistic_family(seed: int, *, window: bool = False) -> Task:
     """Simulated compounds on lines; a window falls again at a higher dose, a plain family costs per decade of dose."""
     rng = np.random.default_rng([4, seed, window])
@@ -218,4 +160,11 @@ TASKS: dict[str, Callable[[int], Task]] = {
     "smooth, 4 numbers": smooth,
     "smooth, 3 numbers × 6 media": lambda seed: smooth(seed, 3, 6),
     "combinations, 12 pairs": combination,
+    "potent pair (another lab)": partial(screen_of_another_lab, question="potent"),
+    "selective compound (another lab)": partial(screen_of_another_lab, question="selective"),
+    "combination screen": combination_screen,
+    "Branin": partial(known_function, name="branin"),
+    "Hartmann, 6 numbers": partial(known_function, name="hartmann"),
+    "Ackley, 3 numbers × 5 materials": partial(known_function, name="ackley"),
+    "reaction, 4 categories": reaction_table,
 }

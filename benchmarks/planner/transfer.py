@@ -35,7 +35,8 @@ import pandas as pd
 from learn_prior import screen
 from peers import Random
 from run import PAGE, campaign, done, seeds_of
-from tasks import Task, potency, wide
+from task import Task
+from tasks import potency, wide
 from transfer_tables import page_with, tables
 
 from cellos_nb.planner import Prior, pool_planner

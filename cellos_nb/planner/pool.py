@@ -72,6 +72,7 @@ class PoolPlanner:
         self._values: list[float] = []
         self._offset, self._prior = np.zeros(len(table.wells)), prior
         self._models: dict[CurvePrior, DoseResponseGP] = {}
+        self._fitted_to: dict[CurvePrior, int] = {}
         self._checks = list(CHECKS) if prior.classes and self._kind == "inhibition_minus_dose_cost" else []
         if table.lines is not None:
             self._layout = Layout.of(table.lines, table.compounds, table.log10_dose + _LOG10_UM_PER_M)
@@ -242,6 +243,10 @@ class PoolPlanner:
         return MixedGP(list(self._table.is_category)).fit(self._table.encoded[rows], values)
 
     def _curves_model(self, prior: CurvePrior) -> DoseResponseGP:
+        """The model of one prior, fitted to all that was told."""
+        if self._fitted_to.get(prior) == len(self._rows):
+            return self._models[prior]
+        self._fitted_to[prior] = len(self._rows)
         used = self._used()
         rows = [self._rows[i] for i in used]
         lines, compounds, doses = self._conditions(rows)

@@ -15,6 +15,8 @@ _NOISE_GRID = (0.015, 0.03, 0.05, 0.08, 0.13, 0.2, 0.32)
 """Noise tried, as shares of the prior's amplitude, between a good plate reader and a bad day."""
 _NOISE_EXPECTED = 0.08, 0.9
 """Median of the noise and the standard deviation of its natural logarithm, before any is seen."""
+_ENOUGH_GROUPS = 64
+"""Compounds on cell lines that decide about the noise."""
 _CLASS_WEIGHT = 8.0
 """Compounds that the prior's shares of the classes count for."""
 _TINY = 1e-300
@@ -132,10 +134,11 @@ class _Groups:
         self.keys = likelihood.keys()
         self._new = np.zeros(0, dtype=np.int64)
 
-    def by_kind(self, noise_sd: float) -> Array:
-        """Shape (n_groups, n_kinds): log likelihood of every group under every kind of compound."""
+    def by_kind(self, noise_sd: float, wanted: Index | None = None) -> Array:
+        """Shape (n_wanted, n_kinds): log likelihood of groups, of all when left out, under every kind of compound."""
         known = self.memory.likelihoods
-        new = self._missing(known, noise_sd)
+        wanted = np.arange(len(self.keys)) if wanted is None else wanted
+        new = self._missing(known, noise_sd, wanted)
         if len(new):
             # The same array again tells the likelihood that the same groups are meant.
             new = self._new = self._new if np.array_equal(new, self._new) else new
@@ -147,7 +150,7 @@ class _Groups:
             of_kinds = np.log(of_kinds + _TINY) + tops[:, None]
             for group, *found in zip(new.tolist(), likelihoods, tops.tolist(), of_kinds, strict=True):
                 known[self.keys[group], noise_sd] = (found[0], found[1], found[2])
-        return np.array([known[key, noise_sd][2] for key in self.keys])
+        return np.array([known[self.keys[group], noise_sd][2] for group in wanted.tolist()])
 
     def likelihoods(self, noise_sd: float) -> tuple[Single, Array]:
         """Of every group: those of the curves relative to the likeliest, and the logarithms of the likeliest ones'."""
@@ -157,35 +160,56 @@ class _Groups:
     def posteriors(self, noise_sd: float) -> list[GroupPosterior]:
         """One for every group; `by_kind` was asked for the same noise."""
         known = self.memory.posteriors
-        new = self._missing(known, noise_sd)
+        new = self._missing(known, noise_sd, np.arange(len(self.keys)))
         likelihoods = [self.memory.likelihoods[self.keys[group], noise_sd][0] for group in new.tolist()]
         for group, one in zip(new.tolist(), self.likelihood.posteriors(noise_sd, new, likelihoods), strict=True):
             known[self.keys[group], noise_sd] = one
         return [known[key, noise_sd] for key in self.keys]
 
-    def _missing(self, known: Mapping[tuple[bytes, float], object], noise_sd: float) -> Index:
-        return np.array([i for i, key in enumerate(self.keys) if (key, noise_sd) not in known], dtype=np.int64)
+    def _missing(self, known: Mapping[tuple[bytes, float], object], noise_sd: float, wanted: Index) -> Index:
+        return np.array([i for i in wanted.tolist() if (self.keys[i], noise_sd) not in known], dtype=np.int64)
+
+    def telling(self, first: Index) -> tuple[Index, Index]:
+        """Groups of the compounds that were measured most, enough to know the noise; and where each compound begins."""
+        ends = np.r_[first[1:], len(self.keys)]
+        n_observed = np.add.reduceat(np.diff(self.likelihood.observed.starts()), first)
+        chosen, n_groups = [], 0
+        for compound in np.argsort(-n_observed, kind="stable").tolist():
+            if n_groups >= _ENOUGH_GROUPS:
+                break
+            chosen.append(compound)
+            n_groups += int(ends[compound] - first[compound])
+        chosen.sort()
+        sizes = (ends - first)[chosen]
+        members = np.concatenate([np.arange(first[compound], ends[compound]) for compound in chosen])
+        return members, np.r_[0, np.cumsum(sizes)[:-1]]
 
 
 def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[float, float]:
-    """The noise of most evidence and that evidence: from the expected noise down while it grows, or else up."""
+    """The noise of most evidence and that evidence: from the expected noise down while it grows, or else up.
+
+    Where there are many groups, some of them decide; the evidence is that of all.
+    """
     scale, (centre, spread) = abs(before.prior.amplitude), _NOISE_EXPECTED
+    some, begins = groups.telling(first)
     scores: dict[int, float] = {}
+
+    def evidence(i: int, wanted: Index | None, begins: Index) -> float:
+        by_kind = np.add.reduceat(groups.by_kind(_NOISE_GRID[i] * scale, wanted), begins, axis=0)
+        return _total(by_kind, before.kind_prior) - 0.5 * float(np.log(_NOISE_GRID[i] / centre) / spread) ** 2
 
     def score(i: int) -> float:
         if not 0 <= i < len(_NOISE_GRID):
             return -np.inf
         if i not in scores:
-            by_kind = np.add.reduceat(groups.by_kind(_NOISE_GRID[i] * scale), first, axis=0)
-            penalty = 0.5 * (np.log(_NOISE_GRID[i] / centre) / spread) ** 2
-            scores[i] = _total(by_kind, before.kind_prior) - penalty
+            scores[i] = evidence(i, some, begins)
         return scores[i]
 
     best = _NOISE_GRID.index(centre)
     step = -1 if score(best - 1) > score(best) else 1
     while score(best + step) > score(best):
         best += step
-    return _NOISE_GRID[best] * scale, score(best)
+    return _NOISE_GRID[best] * scale, score(best) if len(some) == len(groups.keys) else evidence(best, None, first)
 
 
 def _curve_weights(library: CurveLibrary, groups: _Groups, noise_sd: float, by_line: Array, kinds: Array) -> Single:

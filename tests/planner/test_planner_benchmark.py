@@ -23,7 +23,7 @@ def benchmark():
         yield run, tasks, peers, tables
     finally:
         sys.path.remove(str(FOLDER))
-        for name in ("peers", "run", "tables", "tasks", "learn_prior"):
+        for name in ("peers", "run", "tables", "tasks", "task", "simulated", "learn_prior"):
             sys.modules.pop(name, None)
 
 
@@ -76,6 +76,30 @@ def test_tables_pair_the_seeds_and_replace_their_own_section_of_the_page(benchma
     assert "5 better, 1 worse, p = 0.22" in found
     page = tables.page_with("# Page\n", found)
     assert tables.page_with(page, "other") == page.replace(found, "other")
+
+
+def test_simulated_tasks_are_repeatable_and_their_best_well_leaves_no_regret(benchmark):
+    _, tasks, _, _ = benchmark
+    real = {name for name in tasks.TASKS if "(screen)" in name}
+    for name in sorted(set(tasks.TASKS) - real):
+        task, again = tasks.TASKS[name](3), tasks.TASKS[name](3)
+        assert task.wells == again.wells, name
+        assert len(set(task.wells)) == len(task.wells), name
+        np.testing.assert_array_equal(task.replicates, again.replicates)
+        assert task.regret([int(np.argmax(task.truth))]) == 0.0, name
+        assert np.isclose(task.regret([int(np.argsort(task.truth)[len(task.truth) // 2])]), 1.0, atol=0.02), name
+        assert isinstance(task.measure(0, np.random.default_rng(0)), float), name
+
+
+def test_screens_of_other_labs_differ_in_doses_noise_and_replicates(benchmark):
+    _, tasks, _, _ = benchmark
+    screens = [tasks.TASKS["potent pair (another lab)"](seed) for seed in range(8)]
+    doses = {tuple(sorted({well[-1] for well in screen.wells})) for screen in screens}
+    assert len(doses) > 2
+    assert len({screen.replicates.shape[1] for screen in screens}) > 1
+    spreads = [screen.replicates.std(axis=1).mean() for screen in screens if screen.replicates.shape[1] > 1]
+    assert max(spreads) > 2 * min(spreads)
+    assert all(np.array_equal(screen.truth, screen.replicates.mean(axis=1)) for screen in screens)
 
 
 @pytest.mark.parametrize(("kind", "n_parts"), [("cell line", 9), ("compounds", 4)])

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from cellos_nb.planner.curves import CurvePrior
 from cellos_nb.planner.likelihood import Likelihood
 from cellos_nb.planner.model import DoseResponseGP
 from cellos_nb.planner.promise import Layout, Promise
@@ -85,3 +86,21 @@ def test_curves_on_which_nothing_is_new_are_not_compared_again(monkeypatch):
     # Of three groups one has grown; the others come again only where another noise is tried.
     assert len(compared) - n_first < n_first
     assert len(set(compared[n_first:])) < 6
+
+
+def test_of_many_curves_those_measured_most_decide_about_the_noise(monkeypatch):
+    compared: dict[float, int] = {}
+    plain = Likelihood.log_likelihoods
+
+    def counted(self, noise_sd, groups):
+        compared[noise_sd] = compared.get(noise_sd, 0) + len(groups)
+        return plain(self, noise_sd, groups)
+
+    monkeypatch.setattr(Likelihood, "log_likelihoods", counted)
+    rng = np.random.default_rng(0)
+    often = [("A", f"often {i}", dose, 0.13 * rng.normal() + 1.0) for i in range(70) for dose in LOG10_DOSES]
+    once = [("A", f"once {i}", 0.0, rng.random()) for i in range(100)]
+    model = fitted(often + once, DoseResponseGP(CurvePrior(), (0.001, 10)))
+    assert model.noise_sd == pytest.approx(0.13, rel=0.5)
+    assert compared[model.noise_sd] == 170
+    assert all(n == 64 for noise_sd, n in compared.items() if noise_sd != model.noise_sd)
