@@ -108,7 +108,8 @@ def test_where_the_planner_has_much_to_learn_again_the_rest_is_shown_first(lab, 
 
 def test_every_experiment_of_every_iteration_can_be_chosen(panel, lab):
     assert len(panel.shown.asked) == 18
-    panel.iteration.value = 3
+    for iteration in (2, 3):  # whichever the best is from, one of them is another
+        panel.iteration.value = iteration
     assert panel.shown.chosen.proposal.proposal_id == "i003-e001"
     assert [value for _, value in panel.experiment.options] == [f"i003-e{k:03d}" for k in range(1, 7)]
     panel.experiment.value = "i003-e004"
