@@ -107,22 +107,23 @@ def _plain_table(frame: pd.DataFrame, caption: str) -> Markup:
     from pandas.api.types import is_numeric_dtype
 
     sides = ["right" if is_numeric_dtype(kind) else "left" for kind in frame.dtypes]
+    styles = [f"text-align:{side}" for side in sides]
+    if sides and sides[-1] == "left":
+        # What is said at the end may hold a path or a digest, longer than the page is wide.
+        styles[-1] += ";overflow-wrap:anywhere"
     head = join(
         markup('<th scope="col" style="text-align:{}">{}</th>', side, name)
         for side, name in zip(sides, frame.columns, strict=True)
     )
     rows = (
         join(
-            markup('<td style="text-align:{}">{}</td>', side, cell_text(value))
-            for side, value in zip(sides, row, strict=True)
+            markup('<td style="{}">{}</td>', style, cell_text(value)) for style, value in zip(styles, row, strict=True)
         )
         for row in frame.itertuples(index=False, name=None)
     )
     body = join(markup("<tr>{}</tr>", row) for row in rows)
     above = markup('<caption style="text-align:left;font-weight:600">{}</caption>', caption)
-    return markup(
-        '<table style="overflow-wrap:anywhere">{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>', above, head, body
-    )
+    return markup("<table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>", above, head, body)
 
 
 def show_static(form: StaticForm) -> None:
