@@ -139,7 +139,9 @@ class CampaignConfig(Settings):
 
     def to_yaml(self) -> str:
         """The configuration as YAML that `from_yaml` reads back as an equal value."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        # Unescaped, the old "next line" would be read back as an end of line.
+        is_safe = "\x85" not in self.to_json()
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=is_safe)
 
     def refuse(self, at: KeyPath, problem: str) -> ConfigError:
         """An error that points at one key of this configuration, for checks that need more than the configuration."""

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cellos_nb.domain.campaign import CampaignConfig
@@ -405,6 +405,7 @@ def campaigns(draw):
 
 
 @given(config=campaigns())
+@example(config=CampaignConfig.from_dict(MINIMAL | {"name": "next\x85line \u2028 µ"}))
 @settings(max_examples=40, deadline=None)
 def test_a_campaign_survives_yaml_json_and_dict(config, tmp_path_factory):
     path = tmp_path_factory.mktemp("campaign") / "campaign.yaml"
