@@ -175,28 +175,28 @@ def _proposed(
 
 
 def _all_rounded(value: Any) -> Any:
-    """The same plain value with every number to 6 digits."""
+    """The same plain value with every number to 4 digits."""
     if isinstance(value, float):
-        return _six_digits(value)
+        return _four_digits(value)
     if isinstance(value, Mapping):
         return {str(key): _all_rounded(each) for key, each in value.items()}
     return [_all_rounded(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _rounded(reason: ProposalReason | None) -> ProposalReason | None:
-    """Predictions to 6 digits: the last ones depend on how many cores the linear algebra had."""
+    """Predictions to 4 digits: the seventh, in single precision, depends on how many cores the linear algebra had."""
     if reason is None:
         return None
     return replace(
         reason,
-        predicted_mean=_six_digits(reason.predicted_mean),
-        predicted_sd=_six_digits(reason.predicted_sd),
-        acquisition=_six_digits(reason.acquisition),
+        predicted_mean=_four_digits(reason.predicted_mean),
+        predicted_sd=_four_digits(reason.predicted_sd),
+        acquisition=_four_digits(reason.acquisition),
     )
 
 
-def _six_digits(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.6g}")
+def _four_digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
 
 
 def reason_to_end(now: Standing, history: History) -> Ending | None:

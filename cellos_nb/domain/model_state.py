@@ -27,4 +27,4 @@ class ModelState:
     history_sha256: str
     """Of all results that were there: `History.digest`."""
     parameters: dict[str, Any]
-    """What the planner had fitted, as it names it; numbers to 6 digits. Empty for a planner that fits nothing."""
+    """What the planner had fitted, as it names it; numbers to 4 digits. Empty for a planner that fits nothing."""

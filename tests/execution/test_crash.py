@@ -168,7 +168,9 @@ def test_a_group_killed_between_its_commit_and_its_calls_is_reported_and_nobody_
     assert set(after.values()) <= {1}
     with Store.open(folder / "lab.db") as store:
         doubtful = {run.plate_id for run in run_records(store) if run.status is JobStatus.IN_DOUBT}
-    assert doubtful == {plate for plate, _ in waiting}
+    # The campaign stops at the first of them; the other plates may have been looked at by then, or not yet.
+    assert doubtful
+    assert doubtful <= {plate for plate, _ in waiting}
 
 
 def open_steps(folder):

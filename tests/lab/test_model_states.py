@@ -122,7 +122,7 @@ def test_a_planner_of_ones_own_may_tell_what_it_fitted(lab):
     loop = Loop(lab.store, lab.machine_for(config().machine), Telling(), lambda event: None)
     run_campaign(loop, campaign_id)
     kept = lab.campaign(campaign_id).model_states()
-    assert [each.state.parameters for each in kept] == [{"scales": [0.333333, 6.66667e-10], "n": 3}] * 2
+    assert [each.state.parameters for each in kept] == [{"scales": [0.3333, 6.667e-10], "n": 3}] * 2
 
 
 def test_the_next_batch_is_stored_with_its_state_or_not_at_all(lab):
