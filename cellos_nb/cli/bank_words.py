@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-import yaml
-
+from cellos_nb.domain.yaml_lines import yaml_text
 from cellos_nb.errors import InputError
 from cellos_nb.operations.banks.config import BankConfig
 from cellos_nb.operations.banks.outcome import MEASURES, BankRuns, Ending
@@ -201,8 +200,7 @@ def week_yaml(entries: Sequence[dict[str, Any]]) -> str:
 
 
 def _line(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
-    return text.removesuffix("...\n").strip()
+    return yaml_text(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
 
 
 def as_json(value: Any) -> Any:

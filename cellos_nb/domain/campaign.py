@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, PrivateAttr, StrictBool, ValidationError, model_validator
 
 from cellos_nb.domain.config_errors import describe_all, refusal
@@ -30,7 +29,7 @@ from cellos_nb.domain.settings import (
     PositiveFloat,
     Settings,
 )
-from cellos_nb.domain.yaml_lines import KeyPath, YamlDocument, read_yaml
+from cellos_nb.domain.yaml_lines import KeyPath, YamlDocument, read_yaml, yaml_text
 from cellos_nb.errors import ConfigError
 
 
@@ -139,9 +138,7 @@ class CampaignConfig(Settings):
 
     def to_yaml(self) -> str:
         """The configuration as YAML that `from_yaml` reads back as an equal value."""
-        # Unescaped, the old "next line" would be read back as an end of line.
-        is_safe = "\x85" not in self.to_json()
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=is_safe)
+        return yaml_text(self.to_dict())
 
     def refuse(self, at: KeyPath, problem: str) -> ConfigError:
         """An error that points at one key of this configuration, for checks that need more than the configuration."""

@@ -1,4 +1,4 @@
-"""YAML files read together with the line on which each key stands, so that an error can point at it."""
+"""YAML read together with the line on which each key stands, so that an error can point at it, and written."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ def read_yaml(path: str | Path) -> YamlDocument:
     lines: dict[KeyPath, int] = {}
     _collect(node, (), lines, path)
     return YamlDocument(path, content, lines)
+
+
+def yaml_text(value: Any, **style: Any) -> str:
+    """A plain value as YAML that is read back as an equal value, keys in their order; `style` as PyYAML takes it."""
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, **style)
+    # Unescaped, the old "next line" would be read back as an end of line.
+    if "\x85" in text:
+        text = yaml.safe_dump(value, sort_keys=False, **style)
+    return text
 
 
 def _collect(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cellos_nb.domain.history import History
+from cellos_nb.domain.yaml_lines import yaml_text
 from cellos_nb.errors import AnalysisError, ConfigError
 from cellos_nb.planner.curves import CompoundClass, CurvePrior
 from cellos_nb.planner.learning import expected_counts, learn_classes
@@ -130,7 +131,7 @@ class Prior:
             "classes": classes,
         }
         text = "# A prior over dose-response curves; written by cellos_nb.planner.Prior.save.\n"
-        Path(path).write_text(text + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        Path(path).write_text(text + yaml_text(content), encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Prior:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import yaml
-
+from cellos_nb.domain.yaml_lines import yaml_text
 from cellos_nb.operations.history.mapping import REQUIRED, ROLES
 from cellos_nb.operations.history.table import Table
 from cellos_nb.operations.history.units import dose_unit_in, response_kind_in
@@ -174,4 +173,4 @@ def _plain(header: str) -> str:
 
 def _quoted(text: str | None) -> str:
     """A text as one YAML scalar on one line."""
-    return yaml.safe_dump(text, allow_unicode=True, width=10_000, default_flow_style=True).partition("\n")[0]
+    return yaml_text(text, width=10_000, default_flow_style=True).partition("\n")[0]

@@ -7,13 +7,12 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from cellos_nb.domain.config_errors import describe_all
 from cellos_nb.domain.setting import Name, Settings
 from cellos_nb.domain.settings import AssayName
-from cellos_nb.domain.yaml_lines import read_yaml
+from cellos_nb.domain.yaml_lines import read_yaml, yaml_text
 from cellos_nb.errors import ConfigError
 from cellos_nb.operations.history.units import DoseUnit, ResponseKind, dose_unit_named
 
@@ -109,7 +108,7 @@ class HistoryMapping(Settings):
 
     def to_yaml(self) -> str:
         """The mapping as YAML that `from_yaml` reads back as an equal value."""
-        return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+        return yaml_text(self.model_dump(mode="json", exclude_none=True))
 
     @property
     def sha256(self) -> str:
