@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from peers import PLANNERS, installed
+from results import done, keep
 from tasks import TASKS, Task
 
 TASK = "potent pair (screen)"
@@ -95,15 +96,14 @@ def main() -> None:
         warnings.simplefilter("ignore")
         print(json.dumps(one(options.one)))
         return
-    found = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    found = done(options.out)
     for name in [] if options.table else options.planners.split(","):
         if name in {run["planner"] for run in found}:
             continue
         command = [sys.executable, __file__, "--one", name]
         line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
         found.append(json.loads(line))
-        with options.out.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        keep(options.out, found[-1])
     order = [OURS, *PEERS]
     print(table(sorted(found, key=lambda run: order.index(run["planner"]))))
 

@@ -19,7 +19,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -27,13 +26,13 @@ from typing import Any
 
 import numpy as np
 from peers import PLANNERS, installed
+from results import PAGE, done, keep
 from tables import page_with, tables
 from task import Task
 from tasks import TASKS
 
 AT = (20, 40, 60)
 N_FIRST, BATCH = 8, 4
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def campaign(task: Task, planner: Any, seed: int) -> dict[str, Any]:
@@ -67,10 +66,6 @@ def ec50_error(task: Task, planner: Any) -> float | None:
         np.clip(estimates.get(pair, (low + high) / 2), low, high) - true for pair, true in task.log10_ec50.items()
     ]
     return float(np.sqrt(np.mean(np.square(errors))))
-
-
-def done(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def seeds_of(text: str) -> range:
@@ -109,8 +104,7 @@ def run_all(options: argparse.Namespace) -> None:
                 task = task or TASKS[task_name](seed)
                 result = campaign(task, PLANNERS[name](task, seed), seed)
                 row = {"task": task_name, "planner": name, "seed": seed, **result}
-                with options.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
+                keep(options.out, row)
                 print(task_name, name, seed, {n: round(r, 3) for n, r in result["regret"].items()}, file=sys.stderr)
 
 

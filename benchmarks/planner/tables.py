@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from results import mean_regret, placed
 from scipy.stats import binomtest
 
 BEGIN, END = "<!-- planners: written by benchmarks/planner/run.py -->", "<!-- /planners -->"
@@ -61,7 +62,6 @@ def _against(by: dict[tuple[str, str, int], dict[str, Any]], task: str, planner:
     if planner == OURS:
         return "–"
     pairs = [(by[task, OURS, seed], by[task, planner, seed]) for seed in seeds if (task, OURS, seed) in by]
-    # Mean over 20, 40 and 60 wells: regret at 60 alone is often zero for both.
     gains = np.array([_score(theirs) - _score(mine) for mine, theirs in pairs])
     if not pairs:
         return ""
@@ -74,12 +74,9 @@ def _against(by: dict[tuple[str, str, int], dict[str, Any]], task: str, planner:
 def _score(run: dict[str, Any]) -> float:
     if run.get("rmse") is not None:
         return float(run["rmse"])
-    return float(np.mean([run["regret"][n] for n in ("20", "40", "60")]))
+    return mean_regret(run["regret"])
 
 
 def page_with(page: str, found: str) -> str:
     """The page with its planners' tables replaced; they go to the end where there were none."""
-    block = f"{BEGIN}\n\n{found}\n{END}"
-    if BEGIN in page:
-        return page[: page.index(BEGIN)] + block + page[page.index(END) + len(END) :]
-    return f"{page.rstrip()}\n\n## Planners\n\n{block}\n"
+    return placed(page, found, (BEGIN, END), "Planners")

@@ -24,7 +24,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
-import json
 import sys
 from functools import cache
 from pathlib import Path
@@ -34,7 +33,8 @@ import numpy as np
 import pandas as pd
 from learn_prior import screen
 from peers import Random
-from run import PAGE, campaign, done, seeds_of
+from results import PAGE, done, keep
+from run import campaign, seeds_of
 from task import Task
 from tasks import potency, wide
 from transfer_tables import page_with, tables
@@ -174,8 +174,7 @@ def run_all(options: argparse.Namespace) -> None:
                 for arm, planner in planners(task, left, seed, wanted).items():
                     regret = campaign(task, planner, seed)["regret"]
                     row = {"kind": kind, "left_out": name, "planner": arm, "seed": seed, "regret": regret}
-                    with options.out.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(row) + "\n")
+                    keep(options.out, row)
                     print(kind, name, arm, seed, {n: round(r, 3) for n, r in regret.items()}, file=sys.stderr)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from results import mean_regret, placed
 from scipy.stats import binomtest
 
 BEGIN, END = "<!-- transfer: written by benchmarks/planner/transfer.py -->", "<!-- /transfer -->"
@@ -43,7 +44,7 @@ def _beside(by: dict[tuple[str, int, str], dict[str, float]], planner: str) -> s
     pairs = [(by[base], regret) for key, regret in by.items() if key[2] == planner and (base := (*key[:2], BASE)) in by]
     if planner == BASE or not pairs:
         return "– | –"
-    gap = np.array([_score(theirs) - _score(base) for base, theirs in pairs])
+    gap = np.array([mean_regret(theirs) - mean_regret(base) for base, theirs in pairs])
     better, worse = int((gap < -1e-9).sum()), int((gap > 1e-9).sum())
     error = float(gap.std(ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else float("nan")
     p = binomtest(better, better + worse).pvalue if better + worse else 1.0
@@ -51,18 +52,13 @@ def _beside(by: dict[tuple[str, int, str], dict[str, float]], planner: str) -> s
 
 
 def _part(by: dict[tuple[str, int, str], dict[str, float]], left_out: str, planners: list[str]) -> str:
-    cells = [[_score(regret) for key, regret in by.items() if key[::2] == (left_out, planner)] for planner in planners]
+    cells = [
+        [mean_regret(regret) for key, regret in by.items() if key[::2] == (left_out, planner)] for planner in planners
+    ]
     means = " | ".join(f"{np.mean(cell):.3f}" if cell else "" for cell in cells)
     return f"| {left_out} | {max(map(len, cells))} | {means} |"
 
 
-def _score(regret: dict[str, float]) -> float:
-    return float(np.mean([regret[n] for n in ("20", "40", "60")]))
-
-
 def page_with(page: str, found: str) -> str:
     """The page with these tables in place of those between the marks, or at its end where there were none."""
-    block = f"{BEGIN}\n\n{found}\n{END}"
-    if BEGIN in page:
-        return page[: page.index(BEGIN)] + block + page[page.index(END) + len(END) :]
-    return f"{page.rstrip()}\n\n## What a history is worth\n\n{block}\n"
+    return placed(page, found, (BEGIN, END), "What a history is worth")

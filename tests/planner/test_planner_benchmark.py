@@ -23,7 +23,7 @@ def benchmark():
         yield run, tasks, peers, tables
     finally:
         sys.path.remove(str(FOLDER))
-        for name in ("peers", "run", "tables", "tasks", "task", "simulated", "learn_prior"):
+        for name in ("peers", "results", "run", "tables", "tasks", "task", "simulated", "learn_prior"):
             sys.modules.pop(name, None)
 
 
