@@ -1,16 +1,7 @@
 // Lines, strokes and dots as one SVG path for each mark, drawn anew in the next frame after a change: the newest state
 // alone, and nothing at all while nobody can see it. Text enters through textContent alone.
-const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { top: 8, right: 16, bottom: 46, left: 76 };
 const REACH = 16; // px between the pointer and a dot that still answers
-
-function make(parent, name, attributes = {}, text) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text !== undefined) element.textContent = text;
-  parent.appendChild(element);
-  return element;
-}
 
 // A message's bytes may begin anywhere; numbers may not.
 function numbersIn(view) {

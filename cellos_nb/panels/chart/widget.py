@@ -12,6 +12,7 @@ import numpy as np
 import traitlets
 
 from cellos_nb.panels.chart.marks import Axis, Dots, Mark
+from cellos_nb.panels.svg import drawing_module
 
 _HERE = Path(__file__).parent
 _EMPTY = Axis("", 0.0, 1.0, ())
@@ -20,7 +21,7 @@ _EMPTY = Axis("", 0.0, 1.0, ())
 class Chart(anywidget.AnyWidget):
     """Lines, strokes and dots over two axes; a dot is named under the pointer and by the arrow keys."""
 
-    _esm = _HERE / "chart.js"
+    _esm = drawing_module(_HERE / "chart.js")
     _css = _HERE / "chart.css"
 
     marks: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)

@@ -1,18 +1,9 @@
 // Coloured cells as an SVG grid over a canvas: pointer and arrow keys choose one. The colours are on the canvas, since
 // thousands of elements that change their paint take a page longer than all else. Text enters through textContent alone.
-const SVG = "http://www.w3.org/2000/svg";
 const LETTER = 6.6; // width of a letter of a heading, about
 const LONGEST = 26; // letters of a row's name that are shown
 const GAP = 2.6; // between a cell and its place
 const CORNER = 4.5;
-
-function make(parent, name, attributes = {}, text) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text !== undefined) element.textContent = text;
-  parent.appendChild(element);
-  return element;
-}
 
 function shorten(text) {
   return text.length > LONGEST ? text.slice(0, LONGEST - 1) + "…" : text;

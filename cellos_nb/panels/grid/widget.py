@@ -10,6 +10,7 @@ import anywidget
 import traitlets
 
 from cellos_nb.panels.grid.cell import Cell
+from cellos_nb.panels.svg import drawing_module
 
 _HERE = Path(__file__).parent
 
@@ -17,7 +18,7 @@ _HERE = Path(__file__).parent
 class GridPicture(anywidget.AnyWidget):
     """Cells by position; `selected` is the cell that a person chose."""
 
-    _esm = _HERE / "grid.js"
+    _esm = drawing_module(_HERE / "grid.js")
     _css = _HERE / "grid.css"
 
     row_names: traitlets.List[str] = traitlets.List().tag(sync=True)
