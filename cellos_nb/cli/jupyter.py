@@ -102,6 +102,8 @@ def serve_page(notebook: Path, port: int | None, options: list[str], *, has_brow
             # Voilà asks for none by itself, and whoever sees the page can steer the lab.
             "--Voila.auto_token=True",
             f"--Voila.open_browser={has_browser}",
+            # JupyterLab loads it as an extension; Voilà loads none.
+            "--Voila.kernel_websocket_connection_class=cellos_nb.panels.server.PromptConnection",
             *([] if port is None else [f"--Voila.port={port}"]),
             *options,
         ]
