@@ -193,11 +193,17 @@ def submit_new_batch(
 
 
 def submitted_runs(store: Store, batch_id: str) -> Runs:
-    """The runs of a batch that was submitted; a plate that is held is put back, to be asked about again."""
-    runs = run_records(store, batch_id=batch_id)
+    """The runs of a batch that was submitted.
+
+    A plate that is held is put back, to be asked about again; one that was put off, for want of stock or after an
+    error, is tried at once.
+    """
+    runs, queue = run_records(store, batch_id=batch_id), JobQueue(store)
     for run in runs:
         if run.status.is_held:
-            JobQueue(store).requeue(run.run_id, "the batch is brought through again", by=f"batch {batch_id}")
+            queue.requeue(run.run_id, "the batch is brought through again", by=f"batch {batch_id}")
+        elif run.status is JobStatus.QUEUED and run.error:
+            queue.hasten(run.run_id)
     return {run.run_id: None for run in runs}
 
 

@@ -166,6 +166,10 @@ class JobQueue:
             if not self._move(job_id, (JobStatus.CANCELLING,), ended_values(JobStatus.CANCELLED, error)):
                 raise self._not_in_state(job_id, "running")
 
+    def hasten(self, job_id: int) -> None:
+        """Lets a job that was put back into the queue be claimed at once; one that does not wait stays as it is."""
+        self._move(job_id, (JobStatus.QUEUED,), {"not_before": None})
+
     def end(self, job_id: int, status: JobStatus, error: str | None) -> None:
         """Ends a running job without a further attempt: to the dead letters, in doubt, or cancelled.
 
