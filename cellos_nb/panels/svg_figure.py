@@ -1,4 +1,4 @@
-"""Pictures of matplotlib in a live panel: drawn as SVG, in greys that can be read on light and dark pages."""
+"""Pictures of matplotlib in a live panel: drawn as SVG for a light page, whose lightness a dark page turns round."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK = "#808080"
-"""Of axes and words: 3.9 to 1 against white, and 5.3 to 1 against JupyterLab's dark page."""
+INK = "#5F6368"
+"""Of axes and words: 6.0 to 1 against white; turned round, 6.9 to 1 against JupyterLab's dark page."""
 
 
 def plain_axes(axes: Axes) -> None:
@@ -30,7 +30,9 @@ def image_widget() -> Image:
     """A place for a picture; empty until one is written into it."""
     from ipywidgets import Image
 
-    return Image(value=b"", format="svg+xml", layout={"max_width": "100%"})
+    image = Image(value=b"", format="svg+xml", layout={"max_width": "100%"})
+    image.add_class("cellos-figure")
+    return image
 
 
 def write_figure(widget: Image, figure: Figure, description: str) -> None:

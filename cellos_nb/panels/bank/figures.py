@@ -10,7 +10,7 @@ from cellos_nb.operations.banks.outcome import MEASURES, BankRuns
 from cellos_nb.operations.banks.sensitivity import Sensitivity
 from cellos_nb.operations.banks.summary import CrashTest
 from cellos_nb.panels.static import new_figure
-from cellos_nb.panels.svg_figure import plain_axes
+from cellos_nb.panels.svg_figure import INK, plain_axes
 from cellos_nb.panels.theme import SERIES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def fan_figure(runs: BankRuns) -> Figure:
         place.axhline(stage.wanted, color=_ORANGE, linestyle="--", linewidth=1.2, label="wanted")
         place.set(title=f"{stage.name} bank", xlabel="days since its first thaw")
     axes[0].set_ylabel("vials' worth of cells")
-    axes[0].legend(frameon=False, fontsize=8, labelcolor="#808080")
+    axes[0].legend(frameon=False, fontsize=8, labelcolor=INK)
     return figure
 
 
@@ -66,14 +66,14 @@ def tornado_figure(found: Sensitivity) -> Figure:
         (_BLUE, "number low", [e.at_low for e in shown], [e.low_half_width for e in shown]),
         (_ORANGE, "number high", [e.at_high for e in shown], [e.high_half_width for e in shown]),
     ):
-        style = {"elinewidth": 1, "ecolor": "#808080", "capsize": 2}
+        style = {"elinewidth": 1, "ecolor": INK, "capsize": 2}
         axes.barh(range(len(shown)), values, 0.7, xerr=errors, color=colour, alpha=0.85, label=label, error_kw=style)
     names = [f"{effect.range.label}  ({effect.range.low:.3g} to {effect.range.high:.3g})" for effect in shown]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
-    axes.axvline(0.0, color="#808080", linewidth=0.8)
+    axes.axvline(0.0, color=INK, linewidth=0.8)
     axes.set_xlabel(f"change of the mean of {MEASURES[found.measure]} ({found.base:.4g})")
-    axes.legend(frameon=False, fontsize=8, labelcolor="#808080")
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     return figure
 
 
@@ -90,5 +90,5 @@ def crash_figure(test: CrashTest) -> Figure:
                 axes.step(there, np.arange(1, len(there) + 1) / runs.n_runs, where="post", color=colour, label=label)
         axes.set(ylim=(0, 1.02), xlabel=MEASURES[name])
     left.set_ylabel("share of the runs, at most")
-    left.legend(frameon=False, fontsize=8, labelcolor="#808080")
+    left.legend(frameon=False, fontsize=8, labelcolor=INK)
     return figure
