@@ -19,8 +19,12 @@ def show(lap):
 show(0)
 more = Button(description="more")
 more.on_click(lambda _: [show(next(laps)) for _ in range(3)])
+picked = HTML("nothing picked")
+def note(place):
+    picked.value = f"picked {place}"
+chart.on_pick(note)
 tabs = Tab([HTML("nothing here"), chart], titles=["empty", "drawn"])
-VBox([more, tabs])"""
+VBox([more, picked, tabs])"""
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def notebook(page, server):
     return opened
 
 
-def test_a_chart_draws_nothing_unseen_and_then_the_newest_state_whose_dots_keys_can_name(notebook, page):
+def test_a_chart_draws_nothing_unseen_and_then_the_newest_state_whose_dots_keys_can_name_and_pick(notebook, page):
     more = page.get_by_role("button", name="more")
     more.click()
     notebook.wait_idle()
@@ -46,5 +50,11 @@ def test_a_chart_draws_nothing_unseen_and_then_the_newest_state_whose_dots_keys_
         page.keyboard.press(key)
         told.get_by_text(f"lap 3, {dot}").wait_for()
     assert told.locator("b").count() == 0
+    page.keyboard.press("Enter")
+    page.get_by_text("picked 2", exact=True).wait_for()
+    page.keyboard.press("Home")
+    spot = page.locator(".cellos-chart path.ring").bounding_box()
+    page.mouse.click(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
+    page.get_by_text("picked 0", exact=True).wait_for()
     page.keyboard.press("Escape")
     assert told.inner_text() == ""

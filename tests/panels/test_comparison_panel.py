@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn_chart import drawn_of
 from ipywidgets.widgets.widget import _instances
 from panel_campaigns import EVIL, small_config
 
@@ -53,6 +54,12 @@ def panel(lab):
         yield opened
 
 
+def pick(panel, name: str) -> None:
+    """As the page says it, where a dot of this name is clicked."""
+    names = [name for dots in drawn_of(panel._front.figure, "dots") for name in dots.names]
+    panel._front.figure._handle_custom_msg({"picked": names.index(name)}, [])
+
+
 def head_of(panel) -> str:
     return panel.widget.children[1].value
 
@@ -63,8 +70,9 @@ def test_the_campaigns_named_are_drawn_in_colours_of_their_own(panel):
     assert len(set(colours.values())) == 2
     for colour in colours.values():
         assert colour in panel._key.value
-        assert colour in panel._laps._lines.colors
-    assert panel._laps._lines.x.shape == (2, 2)
+        (line,) = drawn_of(panel._laps.figure, "line", colour=colour)
+        assert len(line.x) == 2
+    assert len(drawn_of(panel._laps.figure, "line")) == 2
 
 
 def test_without_names_the_newest_two_are_compared(lab):
@@ -82,62 +90,73 @@ def test_choosing_other_campaigns_draws_those(panel):
 def test_no_campaign_at_all_leaves_an_empty_panel_and_says_so(panel):
     panel.campaigns.value = ()
     assert "No campaign is selected" in head_of(panel)
-    assert not any(mark.visible for mark in panel._front.figure.marks)
+    assert not drawn_of(panel._front.figure)
     panel.campaigns.value = ("one",)
-    assert panel._front._front.visible
+    assert drawn_of(panel._front.figure, "dots", shape="diamond")
 
 
 def test_every_whisker_reaches_its_box_on_both_sides(panel):
-    x, y = panel._boxes._whiskers.x, panel._boxes._whiskers.y
-    boxes = panel.shown.boxes.boxes
-    assert x.shape == (len(boxes), 5)
-    assert np.isnan(y[:, 2]).all()
-    for row, box in zip(x, boxes, strict=True):
-        assert row[[0, 1, 3, 4]].tolist() == [box.low, box.quartiles[0], box.quartiles[2], box.high]
+    for campaign_id, colour in panel.shown.colours.items():
+        boxes = [box for box in panel.shown.boxes.boxes if box.campaign_id == campaign_id]
+        _, whiskers, _ = drawn_of(panel._boxes.figure, "line", colour=colour)
+        x, y = whiskers.x.reshape(-1, 6), whiskers.y.reshape(-1, 6)
+        assert np.isnan(y[:, [2, 5]]).all()
+        for row, box in zip(x, boxes, strict=True):
+            assert row[[0, 1, 3, 4]].tolist() == [box.low, box.quartiles[0], box.quartiles[2], box.high]
+
+
+def test_every_box_can_be_asked_for_its_numbers(panel):
+    box = panel.shown.boxes.boxes[0]
+    said = [name for dots in drawn_of(panel._boxes.figure, "dots") for name in dots.names]
+    assert any(name.startswith(f"{box.group}, {box.campaign_id}: median {box.quartiles[1]:.3g}") for name in said)
 
 
 def test_box_plots_can_be_by_cell_line(panel):
     panel.by.value = "cell_line"
     assert set(panel.shown.boxes.groups) == {"U2OS", "HepG2"}
-    assert set(panel._boxes._groups.tick_labels.values()) == {"U2OS", "HepG2"}
+    assert {name for _, name in panel._boxes.figure.up["ticks"]} == {"U2OS", "HepG2"}
 
 
 def test_regret_is_shown_where_the_truth_is_known_and_missed_aloud_where_not(panel):
     panel.measure.value = "regret"
     assert "nobody knows the true answer of one, two" in panel._key.value
-    assert not panel._laps._dots.visible
+    assert not drawn_of(panel._laps.figure)
 
 
 def test_progress_runs_over_what_is_chosen(panel):
     panel.abscissa.value = "cost_usd"
-    assert panel._laps._across.label == "cost (USD)"
-    assert panel._laps._lines.x.max() == pytest.approx(panel.lab.campaign("one").summary().cost_usd, rel=0.5)
+    assert panel._laps.figure.across["label"] == "cost (USD)"
+    (line, _) = drawn_of(panel._laps.figure, "line")
+    assert line.x.max() == pytest.approx(panel.lab.campaign("one").summary().cost_usd, rel=0.5)
 
 
 def test_a_click_on_a_dot_and_a_choice_in_the_list_select_the_same_condition(panel):
     number = int(np.flatnonzero(panel.shown.front.is_front)[0])
     _, condition = panel.shown.front.conditions[number]
-    panel._front._front.selected = [0]
+    pick(panel, panel.shown.front.describe(number))
     assert panel.shown.selected == number
     assert condition.compound in panel._detail.value
     assert "on the front" in panel._detail.value
-    assert panel._front._ring.x.tolist() == [panel.shown.front.x[number]]
+    (ring,) = drawn_of(panel._front.figure, "dots", colour="none")
+    assert ring.rows.ravel().tolist() == [panel.shown.front.x[number], panel.shown.front.y[number]]
     panel.members.index = 1
     assert panel.shown.selected != number
-    assert panel._front._ring.visible
+    (ring,) = drawn_of(panel._front.figure, "dots", colour="none")
+    assert ring.x.tolist() == [panel.shown.front.x[panel.shown.selected]]
 
 
 def test_a_click_on_a_dominated_dot_selects_it(panel):
     number = int(np.flatnonzero(~panel.shown.front.is_front)[0])
-    panel._front._rest.selected = [0]
+    pick(panel, panel.shown.front.describe(number))
     assert panel.shown.selected == number
     assert "dominated" in panel._detail.value
 
 
 def test_the_axes_of_the_front_can_be_chosen(panel):
     panel.x.value, panel.y.value = "low_dose", "certainty"
-    assert panel._front._across.label == "low dose (−log10 µM)"
-    assert panel.shown.front.y_label == panel._front._up.label == "certainty (−standard error)"
+    figure = panel._front.figure
+    assert figure.across["label"] == "low dose (−log10 µM)"
+    assert panel.shown.front.y_label == figure.up["label"] == "certainty (−standard error)"
 
 
 def test_a_campaign_that_goes_on_is_read_again_and_the_others_are_not(tmp_path):
@@ -197,11 +216,13 @@ def test_of_a_campaign_of_thousands_of_iterations_the_line_keeps_its_looks_and_t
     lap = Progress("long", np.arange(1.0, n + 1), -best, -best - 0.1, -best + 0.1, None)
     figure = ProgressFigure()
     figure.draw([lap], {"long": "#0072B2"}, ("iteration", "score"), is_regret=False)
-    x, y = np.ravel(figure._lines.x), np.ravel(figure._lines.y)
+    (line,), (dots,) = drawn_of(figure.figure, "line"), drawn_of(figure.figure, "dots")
+    x, y = line.rows
     assert len(x) <= 2400
     assert {1234.0, 1235.0, 5000.0} <= set(x.tolist())
     assert (y.min(), y.max()) == ((-best).min(), (-best).max())
-    assert len(figure._dots.x) == 295
-    assert figure._dots.x[-1] == 5000.0
+    assert len(dots.x) == 295
+    assert dots.x[-1] == 5000.0
+    assert dots.names[-1].startswith("long, iteration 5000: ")
     assert lap.step == 17
     figure.figure.close()

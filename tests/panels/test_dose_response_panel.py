@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from conftest import EVIL_COMPOUND
+from drawn_chart import drawn_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,11 +15,12 @@ from cellos_nb.analysis import fit_dose_response
 from cellos_nb.domain.history import History
 from cellos_nb.errors import InputError
 from cellos_nb.panels import DoseResponsePanel
-from cellos_nb.panels.dose_response.chart import with_gaps
+from cellos_nb.panels.dose_response.chart import MARKERS
 from cellos_nb.panels.dose_response.model import compounds_by_interest, line_curves, value_range
 from cellos_nb.panels.dose_response.surface import KINDS, surface
 from cellos_nb.panels.scales import round_ticks
 from cellos_nb.planner.prediction import CampaignModel
+from cellos_nb.units import format_dose
 
 
 @pytest.fixture
@@ -115,11 +117,6 @@ def test_compounds_with_the_most_experiments_come_first(campaign):
     assert [counts[name] for name in order] == sorted(counts, reverse=True)
 
 
-def test_intervals_are_strokes_with_gaps_between_them():
-    drawn = with_gaps(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-    np.testing.assert_array_equal(drawn, [1, 3, np.nan, 2, 4, np.nan])
-
-
 @given(low=st.floats(-5, 0), span=st.floats(0.1, 1e4))
 @settings(max_examples=40, deadline=None)
 def test_ticks_are_three_to_eight_and_lie_between_the_ends(low, span):
@@ -132,7 +129,10 @@ def test_ticks_are_three_to_eight_and_lie_between_the_ends(low, span):
 def test_choosing_a_compound_draws_its_points(panel):
     panel._compound.value = "paclitaxel"
     line = panel.shown.lines[0]
-    np.testing.assert_array_equal(panel._chart.lines[line.cell_line].points.y, line.points.value)
+    dots = drawn_of(panel._chart.figure, "dots", shape=MARKERS[0])
+    np.testing.assert_allclose(np.sort(np.concatenate([each.y for each in dots])), np.sort(line.points.value))
+    (strokes, *_) = drawn_of(panel._chart.figure, "strokes")
+    np.testing.assert_array_equal(strokes.rows[1:], [line.points.low, line.points.high])
     assert "paclitaxel:" in panel.widget.children[1].value
 
 
@@ -153,7 +153,15 @@ def test_nothing_that_is_no_number_is_sent_to_the_surface(kind, panel):
 def test_without_the_model_no_dashed_curve_is_drawn(panel):
     panel._with_model.value = False
     assert all(line.expected is None for line in panel.shown.lines)
-    assert np.isnan(panel._chart.lines["U2OS"].model.y).all()
+    assert not drawn_of(panel._chart.figure, "line", is_dashed=True)
+
+
+def test_every_point_of_the_curves_can_be_asked_what_it_is(panel):
+    said = [name for dots in drawn_of(panel._chart.figure, "dots") for name in dots.names]
+    assert len(said) == sum(line.points.value.size for line in panel.shown.lines)
+    points = panel.shown.lines[0].points
+    dose, value, lap = 10.0 ** points.log10_dose[0], points.value[0], points.iteration[0]
+    assert f"{panel.shown.lines[0].cell_line}, {format_dose(dose)}: {value:.3g}, iteration {lap:.0f}" in said
 
 
 def test_a_model_that_takes_long_waits_until_it_is_asked_for(lab, monkeypatch):

@@ -1,12 +1,15 @@
-// Lines, strokes and dots as one SVG path for each mark, drawn anew in the next frame after a change: the newest state
+// Lines, areas, strokes and dots as one SVG path for each mark, drawn anew in the next frame after a change: the newest state
 // alone, and nothing at all while nobody can see it. Text enters through textContent alone.
-const MARGIN = { top: 8, right: 16, bottom: 46, left: 76 };
+const MARGIN = { top: 8, right: 16, bottom: 46 };
 const REACH = 16; // px between the pointer and a dot that still answers
 
 // A message's bytes may begin anywhere; numbers may not.
 function numbersIn(view) {
   return new Float64Array(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice().buffer);
 }
+
+// Of half the height `y`; its tip lies there, twice as far from the middle as its base.
+const triangle = (y) => [`m0 ${2 * y}`, `l${1.732 * y} ${-3 * y}h${-3.464 * y}z`];
 
 const OUTLINES = {
   circle: (area) => {
@@ -17,6 +20,13 @@ const OUTLINES = {
   square: (area) => {
     const side = Math.sqrt(area);
     return [`m${-side / 2} ${-side / 2}`, `h${side}v${side}h${-side}z`];
+  },
+  "triangle-up": (area) => triangle(-Math.sqrt(area / 5.196)),
+  "triangle-down": (area) => triangle(Math.sqrt(area / 5.196)),
+  cross: (area) => {
+    const a = Math.sqrt(area / 5);
+    const arm = (x, y) => `h${x * a}v${y * a}`;
+    return [`m${-a / 2} ${-1.5 * a}`, `${arm(1, 1)}${arm(1, 1)}${arm(-1, 1)}h${-a}v${-a}h${-a}v${-a}h${a}z`];
   },
   diamond: (area) => {
     const [w, h] = [Math.sqrt(area / 3.4), Math.sqrt(area / 1.2)];
@@ -37,6 +47,17 @@ const PATHS = {
     }
     return path;
   },
+  area(look, x, y, [xs, ys]) {
+    let [path, isOpen] = ["", false];
+    for (let i = 0; i < look.n; i++) {
+      const [px, py] = [at(x(xs[i])), at(y(ys[i]))];
+      const isGap = Number.isNaN(px) || Number.isNaN(py);
+      if (isGap && isOpen) path += "z";
+      else if (!isGap) path += `${isOpen ? "L" : "M"}${px} ${py}`;
+      isOpen = !isGap;
+    }
+    return isOpen ? `${path}z` : path;
+  },
   strokes(look, x, y, [xs, lows, highs]) {
     let path = "";
     for (let i = 0; i < look.n; i++) {
@@ -55,7 +76,7 @@ const PATHS = {
     return path;
   },
 };
-const N_ROWS = { line: 2, strokes: 3, dots: 2 };
+const N_ROWS = { line: 2, area: 2, strokes: 3, dots: 2 };
 
 function render({ model, el }) {
   el.classList.add("cellos-chart");
@@ -65,7 +86,9 @@ function render({ model, el }) {
   // Otherwise JupyterLab takes the arrow keys for its own.
   el.setAttribute("data-lm-suppress-shortcuts", "true");
   const frame = make(svg, "g", { "aria-hidden": "true" });
-  const drawn = make(svg, "g", { "aria-hidden": "true" });
+  const id = `cellos-${crypto.randomUUID()}`;
+  const inside = make(make(svg, "clipPath", { id }), "rect");
+  const drawn = make(svg, "g", { "aria-hidden": "true", "clip-path": `url(#${id})` });
   const ring = make(svg, "path", { class: "ring", "aria-hidden": "true" });
   const told = document.createElement("div");
   told.className = "told";
@@ -75,14 +98,14 @@ function render({ model, el }) {
   let width = 0;
   let framed = ""; // what the axes were drawn of
   let parts = []; // the path of each mark, and its look
-  let spots = null; // dots with names, as [x, y, name] in px, made when they are first asked for
+  let spots = null; // dots with names, as [x, y, name, place] in px, made when they are first asked for
   let walked = -1; // the spot that the arrow keys are at
   let due = 0;
 
   function scales() {
     const height = model.get("height");
     const between = ({ low, high }, first, last) => (value) => first + ((value - low) / (high - low)) * (last - first);
-    const x = between(model.get("across"), MARGIN.left, width - MARGIN.right);
+    const x = between(model.get("across"), model.get("up").room, width - MARGIN.right);
     return [x, between(model.get("up"), height - MARGIN.bottom, MARGIN.top)];
   }
 
@@ -92,7 +115,10 @@ function render({ model, el }) {
     if (asked === framed) return;
     framed = asked;
     frame.replaceChildren();
-    const [left, right, top, bottom] = [MARGIN.left, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom];
+    const [left, right, top, bottom] = [up.room, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom];
+    // A little wider, so that dots and lines at an end are whole.
+    for (const [name, value] of Object.entries({ x: left - 4, y: top - 4, width: right - left + 8, height: bottom - top + 8 }))
+      inside.setAttribute(name, value);
     let [grid, marks] = ["", `M${left} ${top}V${bottom}H${right}`];
     const ticks = make(frame, "g", { class: "tick" });
     for (const [value, text] of across.ticks) {
@@ -115,12 +141,13 @@ function render({ model, el }) {
   }
 
   function pathOf(look, i) {
-    const text = JSON.stringify([look.kind, look.colour, look.width, look.opacity]);
+    const { kind, colour, width, opacity, rim, is_dashed } = look;
+    const text = JSON.stringify([kind, colour, width, opacity, rim, is_dashed]);
     if (parts[i]?.text === text) return parts[i].path;
-    const isFilled = look.kind === "dots";
+    const isFilled = kind === "dots" || kind === "area";
     const path = make(drawn, "path", {
-      class: look.kind, fill: isFilled ? look.colour : "none", stroke: isFilled ? "none" : look.colour,
-      "stroke-width": look.width ?? 0, opacity: look.opacity ?? 1,
+      class: kind, fill: isFilled ? colour : "none", stroke: isFilled ? rim || "none" : colour,
+      "stroke-width": width ?? 1.5, opacity: opacity ?? 1, ...(is_dashed && { "stroke-dasharray": "6 4" }),
     });
     if (parts[i]) parts[i].path.replaceWith(path);
     parts[i] = { text, path };
@@ -142,6 +169,7 @@ function render({ model, el }) {
   function draw() {
     due = 0;
     if (!width) return;
+    el.style.height = `${model.get("height")}px`;
     const [x, y] = scales();
     svg.setAttribute("aria-label", model.get("caption"));
     drawFrame(x, y);
@@ -163,7 +191,7 @@ function render({ model, el }) {
     spots = [];
     eachMark((look, [xs, ys], firstName) => {
       for (let k = 0; k < (look.n_names ?? 0); k++) {
-        const spot = [x(xs[k]), y(ys[k]), names[firstName + k]];
+        const spot = [x(xs[k]), y(ys[k]), names[firstName + k], firstName + k];
         if (!Number.isNaN(spot[0] + spot[1])) spots.push(spot);
       }
     });
@@ -183,7 +211,7 @@ function render({ model, el }) {
     told.style.top = `${Math.max(spot[1] - 12, 0)}px`;
   }
 
-  function onPointer(event) {
+  function spotUnder(event) {
     const box = svg.getBoundingClientRect();
     const [px, py] = [event.clientX - box.left, event.clientY - box.top];
     let [nearest, least] = [null, REACH * REACH];
@@ -191,12 +219,25 @@ function render({ model, el }) {
       const distance = (spot[0] - px) ** 2 + (spot[1] - py) ** 2;
       if (distance <= least) [nearest, least] = [spot, distance];
     }
-    tell(nearest);
+    return nearest;
   }
+
+  function pick(spot) {
+    if (spot && model.get("can_pick")) model.send({ picked: spot[3] });
+  }
+
+  const onPointer = (event) => tell(spotUnder(event));
+  const onClick = (event) => pick(spotUnder(event));
 
   function onKey(event) {
     const all = allSpots();
     const last = all.length - 1;
+    if (event.key === "Enter" && model.get("can_pick")) {
+      pick(all[walked]);
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     const to = {
       ArrowRight: Math.min(walked + 1, last),
       ArrowLeft: walked < 0 ? last : Math.max(walked - 1, 0),
@@ -218,10 +259,11 @@ function render({ model, el }) {
     onChange();
   });
   seen.observe(el);
-  const followed = ["marks", "numbers", "across", "up", "caption", "names"];
+  const followed = ["marks", "numbers", "across", "up", "caption", "names", "height"];
   for (const name of followed) model.on(`change:${name}`, onChange);
   svg.addEventListener("pointermove", onPointer);
   svg.addEventListener("pointerleave", hide);
+  svg.addEventListener("click", onClick);
   svg.addEventListener("keydown", onKey);
   svg.addEventListener("blur", hide);
   return () => {

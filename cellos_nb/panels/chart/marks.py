@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cellos_nb.panels.scales import round_ticks, span
 
 Array = NDArray[np.float64]
-Shape = Literal["circle", "square", "diamond"]
+Shape = Literal["circle", "square", "triangle-up", "diamond", "cross", "triangle-down"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,17 +24,43 @@ class Line:
     y: Array
     colour: str
     width_px: float = 2.0
+    opacity: float = 1.0
     is_step: bool = False
     """Each value holds until the next point."""
+    is_dashed: bool = False
 
     def look(self) -> dict[str, Any]:
         """How it is drawn, as the page reads it."""
-        look = {"colour": self.colour, "width": self.width_px, "is_step": self.is_step}
-        return {"kind": "line", "n": len(self.x)} | look
+        look = {"colour": self.colour, "width": self.width_px, "opacity": self.opacity, "is_step": self.is_step}
+        return {"kind": "line", "n": len(self.x), "is_dashed": self.is_dashed} | look
 
     def numbers(self) -> Array:
         """What is drawn, shape (2 n,): all x, then all y."""
         return np.concatenate([self.x, self.y])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Area:
+    """What points in order enclose; a point that is NaN ends one area and begins the next."""
+
+    x: Array
+    """Shape (n,)."""
+    y: Array
+    colour: str
+    opacity: float = 0.25
+
+    def look(self) -> dict[str, Any]:
+        """How it is drawn, as the page reads it."""
+        return {"kind": "area", "n": len(self.x), "colour": self.colour, "opacity": self.opacity}
+
+    def numbers(self) -> Array:
+        """What is drawn, shape (2 n,): all x, then all y."""
+        return np.concatenate([self.x, self.y])
+
+
+def band(x: Array, low: Array, high: Array, colour: str, opacity: float) -> Area:
+    """The area between two curves over the same x, each of shape (n,)."""
+    return Area(np.concatenate([x, x[::-1]]), np.concatenate([low, high[::-1]]), colour, opacity)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +95,16 @@ class Dots:
     colour: str
     shape: Shape = "circle"
     area_px2: float = 46.0
+    opacity: float = 1.0
+    rim: str = ""
+    """Colour of a line around each; none when empty."""
     names: Sequence[str] = ()
     """In words, one for each dot; none at all for dots that say nothing."""
 
     def look(self) -> dict[str, Any]:
         """How it is drawn, as the page reads it."""
         look = {"colour": self.colour, "shape": self.shape, "area": self.area_px2}
+        look |= {"opacity": self.opacity, "rim": self.rim}
         return {"kind": "dots", "n": len(self.x), "n_names": len(self.names)} | look
 
     def numbers(self) -> Array:
@@ -82,7 +112,7 @@ class Dots:
         return np.concatenate([self.x, self.y])
 
 
-Mark = Line | Strokes | Dots
+Mark = Line | Area | Strokes | Dots
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +122,30 @@ class Axis:
     label: str
     low: float
     high: float
+    """`low` above `high` turns it round."""
     ticks: tuple[float, ...]
     has_grid: bool = False
+    names: tuple[str, ...] = ()
+    """What stands at the ticks; their numbers when there are none."""
+    room_px: int = 76
+    """Of an upright axis: for what stands beside it."""
 
     def look(self) -> dict[str, Any]:
         """How it is drawn, as the page reads it."""
-        ticks = [[tick, f"{tick + 0.0:.6g}"] for tick in self.ticks]
-        return {"label": self.label, "low": self.low, "high": self.high, "ticks": ticks, "has_grid": self.has_grid}
+        names = self.names or tuple(f"{tick + 0.0:.6g}" for tick in self.ticks)
+        ticks = [[*each] for each in zip(self.ticks, names, strict=True)]
+        look = {"label": self.label, "low": self.low, "high": self.high, "ticks": ticks, "has_grid": self.has_grid}
+        return look | {"room": self.room_px}
+
+
+def over_decades(label: str, log10_low: float, log10_high: float) -> Axis:
+    """An axis of doses or other amounts, given as log10 and named by themselves.
+
+    >>> over_decades("dose (µM)", -1.2, 1.0).names
+    ('0.1', '1', '10')
+    """
+    decades = np.arange(np.ceil(log10_low), np.floor(log10_high) + 1).tolist()
+    return Axis(label, log10_low, log10_high, tuple(decades), names=tuple(f"{10.0**each:g}" for each in decades))
 
 
 def fitted(label: str, *values: Array, ticks: Sequence[float] | None = None, has_grid: bool = False) -> Axis:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ _EMPTY = Axis("", 0.0, 1.0, ())
 
 
 class Chart(anywidget.AnyWidget):
-    """Lines, strokes and dots over two axes; a dot is named under the pointer and by the arrow keys."""
+    """Lines, areas, strokes and dots over two axes; pointer and arrow keys name a dot, click and Enter pick it."""
 
     _esm = drawing_module(_HERE / "chart.js")
     _css = _HERE / "chart.css"
@@ -34,8 +34,14 @@ class Chart(anywidget.AnyWidget):
     up: traitlets.Dict[str, Any] = traitlets.Dict(_EMPTY.look()).tag(sync=True)
     height = traitlets.Int(320).tag(sync=True)
     """In pixels; the width is that of the place."""
+    can_pick = traitlets.Bool(default_value=False).tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)
     """What a screen reader calls the chart."""
+
+    def on_pick(self, act: Callable[[int], None]) -> None:
+        """Has something done when a named dot is clicked, or Enter pressed on it; it gets the place of its name."""
+        self.can_pick = True
+        self.on_msg(lambda _, content, __: act(int(content["picked"])))
 
     def show(self, marks: Sequence[Mark], across: Axis, up: Axis, *, caption: str) -> None:
         """Draws the marks in place of those before, in one message; what is as it was is not sent."""

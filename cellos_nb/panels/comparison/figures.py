@@ -1,109 +1,91 @@
-"""The comparison's figures in bqplot: each is made once and told what to draw; none decides anything."""
+"""The comparison's figures: each is made once and told what to draw; none decides anything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellos_nb.panels.chart.marks import Area, Array, Axis, Dots, Line, Mark, Strokes, fitted
+from cellos_nb.panels.chart.widget import Chart
 from cellos_nb.panels.comparison.front import Front
-from cellos_nb.panels.comparison.model import Boxes, Progress
-from cellos_nb.panels.dose_response.chart import with_gaps
+from cellos_nb.panels.comparison.model import Box, Boxes, Progress
 from cellos_nb.panels.envelope import envelope
-from cellos_nb.panels.scales import finite_scale, fit_scale, round_ticks
 from cellos_nb.panels.theme import GREY
-
-if TYPE_CHECKING:
-    from bqplot import Figure
 
 Colours = Mapping[str, str]
 """Of each campaign."""
 
-Numbers = Sequence[float] | np.ndarray
-
 _GROUP_HEIGHT_PX, _BOX_FRAME_PX = 30, 90
-_GRID = "rgba(128,128,128,.25)"
-_LABEL_OFFSET = "4.2em"
-"""Of the vertical axes, clear of numbers with two decimals."""
-_BELOW = "2.6em"
-"""Of the horizontal axes, clear of their numbers."""
+_GROUP_NAMES_PX = 150
 _LONGEST_NAME = 20
 _BOX_WIDTH = 0.8
 """Share of a group's height that its boxes take together."""
 _MAX_OUTLIERS = 600
 """Dots beyond which the box plot becomes slow."""
-_EMPTY = np.array([np.nan, np.nan])
-_NO_DOTS = np.array([], dtype=np.float64)
+_NO_SIDES = Axis("", 0.0, 1.0, ()), Axis("", 0.0, 1.0, ())
 
 
 class BoxFigure:
-    """Box plots that lie: groups from top to bottom, so that long names can be read.
-
-    Drawn from lines, since bqplot's own box plot takes no groups of different size.
-    """
+    """Box plots that lie: groups from top to bottom, so that long names can be read."""
 
     def __init__(self) -> None:
         """An empty figure."""
-        from bqplot import Axis, Figure, LinearScale, Lines, Scatter
-
-        self._x, self._y = finite_scale(), LinearScale(min=0.0, max=1.0, reverse=True)
-        scales = {"x": self._x, "y": self._y}
-        self._bodies = Lines(x=_EMPTY, y=_EMPTY, scales=scales, fill="inside", close_path=True, stroke_width=1.5)
-        self._medians = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=3.5)
-        self._whiskers = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=1.5)
-        self._outliers = Scatter(x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=14)
-        self._reference = Lines(x=_EMPTY, y=_EMPTY, scales=scales, colors=[GREY], stroke_width=1, line_style="dashed")
-        self._across = Axis(scale=self._x, label="measurement", label_offset=_BELOW, grid_color=_GRID)
-        self._groups = Axis(scale=self._y, side="left", grid_lines="none")
-        self.figure: Figure = Figure(
-            marks=[self._reference, self._whiskers, self._bodies, self._medians, self._outliers],
-            axes=[self._across, self._groups],
-            fig_margin={"top": 8, "bottom": 50, "left": 150, "right": 16},
-            background_style={"fill": "transparent"},
-            layout={"width": "100%", "height": "200px"},
-        )
+        self.figure = Chart(height=200)
 
     def draw(self, boxes: Boxes, colours: Colours, label: str) -> None:
         """Shows boxes; `label` names what is measured."""
-        campaigns = list(colours)
-        width = _BOX_WIDTH / max(len(campaigns), 1)
-        middle = np.array(
-            [
-                boxes.groups.index(box.group) + (campaigns.index(box.campaign_id) - (len(campaigns) - 1) / 2) * width
-                for box in boxes.boxes
-            ]
+        n, every = max(len(boxes.groups), 1), -(-sum(len(box.outliers) for box in boxes.boxes) // _MAX_OUTLIERS) or 1
+        marks: list[Mark] = [Line(np.array([1.0, 1.0]), np.array([-0.6, n - 0.4]), GREY, 1.0, is_dashed=True)]
+        for place, (campaign_id, colour) in enumerate(colours.items()):
+            own = [box for box in boxes.boxes if box.campaign_id == campaign_id]
+            width = _BOX_WIDTH / len(colours)
+            at = np.array([boxes.groups.index(box.group) for box in own]) + (place - (len(colours) - 1) / 2) * width
+            marks += _box_marks(own, at, 0.42 * width, colour, every)
+        ends = [value for box in boxes.boxes for value in (box.low, box.high, *box.outliers[::every])]
+        groups = tuple(_short(group) for group in boxes.groups)
+        self.figure.height = _BOX_FRAME_PX + _GROUP_HEIGHT_PX * max(n, 3)
+        self.figure.show(
+            marks,
+            fitted(label, np.array([*ends, 1.0]), has_grid=True),
+            Axis("", n - 0.4, -0.6, tuple(np.arange(len(groups), dtype=float)), names=groups, room_px=_GROUP_NAMES_PX),
+            caption=f"Box plots of {label}: {', '.join(boxes.groups)}",
         )
-        paint = [colours[box.campaign_id] for box in boxes.boxes] or [GREY]
-        q1, median, q3 = (np.array([box.quartiles[k] for box in boxes.boxes]) for k in range(3))
-        low, high = np.array([box.low for box in boxes.boxes]), np.array([box.high for box in boxes.boxes])
-        up, down = middle - 0.42 * width, middle + 0.42 * width
-        gap = np.full(len(middle), np.nan)
-        _write(
-            self._bodies,
-            [q1, q3, q3, q1],
-            [up, up, down, down],
-            paint,
-            fill_colors=paint,
-            fill_opacities=[0.3] * len(paint),
-        )
-        _write(self._medians, [median, median], [up, down], paint)
-        # A gap needs to be missing in y; one in x alone is drawn.
-        _write(self._whiskers, [low, q1, gap, q3, high], [middle, middle, gap, middle, middle], paint)
-        dots = [(x, y, c) for box, y, c in zip(boxes.boxes, middle, paint, strict=False) for x in box.outliers]
-        dots = dots[:: -(-len(dots) // _MAX_OUTLIERS) or 1]
-        _write_dots(self._outliers, [x for x, _, _ in dots], [y for _, y, _ in dots], [c for _, _, c in dots])
-        fit_scale(self._x, low, high, [x for x, _, _ in dots], [1.0])
-        self._across.tick_values = round_ticks(self._x.min, self._x.max)
-        n = max(len(boxes.groups), 1)
-        with self._y.hold_sync():
-            self._y.min, self._y.max = -0.6, n - 0.4
-        with self._groups.hold_sync():
-            self._groups.tick_values = np.arange(n, dtype=float)
-            self._groups.tick_labels = {str(i): _short(group) for i, group in enumerate(boxes.groups)}
-        self._reference.x, self._reference.y = np.array([1.0, 1.0]), np.array([-0.6, n - 0.4])
-        self._across.label = label
-        self.figure.layout.height = f"{_BOX_FRAME_PX + _GROUP_HEIGHT_PX * max(n, 3)}px"
+
+
+def _box_marks(boxes: Sequence[Box], at: Array, half: float, colour: str, every: int) -> list[Mark]:
+    """The boxes of one campaign, around their places on the axis of groups; each answers by its median."""
+    q1, median, q3 = (np.array([box.quartiles[k] for box in boxes], dtype=float) for k in range(3))
+    low, high = (np.array([getattr(box, end) for box in boxes], dtype=float) for end in ("low", "high"))
+    up, down, gap = at - half, at + half, np.full(len(at), np.nan)
+    outline = _joined(q1, q3, q3, q1, q1, gap), _joined(up, up, down, down, up, gap)
+    outliers = [(value, y, box.group) for box, y in zip(boxes, at.tolist(), strict=True) for value in box.outliers]
+    outliers = outliers[::every]
+    said = [
+        f"{box.group}, {box.campaign_id}: median {box.quartiles[1]:.3g}, quartiles {box.quartiles[0]:.3g} and "
+        f"{box.quartiles[2]:.3g}, whiskers {box.low:.3g} and {box.high:.3g}, n = {box.n}"
+        for box in boxes
+    ]
+    return [
+        Area(*outline, colour, 0.3),
+        Line(*outline, colour, 1.5),
+        Line(_joined(low, q1, gap, q3, high, gap), _joined(at, at, gap, at, at, gap), colour, 1.5),
+        Line(_joined(median, median, gap), _joined(up, down, gap), colour, 3.5),
+        Dots(median, at, colour, area_px2=20.0, names=said),
+        Dots(
+            np.array([value for value, _, _ in outliers], dtype=float),
+            np.array([y for _, y, _ in outliers], dtype=float),
+            colour,
+            area_px2=14.0,
+            names=[f"{group}: outlier {value:.3g}" for value, _, group in outliers],
+        ),
+    ]
+
+
+def _joined(*rows: Array) -> Array:
+    """Shape (n_rows × n,): the k-th entries of all rows behind each other."""
+    joined: Array = np.stack(rows, axis=1).ravel()
+    return joined
 
 
 class ProgressFigure:
@@ -111,53 +93,31 @@ class ProgressFigure:
 
     def __init__(self) -> None:
         """An empty figure."""
-        from bqplot import Axis, Figure, Lines, Scatter
-
-        scales = {"x": finite_scale(), "y": finite_scale()}
-        self._lines = Lines(x=_EMPTY, y=_EMPTY, scales=scales, interpolation="step-after", stroke_width=2.5)
-        self._intervals = Lines(x=_EMPTY, y=_EMPTY, scales=scales, stroke_width=1.2, opacities=[0.6])
-        self._dots = Scatter(x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=26)
-        self._across, self._up = (
-            Axis(scale=scales["x"], label_offset=_BELOW, grid_lines="none"),
-            Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET, grid_color=_GRID),
-        )
-        self.figure: Figure = Figure(
-            marks=[self._intervals, self._lines, self._dots],
-            axes=[self._across, self._up],
-            fig_margin={"top": 8, "bottom": 50, "left": 76, "right": 16},
-            background_style={"fill": "transparent"},
-            layout={"width": "100%", "height": "320px"},
-        )
+        self.figure = Chart()
 
     def draw(self, laps: Sequence[Progress], colours: Colours, labels: tuple[str, str], *, is_regret: bool) -> None:
         """Shows the campaigns; `labels` name the axes."""
         values = [lap.regret if is_regret else lap.best for lap in laps]
         kept = [(lap, value) for lap, value in zip(laps, values, strict=True) if value is not None and len(value)]
-        paint = [colours[lap.campaign_id] for lap, _ in kept] or [GREY]
-        lines = [_outline(lap.x, np.asarray(value, dtype=float)) for lap, value in kept]
-        _write_rows(self._lines, [x for x, _ in lines], [y for _, y in lines], paint)
-        # From the last iteration backwards: where a campaign stands is always among them.
-        every = [slice((len(lap.x) - 1) % lap.step, None, lap.step) for lap, _ in kept]
-        intervals = ((lap.x[at], lap.low[at], lap.high[at]) for (lap, _), at in zip(kept, every, strict=True))
-        ends = [] if is_regret else [*intervals]
-        _write_rows(
-            self._intervals,
-            [np.repeat(x, 3) for x, _, _ in ends],
-            [with_gaps(low, high) for _, low, high in ends],
-            paint,
+        lines, strokes, dots = list[Mark](), list[Mark](), list[Mark]()
+        ends: list[Array] = []
+        for lap, value in kept:
+            colour = colours[lap.campaign_id]
+            lines.append(Line(*_outline(lap.x, value), colour, 2.5, is_step=True))
+            # From the last iteration backwards: where a campaign stands is always among them.
+            at = slice((len(lap.x) - 1) % lap.step, None, lap.step)
+            x, y = lap.x[at], value[at]
+            if not is_regret:
+                strokes.append(Strokes(x, lap.low[at], lap.high[at], colour, opacity=0.6))
+                ends += [lap.low[at], lap.high[at]]
+            said = [f"{lap.campaign_id}, {labels[0]} {i:.6g}: {v:.4g}" for i, v in zip(x, y, strict=True)]
+            dots.append(Dots(x, y, colour, area_px2=26.0, names=said))
+        self.figure.show(
+            [*strokes, *lines, *dots],
+            fitted(labels[0], *(lap.x for lap, _ in kept), np.empty(0)),
+            fitted(labels[1], *(value for _, value in kept), *ends, np.empty(0), has_grid=True),
+            caption=f"{labels[1]} by {labels[0]} of {', '.join(lap.campaign_id for lap, _ in kept) or 'no campaign'}",
         )
-        dots = [
-            (x, y, colours[lap.campaign_id])
-            for (lap, ys), at in zip(kept, every, strict=True)
-            for x, y in zip(lap.x[at], ys[at], strict=True)
-        ]
-        dots = [dot for dot in dots if np.isfinite(dot[1])]
-        _write_dots(self._dots, [x for x, _, _ in dots], [y for _, y, _ in dots], [c for _, _, c in dots])
-        fit_scale(self._across.scale, *(lap.x for lap, _ in kept), [])
-        fit_scale(self._up.scale, *(value for _, value in kept), *(y for _, *ys in ends for y in ys), [])
-        for axis in (self._across, self._up):
-            axis.tick_values = round_ticks(axis.scale.min, axis.scale.max)
-        self._across.label, self._up.label = labels
 
 
 class FrontFigure:
@@ -165,69 +125,38 @@ class FrontFigure:
 
     def __init__(self, on_select: Callable[[int], None]) -> None:
         """An empty figure; `on_select` gets the number of the condition that a person clicks."""
-        from bqplot import Axis, Figure, Lines, Scatter, Tooltip
-
-        scales = {"x": finite_scale(), "y": finite_scale()}
-        self._numbers: dict[str, list[int]] = {"front": [], "rest": []}
-        told: dict[str, Any] = {
-            "scales": scales,
-            "display_names": False,
-            "interactions": {"hover": "tooltip", "click": "select"},
-        }
-        self._rest = Scatter(
-            x=_NO_DOTS, y=_NO_DOTS, default_size=24,
-            tooltip=Tooltip(fields=["name"], labels=["condition"]), **told,
-        )  # fmt: skip
-        self._front = Scatter(
-            x=_NO_DOTS, y=_NO_DOTS, default_size=90, marker="diamond",
-            tooltip=Tooltip(fields=["name"], labels=["condition"]), **told,
-        )  # fmt: skip
-        self._edge = Lines(x=_EMPTY, y=_EMPTY, scales=scales, colors=[GREY], stroke_width=1.5)
-        self._ring = Scatter(
-            x=_NO_DOTS, y=_NO_DOTS, scales=scales, default_size=320, fill=False, colors=[GREY], stroke_width=3
-        )
-        for key, mark in (("front", self._front), ("rest", self._rest)):
-            mark.observe(lambda change, key=key: self._clicked(key, change.new, on_select), "selected")
-        self._across, self._up = (
-            Axis(scale=scales["x"], label_offset=_BELOW, grid_color=_GRID),
-            Axis(scale=scales["y"], side="left", label_offset=_LABEL_OFFSET, grid_color=_GRID),
-        )
-        self.figure: Figure = Figure(
-            marks=[self._edge, self._rest, self._front, self._ring],
-            axes=[self._across, self._up],
-            fig_margin={"top": 8, "bottom": 50, "left": 76, "right": 16},
-            background_style={"fill": "transparent"},
-            layout={"width": "100%", "height": "320px"},
-        )
+        self.figure = Chart()
+        self._numbers: list[int] = []
+        """Of the conditions that can be clicked, in the order in which they were drawn."""
+        self.figure.on_pick(lambda place: on_select(self._numbers[place]))
 
     def draw(self, front: Front | None, colours: Colours, selected: int | None) -> None:
         """Shows a front and rings the selected condition."""
         if front is None:
-            for mark in self.figure.marks:
-                mark.visible = False
+            self._numbers = []
+            self.figure.show([], *_NO_SIDES, caption="No condition answers two objectives")
             return
-        at = {key: np.flatnonzero(front.is_front == (key == "front")).tolist() for key in self._numbers}
-        self._numbers = at
-        for key, mark, opacity in (("front", self._front, 1.0), ("rest", self._rest, 0.45)):
-            paint = [colours[front.conditions[i][0]] for i in at[key]]
-            _write_dots(mark, front.x[at[key]], front.y[at[key]], paint, opacity=opacity)
-            mark.names = np.array([front.describe(i) for i in at[key]])
+        marks, self._numbers = list[Mark](), []
+        owners = np.array([campaign_id for campaign_id, _ in front.conditions])
+        for is_front in (False, True):
+            for campaign_id, colour in colours.items():
+                at = np.flatnonzero((front.is_front == is_front) & (owners == campaign_id)).tolist()
+                x, y, names = front.x[at], front.y[at], [front.describe(i) for i in at]
+                dominated = Dots(x, y, colour, area_px2=24.0, opacity=0.45, names=names)
+                marks.append(Dots(x, y, colour, "diamond", 90.0, names=names) if is_front else dominated)
+                self._numbers += at
+        order = sorted(np.flatnonzero(front.is_front).tolist(), key=lambda i: float(front.x[i]))
         ring = [] if selected is None else [selected]
-        _write_dots(self._ring, front.x[ring], front.y[ring], [GREY])
-        self._edge.visible = True
-        order = sorted(self._numbers["front"], key=lambda i: float(front.x[i]))
-        with self._edge.hold_sync():
-            self._edge.x = front.x[order] if len(order) > 1 else _EMPTY
-            self._edge.y = front.y[order] if len(order) > 1 else _EMPTY
-        fit_scale(self._across.scale, front.x)
-        fit_scale(self._up.scale, front.y)
-        for axis in (self._across, self._up):
-            axis.tick_values = round_ticks(axis.scale.min, axis.scale.max)
-        self._across.label, self._up.label = front.x_label, front.y_label
-
-    def _clicked(self, key: str, selected: Sequence[int] | None, on_select: Callable[[int], None]) -> None:
-        if selected is not None and len(selected):
-            on_select(self._numbers[key][int(selected[0])])
+        self.figure.show(
+            [
+                Line(front.x[order], front.y[order], GREY, 1.5),
+                *marks,
+                Dots(front.x[ring], front.y[ring], "none", area_px2=320.0, rim=GREY),
+            ],
+            fitted(front.x_label, front.x, has_grid=True),
+            fitted(front.y_label, front.y, has_grid=True),
+            caption=f"{front.y_label} over {front.x_label} of {len(front.conditions):,} conditions; Enter selects one",
+        )
 
 
 def _outline(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -239,38 +168,3 @@ def _outline(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _short(name: str) -> str:
     """A name that fits beside its boxes; the table of results has it whole."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-
-
-def _write(mark: Any, xs: Sequence[np.ndarray], ys: Sequence[np.ndarray], colours: list[str], **more: Any) -> None:
-    """Writes one line for each entry of the arrays: their k-th values are its points."""
-    with mark.hold_sync():
-        is_empty = not len(xs[0])
-        mark.x = _EMPTY if is_empty else np.stack(xs, axis=1)
-        mark.y = _EMPTY if is_empty else np.stack(ys, axis=1)
-        mark.colors = colours
-        for name, value in more.items():
-            setattr(mark, name, value)
-
-
-def _write_dots(mark: Any, x: Numbers, y: Numbers, colours: list[str], *, opacity: float = 1.0) -> None:
-    """Writes dots; without any the mark is hidden, since bqplot draws a missing dot in the corner."""
-    with mark.hold_sync():
-        mark.visible = len(x) > 0
-        if mark.visible:
-            mark.x, mark.y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-            mark.colors = colours
-            mark.opacities = [opacity] * len(x)
-
-
-def _write_rows(mark: Any, xs: list[np.ndarray], ys: list[np.ndarray], colours: list[str]) -> None:
-    """Writes lines of different lengths, the short ones filled up with gaps."""
-    # Two points at least: bqplot takes an array of one number for a bare number, and refuses it.
-    length = max([2, *(len(x) for x in xs)])
-    with mark.hold_sync():
-        mark.x = np.array([_padded(x, length) for x in xs]) if xs else _EMPTY
-        mark.y = np.array([_padded(y, length) for y in ys]) if ys else _EMPTY
-        mark.colors = colours
-
-
-def _padded(row: np.ndarray, length: int) -> np.ndarray:
-    return np.concatenate([row, np.full(length - len(row), np.nan)]).astype(float)

@@ -1,131 +1,77 @@
-"""The curves as bqplot marks: log10 of the dose on a linear scale, one set of marks for each cell line."""
+"""The curves of one compound: a colour and a shape for each cell line, points filled by iteration."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
-from cellos_nb.analysis.curves import Array
-from cellos_nb.panels.dose_response.model import Curve, LineCurves, value_range
+from cellos_nb.panels.chart.marks import Axis, Dots, Line, Mark, Shape, Strokes, band, over_decades
+from cellos_nb.panels.chart.widget import Chart
+from cellos_nb.panels.dose_response.model import Curve, LineCurves, Points, value_range
 from cellos_nb.panels.scales import round_ticks
-from cellos_nb.panels.theme import SEQUENTIAL, series_colour
+from cellos_nb.panels.theme import sequential_colour, series_colour
+from cellos_nb.units import format_dose
 
-with warnings.catch_warnings():
-    # bqplot 0.13 meets a deprecation of traitlets while it is imported; nobody here can act on it.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import bqplot as bq
-
-MARKERS = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+MARKERS: tuple[Shape, ...] = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 """By cell line, since the colour of a point tells its iteration."""
-_NOTHING = np.array([np.nan])
-_NO_POINTS = np.array([], dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _LineMarks:
-    band: Any
-    model_band: Any
-    curve: Any
-    model: Any
-    intervals: Any
-    points: Any
-
-    def all(self) -> list[Any]:
-        return [self.model_band, self.band, self.model, self.curve, self.intervals, self.points]
+_N_SHADES = 12
+"""Colours of iterations; each is a path of its own in the page."""
 
 
 class DoseResponseChart:
-    """A figure whose marks are made once; `show` writes into them."""
+    """The chart of one campaign, whatever compound it shows."""
 
     def __init__(self, cell_lines: tuple[str, ...], dose_range_um: tuple[float, float], label: str) -> None:
+        """An empty chart.
+
+        Args:
+            cell_lines: those that have a colour and a shape, in order.
+            dose_range_um: in µM.
+            label: what is measured.
+        """
+        self.figure = Chart(height=340)
+        self._lines, self._label = cell_lines, label
         low, high = (float(np.log10(dose)) for dose in dose_range_um)
         margin = max(0.04 * (high - low), 0.1)
-        self.x = bq.LinearScale(min=low - margin, max=high + margin)
-        self.y = bq.LinearScale(min=0.0, max=1.2)
-        self.iterations = bq.ColorScale(colors=list(SEQUENTIAL), min=1, max=2)
-        self.lines = {line: self._marks(i) for i, line in enumerate(cell_lines)}
-        decades = np.arange(np.ceil(low - margin), np.floor(high + margin) + 1)
-        names = {f"{decade:g}": f"{10.0**decade:g}" for decade in decades.tolist()}
-        across = bq.Axis(scale=self.x, label="dose (µM)", label_offset="2.6em", tick_values=decades, grid_lines="none")
-        # The labels by value: a log scale of bqplot crowds its own.
-        across.tick_labels = names
-        upward = bq.Axis(scale=self.y, side="left", label=label, tick_format=".2~f")
-        upward.label_offset, upward.grid_color = "44px", "rgba(128,128,128,.25)"
-        self._upward = upward
-        self.figure = bq.Figure(
-            marks=[mark for marks in self.lines.values() for mark in marks.all()],
-            axes=[across, upward],
-            fig_margin={"top": 12, "bottom": 50, "left": 62, "right": 16},
-            background_style={"fill": "transparent"},
-            title="",
-            animation_duration=0,
-        )
-        self.figure.layout.width, self.figure.layout.height = "auto", "340px"
+        self._across = over_decades("dose (µM)", low - margin, high + margin)
 
-    def show(self, lines: tuple[LineCurves, ...], n_iterations: int) -> None:
-        """Draws every line; a line that is not among them is empty."""
-        given = {line.cell_line: line for line in lines}
-        with self.iterations.hold_sync():
-            self.iterations.min, self.iterations.max = 1.0, float(max(n_iterations, 2))
-        with self.y.hold_sync():
-            self.y.min, self.y.max = value_range(lines)
-        self._upward.tick_values = round_ticks(self.y.min, self.y.max)
-        for name, marks in self.lines.items():
-            line = given.get(name)
-            _show_points(marks, line)
-            _show_curve(marks.curve, marks.band, line.fit if line else None)
-            _show_curve(marks.model, marks.model_band, line.expected if line else None)
-
-    def _marks(self, index: int) -> _LineMarks:
-        scales, colour = {"x": self.x, "y": self.y}, series_colour(index)
-        thin: dict[str, Any] = {"x": _NOTHING, "scales": scales, "colors": [colour]}
-        band: dict[str, Any] = {"y": [_NOTHING, _NOTHING], "fill": "between", "fill_colors": [colour, colour]}
-        return _LineMarks(
-            band=bq.Lines(**thin | band | {"opacities": [0.0, 0.0], "fill_opacities": [0.22, 0.22]}),
-            model_band=bq.Lines(**thin | band | {"opacities": [0.0, 0.0], "fill_opacities": [0.1, 0.1]}),
-            curve=bq.Lines(**thin, y=_NOTHING, stroke_width=2),
-            model=bq.Lines(**thin, y=_NOTHING, stroke_width=1.6, line_style="dashed"),
-            intervals=bq.Lines(**thin, y=_NOTHING, stroke_width=1.1, opacities=[0.6]),
-            points=bq.Scatter(
-                x=_NO_POINTS,
-                y=_NO_POINTS,
-                color=_NO_POINTS,
-                scales=scales | {"color": self.iterations},
-                marker=MARKERS[index % len(MARKERS)],
-                stroke=colour,
-                stroke_width=1.6,
-                default_size=54,
-            ),
+    def show(self, compound: str, lines: tuple[LineCurves, ...], n_iterations: int) -> None:
+        """Draws every line that has something to draw."""
+        areas, curves, dots = list[Mark](), list[Mark](), list[Mark]()
+        for line in lines:
+            index = self._lines.index(line.cell_line)
+            colour = series_colour(index)
+            for curve, opacity, width, is_dashed in ((line.expected, 0.1, 1.6, True), (line.fit, 0.22, 2.0, False)):
+                if curve is not None:
+                    areas.append(_band(curve, colour, opacity))
+                    curves.append(Line(curve.log10_dose, curve.value, colour, width, is_dashed=is_dashed))
+            points = line.points
+            curves.append(Strokes(points.log10_dose, points.low, points.high, colour, 1.1, 0.6))
+            dots += _dots(line.cell_line, points, colour, MARKERS[index % len(MARKERS)], n_iterations)
+        low, high = value_range(lines)
+        self.figure.show(
+            [*areas, *curves, *dots],
+            self._across,
+            Axis(self._label, low, high, tuple(round_ticks(low, high)), has_grid=True),
+            caption=f"{compound}: {self._label} over dose on {', '.join(line.cell_line for line in lines)}",
         )
 
 
-def _show_points(marks: _LineMarks, line: LineCurves | None) -> None:
-    is_empty = line is None or not line.points.value.size
-    points = None if is_empty or line is None else line.points
-    with marks.points.hold_sync():
-        marks.points.x = _NO_POINTS if points is None else points.log10_dose
-        marks.points.y = _NO_POINTS if points is None else points.value
-        marks.points.color = _NO_POINTS if points is None else points.iteration
-    with marks.intervals.hold_sync():
-        if points is None:
-            marks.intervals.x = marks.intervals.y = _NOTHING
-        else:
-            marks.intervals.x = with_gaps(points.log10_dose, points.log10_dose)
-            marks.intervals.y = with_gaps(points.low, points.high)
+def _band(curve: Curve, colour: str, opacity: float) -> Mark:
+    return band(curve.log10_dose, curve.low, curve.high, colour, opacity)
 
 
-def _show_curve(mark: Any, band: Any, curve: Curve | None) -> None:
-    with mark.hold_sync():
-        mark.x = _NOTHING if curve is None else curve.log10_dose
-        mark.y = _NOTHING if curve is None else curve.value
-    with band.hold_sync():
-        band.x = _NOTHING if curve is None else curve.log10_dose
-        band.y = np.array([_NOTHING, _NOTHING]) if curve is None else np.stack([curve.low, curve.high])
-
-
-def with_gaps(first: Array, second: Array) -> Array:
-    """Pairs as one line that is interrupted between them, shape (3 n,): a stroke for each pair."""
-    return np.column_stack([first, second, np.full(len(first), np.nan)]).ravel()
+def _dots(cell_line: str, points: Points, colour: str, shape: Shape, n_iterations: int) -> list[Mark]:
+    """The points, those of one shade together, the latest on top."""
+    shares = (points.iteration - 1.0) / max(n_iterations - 1, 1)
+    shades = np.round(np.clip(shares, 0.0, 1.0) * (_N_SHADES - 1)).astype(int)
+    found: list[Mark] = []
+    for shade in np.unique(shades).tolist():
+        at = np.flatnonzero(shades == shade)
+        doses, values, laps = points.log10_dose[at], points.value[at], points.iteration[at]
+        names = [
+            f"{cell_line}, {format_dose(10.0**dose)}: {value:.3g}, iteration {lap:.0f}"
+            for dose, value, lap in zip(doses.tolist(), values.tolist(), laps.tolist(), strict=True)
+        ]
+        fill = sequential_colour(shade / (_N_SHADES - 1))
+        found.append(Dots(doses, values, fill, shape, 54.0, rim=colour, names=names))
+    return found

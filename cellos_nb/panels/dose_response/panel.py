@@ -183,7 +183,7 @@ class DoseResponsePanel(Panel[DoseResponseChoice, DoseResponseShown]):
         over = shown.surface
         self._compound.value, self._line.value, self._kind.value = shown.compound, over.cell_line, over.kind
         self._with_model.value = shown.has_model
-        self._chart.show(shown.lines, shown.n_iterations)
+        self._chart.show(shown.compound, shown.lines, shown.n_iterations)
         write_html(self._key, key_html(shown.lines, shown.n_iterations, has_model=shown.has_model))
         write_html(self._words, curves_html(shown.lines))
         caption = f"{over.cell_line}: {WORDS[over.kind]}, compounds by rows, doses in µM by columns"
