@@ -21,6 +21,8 @@ STATIC_VARIABLE = "CELLOS_STATIC"
 """Set to 1 for static panels throughout: papermill and nbconvert cannot be told from a notebook in use."""
 MAX_ROWS = 200
 """Rows of a table that are written out."""
+_SHORT = 24
+"""Characters of a value that stands on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _plain_table(frame: pd.DataFrame, caption: str) -> Markup:
     from pandas.api.types import is_numeric_dtype
 
     sides = ["right" if is_numeric_dtype(kind) else "left" for kind in frame.dtypes]
-    styles = [f"text-align:{side}" for side in sides]
+    styles = [f"text-align:{side}" + _unbroken(frame.iloc[:, i]) for i, side in enumerate(sides)]
     if sides and sides[-1] == "left":
         # What is said at the end may hold a path or a digest, longer than the page is wide.
         styles[-1] += ";overflow-wrap:anywhere"
@@ -124,6 +126,11 @@ def _plain_table(frame: pd.DataFrame, caption: str) -> Markup:
     body = join(markup("<tr>{}</tr>", row) for row in rows)
     above = markup('<caption style="text-align:left;font-weight:600">{}</caption>', caption)
     return markup("<table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>", above, head, body)
+
+
+def _unbroken(column: pd.Series[Any]) -> str:
+    """Short values are not broken at their hyphens."""
+    return ";white-space:nowrap" if column.map(lambda value: len(cell_text(value))).max() <= _SHORT else ""
 
 
 def show_static(form: StaticForm) -> None:

@@ -71,12 +71,18 @@ def frame_table(frame: pd.DataFrame, caption: str = "") -> Markup:
     return table(list(frame.columns), rows, caption)
 
 
-def cell_text(value: Any) -> str:
-    """A value as a table shows it: numbers to five digits, nothing where nothing is known.
+_WHOLE, _POWERS = 1e4, 1e12
+"""From where on numbers are shown whole, and from where on by powers of ten."""
 
-    >>> cell_text(0.123456), cell_text(float("nan")), cell_text(None), cell_text(12)
-    ('0.12346', '', '', '12')
+
+def cell_text(value: Any) -> str:
+    """A value as a table shows it: numbers to five digits, large ones whole, nothing where nothing is known.
+
+    >>> cell_text(0.123456), cell_text(697531.2), cell_text(float("nan")), cell_text(None), cell_text(12)
+    ('0.12346', '697531', '', '', '12')
     """
     if value is None or str(value) in {"nan", "<NA>", "NaT"}:
         return ""
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if _WHOLE <= abs(value) < _POWERS else f"{value:.5g}"

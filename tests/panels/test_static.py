@@ -33,8 +33,19 @@ def test_a_figure_has_its_description_on_the_page_and_nothing_in_it_is_executed(
 def test_text_stands_to_the_left_and_numbers_to_the_right():
     table = StaticTable("doses", pd.DataFrame({"compound": ["x"], "dose": [0.5]}))
     page = page_of(StaticForm("Panel", "One dose.", tables=(table,)))
-    assert '<td style="text-align:left">x</td><td style="text-align:right">0.5</td>' in page
+    cells = BeautifulSoup(page, "html.parser").find_all("td")
+    assert [(cell.text, cell["style"].split(";")[0]) for cell in cells] == [
+        ("x", "text-align:left"),
+        ("0.5", "text-align:right"),
+    ]
     assert ">doses</caption>" in page
+
+
+def test_short_values_stand_on_one_line_and_long_ones_may_be_broken():
+    table = StaticTable("plates", pd.DataFrame({"plate": ["i001-p1"], "note": ["well far from its like " * 4], "n": [1]}))
+    page = page_of(StaticForm("Panel", "One plate.", tables=(table,)))
+    is_whole = ["nowrap" in cell["style"] for cell in BeautifulSoup(page, "html.parser").find_all("td")]
+    assert is_whole == [True, False, True]
 
 
 def test_rows_beyond_those_that_are_shown_are_counted():

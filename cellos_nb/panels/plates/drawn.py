@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+_SIDE = 0.84
+"""Of a well on paper, in distances between wells."""
+
 
 def legend_html(picture: Picture) -> Markup:
     """Colours, marks and what they stand for."""
@@ -110,14 +113,19 @@ def _attempt(attempt: Attempt) -> str:
 
 def picture_figure(picture: Picture, title: str) -> Figure:
     """The same picture on paper."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
     n_rows, n_columns = len(picture.row_names), len(picture.column_names)
     figure = new_figure(min(0.34 * n_columns + 2.6, 11), min(0.34 * n_rows + 0.9, 8))
     axes = figure.add_subplot()
-    size = 130 if n_columns <= 12 else 24
     used = [cell for cell in picture.cells if cell.colour]
-    look: dict[str, Any] = {"s": size, "marker": "s"}
-    axes.scatter([c.column for c in picture.cells], [c.row for c in picture.cells], c="none", ec="#d5d9de", **look)
-    axes.scatter([c.column for c in used], [c.row for c in used], c=[c.colour for c in used], **look)
+    for cells, look in (
+        (picture.cells, {"facecolor": "none", "edgecolor": "#d5d9de"}),
+        (used, {"facecolor": [cell.colour for cell in used]}),
+    ):
+        wells = [Rectangle((c.column - 0.5 * _SIDE, c.row - 0.5 * _SIDE), _SIDE, _SIDE) for c in cells]
+        axes.add_collection(PatchCollection(wells, **look))
     for cell in used if n_columns <= 12 else ():
         here: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7, "color": ink_on(cell.colour)}
         axes.text(cell.column, cell.row, cell.mark, parse_math=False, **here)

@@ -13,6 +13,8 @@ from cellos_nb.panels.plates.model import Plate, Well
 from cellos_nb.panels.theme import GREY, SERIES, sequential_colour, series_colour
 from cellos_nb.units import format_dose
 
+_WHOLE = 1e3
+"""Signals from here on are shown without decimals."""
 ColourBy = Literal["dose", "compound", "cell line", "role", "signal", "value", "QC"]
 WAYS: tuple[ColourBy, ...] = get_args(ColourBy)
 EMPTY = ""
@@ -82,12 +84,16 @@ def describe(well: Well) -> str:
     if held.compound and held.dose_um is not None:
         parts.append(f"{held.compound} {format_dose(held.dose_um)}")
     if well.signal is not None:
-        parts.append(f"signal {well.signal:,.6g}")
+        parts.append(f"signal {_signal(well.signal)}")
     if well.value is not None:
         parts.append(f"{well.value:.3f} of vehicle")
     parts += [str(flag) for flag in well.flags]
     parts += [str(well.status)] if well.status is not None and well.status != "ok" else []
     return f"{well.name}: {', '.join(parts)}"
+
+
+def _signal(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.5g}"
 
 
 def _palette(plate: Plate, by: ColourBy) -> tuple[Paint, tuple[LegendEntry, ...]]:
@@ -101,7 +107,7 @@ def _palette(plate: Plate, by: ColourBy) -> tuple[Paint, tuple[LegendEntry, ...]
     unit = f" {plate.unit}" if plate.unit else ""
     text: dict[ColourBy, Callable[[float], str]] = {
         "dose": format_dose,
-        "signal": lambda v: f"{v:,.4g}{unit}",
+        "signal": lambda v: f"{_signal(v)}{unit}",
         "value": lambda v: f"{v:.3g} of vehicle",
     }
     return _amounts(wells, _AMOUNTS[by], text[by], is_log=by == "dose")
