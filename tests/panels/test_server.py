@@ -49,6 +49,7 @@ class TestAConnectionBetweenPageAndKernel(tornado.testing.AsyncHTTPTestCase):
         for way in ("before", "with"):
             page = await tornado.websocket.websocket_connect(f"ws://127.0.0.1:{self.get_http_port()}/{way}")
             assert await page.read_message() is None
+            page.close()
         assert self.seen == {"answer": "connected", "before": False, "with": True}
 
 
