@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import n_samples_for
 from cellos_nb.planner.batches import choose_batch
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import Array, CurvePrior
+from cellos_nb.planner.curves import Array
 from cellos_nb.planner.doubt import CHECKS, is_denied
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.outliers import fit_with_outliers
@@ -124,31 +125,32 @@ class MechanisticPlanner:
 
 def fit_results(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
     """The model of a campaign after its results; viability falls from 1, other assays may rise as well."""
-    values = np.array([result.measurement for result in pool.results], dtype=float)
-    prior = _believed(config, pool) if pool.assay == "viability" else candidate_priors(values)
-    return _fitted(config, prior, pool.results)
+    return _fitted(config, _believed(config, pool), pool.results)
 
 
-def _believed(config: CampaignConfig, pool: CandidatePool) -> CurvePrior:
-    """The prior that the campaign names; the vague one where it is of the lab's own and its results deny it.
+def _believed(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
+    """A model of the prior that the campaign names; of the vague one where it is of the lab's own and denied.
 
     The shipped one is not put to that test, which takes time: it was compared with the vague one on other data.
     """
+    if pool.assay != "viability":
+        values = np.array([result.measurement for result in pool.results], dtype=float)
+        return DoseResponseGP(candidate_priors(values), config.dose_range_um)
     prior = prior_named(config.planner.prior)
-    if config.planner.prior == "default" or not prior.classes or not pool.results:
-        return prior
-    for n in [check for check in CHECKS if check <= len(pool.results)]:
-        learnt, vague = (_fitted(config, each, pool.results[:n]) for each in (prior, prior.without_classes()))
-        if is_denied(learnt.log_evidence, vague.log_evidence):
-            return vague.prior
-    return prior
-
-
-def _fitted(
-    config: CampaignConfig, prior: CurvePrior | Sequence[CurvePrior], results: Sequence[ExperimentResult]
-) -> DoseResponseGP:
-    asked = [result.proposal for result in results]
     model = DoseResponseGP(prior, config.dose_range_um)
+    if config.planner.prior == "default" or not prior.classes:
+        return model
+    vague = DoseResponseGP(prior.without_classes(), config.dose_range_um)
+    for n in [check for check in CHECKS if check <= len(pool.results)]:
+        learnt = _fitted(config, model, pool.results[:n]).posterior
+        fit_vague = partial(_fitted, config, vague, pool.results[:n])
+        if is_denied(learnt, n, fit_vague):
+            return vague
+    return model
+
+
+def _fitted(config: CampaignConfig, model: DoseResponseGP, results: Sequence[ExperimentResult]) -> DoseResponseGP:
+    asked = [result.proposal for result in results]
     conditions = (
         [proposal.cell_line for proposal in asked],
         [proposal.compound for proposal in asked],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,8 @@ class PoolPlanner:
         self._checks = self._checks[len(due) :]
         if due and n_used <= CHECKED_AT_MOST:
             vague = self._prior.without_classes()
-            if is_denied(*(self._curves_model(prior).log_evidence for prior in (self._prior, vague))):
+            learnt = self._curves_model(self._prior).posterior
+            if is_denied(learnt, n_used, partial(self._curves_model, vague)):
                 self._prior, self._checks = vague, []
 
     def _by_curves(

@@ -59,6 +59,8 @@ class Posterior:
     residual: Residual
     kind_prior: Array
     """Shape (n_kinds,): of a compound that was not measured."""
+    by_kind: Array
+    """Shape (n_compounds, n_kinds): log likelihood of every measured compound under every kind."""
     compounds: dict[str, CompoundPosterior]
     noise_sd: float = 0.0
     log_evidence: float = 0.0
@@ -95,8 +97,8 @@ def prior_only(prior: CurvePrior, log10_range: tuple[float, float], library: Cur
     """Before any data; the library is drawn from the prior unless given."""
     library = library or draw_library(prior, log10_range)
     residual = Residual.over(log10_range, prior.residual_sd * abs(prior.amplitude), prior.residual_length)
-    kinds = _kind_weights(library, library.class_shares)
-    return Posterior(prior, library, residual, kinds, {})
+    kinds = kind_weights(library, library.class_shares)
+    return Posterior(prior, library, residual, kinds, np.zeros((0, len(kinds))), {})
 
 
 def learn(
@@ -123,7 +125,7 @@ def learn(
         lines = {pairs[j][1]: known[j] for j in members}
         compounds[names[start]] = CompoundPosterior(kinds[i], lines, {pairs[j][1]: weights[j] for j in members})
     groups.memory.keep_only(groups.keys)
-    return Posterior(before.prior, library, before.residual, kind_prior, compounds, noise_sd, log_evidence)
+    return Posterior(before.prior, library, before.residual, kind_prior, by_kind, compounds, noise_sd, log_evidence)
 
 
 class _Groups:
@@ -196,7 +198,7 @@ def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[
 
     def evidence(i: int, wanted: Index | None, begins: Index) -> float:
         by_kind = np.add.reduceat(groups.by_kind(_NOISE_GRID[i] * scale, wanted), begins, axis=0)
-        return _total(by_kind, before.kind_prior) - 0.5 * float(np.log(_NOISE_GRID[i] / centre) / spread) ** 2
+        return log_evidence_of(by_kind, before.kind_prior) - 0.5 * float(np.log(_NOISE_GRID[i] / centre) / spread) ** 2
 
     def score(i: int) -> float:
         if not 0 <= i < len(_NOISE_GRID):
@@ -222,7 +224,8 @@ def _curve_weights(library: CurveLibrary, groups: _Groups, noise_sd: float, by_l
     return weights
 
 
-def _kind_weights(library: CurveLibrary, shares: Array) -> Array:
+def kind_weights(library: CurveLibrary, shares: Array) -> Array:
+    """Shape (n_kinds,): each class's share, spread evenly over its kinds."""
     members = np.bincount(library.kind_class, minlength=len(shares))
     weights: Array = (shares / members)[library.kind_class]
     return weights
@@ -232,10 +235,10 @@ def _learn_class_shares(library: CurveLibrary, by_kind: Array) -> Array:
     """Kinds weighted by the classes' shares as all compounds together show them, by expectation and maximisation."""
     shares = library.class_shares
     for _ in range(5):
-        kinds = _normalised(by_kind + np.log(_kind_weights(library, shares))).sum(axis=0)
+        kinds = _normalised(by_kind + np.log(kind_weights(library, shares))).sum(axis=0)
         counts = np.bincount(library.kind_class, weights=kinds, minlength=len(shares))
         shares = (_CLASS_WEIGHT * library.class_shares + counts) / (_CLASS_WEIGHT + len(by_kind))
-    return _kind_weights(library, shares)
+    return kind_weights(library, shares)
 
 
 def _normalised(log_weights: Array) -> Array:
@@ -244,6 +247,7 @@ def _normalised(log_weights: Array) -> Array:
     return result
 
 
-def _total(by_kind: Array, kind_prior: Array) -> float:
+def log_evidence_of(by_kind: Array, kind_prior: Array) -> float:
+    """Of compounds with these log likelihoods under every kind, shape (n_compounds, n_kinds)."""
     top = by_kind.max(axis=1)
     return float((np.log(np.exp(by_kind - top[:, None]) @ kind_prior) + top).sum())
