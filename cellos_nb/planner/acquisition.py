@@ -12,6 +12,8 @@ from cellos_nb.planner.curves import Array
 
 _LARGE_POOL = 30_000
 """Candidates above which memory, not precision, sets the number of samples."""
+_AT_ONCE = 48
+"""Candidates whose improvement is computed again together, before it is known which of them is the next."""
 NOTHING = 1e-12
 """An improvement below this counts as none."""
 
@@ -24,8 +26,8 @@ def n_samples_for(n_candidates: int) -> int:
 
 
 def choose_by_sampling(
-    scores: Array,
-    incumbent: Array,
+    scores: NDArray[np.floating],
+    incumbent: NDArray[np.floating],
     n: int,
     allowed: NDArray[np.bool_],
     costs: NDArray[np.int64] | None = None,
@@ -56,29 +58,28 @@ def choose_by_sampling(
     by_candidate = np.ascontiguousarray(scores.T)
     cost = np.ones(len(by_candidate), dtype=np.int64) if costs is None else costs
     share = 1 / cost if weight is None else weight
-    best = incumbent.copy()
-    bound = np.where(allowed, np.maximum(by_candidate - best, 0.0).mean(axis=1) * share, -np.inf)
-    optimism = np.where(allowed, by_candidate.mean(axis=1) + by_candidate.std(axis=1), -np.inf)
+    best, optimism = incumbent.copy(), None
+    gain = np.maximum(by_candidate - best, 0.0).mean(axis=1)
+    bound, is_exact = np.where(allowed, gain * share, -np.inf), np.ones(len(by_candidate), dtype=bool)
     chosen: list[int] = []
     gains: list[float] = []
     spent = 0
     while spent < n and np.isfinite(bound).any():
-        pick = int(np.argmax(bound))
-        gain = float(np.maximum(by_candidate[pick] - best, 0.0).mean())
-        if gain * share[pick] < bound[pick] - NOTHING:
-            bound[pick] = gain * share[pick]
-            continue
-        if gain <= NOTHING:
-            pick = int(np.argmax(optimism))
-            gain = 0.0
+        while not is_exact[pick := int(np.argmax(bound))]:
+            again = np.argpartition(-bound, min(_AT_ONCE, len(bound) - 1))[:_AT_ONCE]
+            again = again[~is_exact[again] & np.isfinite(bound[again])]
+            gain[again] = np.maximum(by_candidate[again] - best, 0.0).mean(axis=1)
+            bound[again], is_exact[again] = gain[again] * share[again], True
+        if gain[pick] <= NOTHING:
+            optimism = by_candidate.mean(axis=1) + by_candidate.std(axis=1) if optimism is None else optimism
+            pick, gain[:] = int(np.argmax(np.where(np.isfinite(bound), optimism, -np.inf))), 0.0
         chosen.append(pick)
-        gains.append(gain)
+        gains.append(float(gain[pick]))
         spent += int(cost[pick])
-        bound[pick] = optimism[pick] = -np.inf
         best = np.maximum(best, by_candidate[pick])
+        bound[pick], is_exact[:] = -np.inf, False
         if still_open is not None:
-            closed = ~still_open(chosen)
-            bound[closed] = optimism[closed] = -np.inf
+            bound[~still_open(chosen)] = -np.inf
     return chosen, gains
 
 

@@ -13,6 +13,9 @@ Array = NDArray[np.float64]
 NEVER = 1e3
 """Decades above the dose range at which a curve without a second, falling arm has it."""
 
+LOG_DENSITY_UNIT = 1 / 256
+"""Of natural logarithms of probabilities as whole numbers: two bytes hold the sum of two."""
+
 _LEAST_SINGLE = 1e-18
 """Of two numbers whose product is to be a normal one in single precision."""
 _REMEMBERED = 4
@@ -101,6 +104,12 @@ class KindTable:
     def conditional_32(self) -> NDArray[np.float32]:
         """`conditional` in single precision, for sums over many curves."""
         return single_precision(self.conditional)
+
+    @cached_property
+    def log_density(self) -> NDArray[np.int16]:
+        """Logarithm of `conditional` in `LOG_DENSITY_UNIT`; the least that counts is `_LEAST_SINGLE`."""
+        logs = np.log(np.maximum(self.conditional, _LEAST_SINGLE)) / LOG_DENSITY_UNIT
+        return np.asarray(np.round(logs), dtype=np.int16)
 
     @cached_property
     def quantiles(self) -> NDArray[np.int16]:

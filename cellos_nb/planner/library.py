@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cellos_nb.planner.curves import NEVER, Array, CurveLibrary, CurvePrior, KindTable, logistic
+from cellos_nb.planner.curves import NEVER, Array, CurveLibrary, CurvePrior, KindTable, logistic, share_of_plateau
 
 _OTHERWISE = 0.03
 """Probability that an inactive compound does something to a cell line after all."""
@@ -35,7 +35,8 @@ def draw_library(
 ) -> CurveLibrary:
     """The prior as a finite set.
 
-    Quasi-random, so equal arguments give an equal library. Kind 0 and curve 0 are inactive.
+    Quasi-random, so equal arguments give an equal library. Kind 0 and curve 0 are inactive; those that follow stand in
+    the order of their mean effect over the doses.
     """
     # Curves are drawn once for all scales of the response.
     unit = _unit_library(replace(prior, baseline=0.0, amplitude=1.0), log10_range, n_kinds, n_curves)
@@ -48,6 +49,7 @@ def _unit_library(prior: CurvePrior, log10_range: tuple[float, float], n_kinds: 
     sorts = list(_sorts(prior, log10_range, n_kinds, n_curves))
     n_columns = 5 if prior.has_window else 3
     curves = np.concatenate([sort.curves for sort in sorts])
+    curves = curves[np.argsort(_mean_effect(_parameters(curves, prior), log10_range)[1:], kind="stable")]
     sizes = [len(sort.kinds) for sort in sorts]
     density = np.concatenate([_density(curves[:, :n_columns], sort) for sort in sorts])
     # The curves came from the mixture of all kinds, so its density is their importance weight.
@@ -58,7 +60,9 @@ def _unit_library(prior: CurvePrior, log10_range: tuple[float, float], n_kinds: 
     conditional[1:] = np.hstack([spared, (1 - spared) * density])
     conditional[0, 0], conditional[0, 1:] = 1 - _OTHERWISE, _OTHERWISE / len(curves)
     kind_class = np.concatenate([[0], np.repeat(np.arange(1, len(sorts) + 1), sizes)]).astype(np.int64)
-    return CurveLibrary(_parameters(curves, prior), KindTable(conditional, kind_class, _class_shares(prior)), 0.0)
+    parameters = _parameters(curves, prior)
+    order = np.r_[0, 1 + np.argsort(conditional[1:] @ _mean_effect(parameters, log10_range), kind="stable")]
+    return CurveLibrary(parameters, KindTable(conditional[order], kind_class[order], _class_shares(prior)), 0.0)
 
 
 @lru_cache(maxsize=16)
@@ -153,6 +157,12 @@ def _parameters(curves: Array, prior: CurvePrior) -> Array:
     parameters[1:, 3] = curves[:, 0] + np.exp(curves[:, 3]) if prior.has_window else NEVER
     parameters[1:, 4] = np.exp(curves[:, 4]) if prior.has_window else 1.0
     return parameters
+
+
+def _mean_effect(parameters: Array, log10_range: tuple[float, float]) -> Array:
+    """Shape (n_curves,): change of the response, averaged over the range of log dose."""
+    effect: Array = parameters[:, 2] * share_of_plateau(parameters, np.linspace(*log10_range, 16)).mean(axis=1)
+    return effect
 
 
 def _draw_kinds(prior: CurvePrior, log10_range: tuple[float, float], uniform: Array) -> Array:

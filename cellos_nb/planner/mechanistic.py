@@ -112,7 +112,7 @@ class MechanisticPlanner:
         model = fit_results(config, pool)
         conditions = pool.conditions()
         mean, sd = model.predict(*conditions)
-        samples = model.sample(*conditions, n_samples_for(len(mean)), rng)
+        samples = model.sample(*conditions, n_samples_for(len(mean)), rng).astype(float)
         scores = scores_of(config, pool, model, (samples, mean, sd))
         question = question_about(config, pool, model, scores)
         options, values = choose_batch(question, n)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from cellos_nb.errors import AnalysisError
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
-from cellos_nb.planner.likelihood import Index, Observations
+from cellos_nb.planner.likelihood import Index, Observations, Single
 from cellos_nb.planner.posterior import Memory, Posterior, learn, prior_only
 from cellos_nb.planner.sampling import Block, Pool
 
@@ -175,7 +175,7 @@ class DoseResponseGP:
         doses_um: ArrayLike,
         n: int,
         rng: np.random.Generator,
-    ) -> Array:
+    ) -> Single:
         """Joint posterior samples of the true responses over a pool, shape (n, n_pool)."""
         pool = Pool.of(self._known, cell_lines, compounds, doses_um)
         return pool.sample(pool.draw(n, rng), rng).T
@@ -196,7 +196,7 @@ class DoseResponseGP:
         ec50 = np.empty((len(compounds), n))
         for block, curves in zip(pool.blocks, drawn, strict=True):
             ec50[block.rows] = log10_ec50[curves]
-        return pool.sample(drawn, rng).T, ec50.T
+        return pool.sample(drawn, rng).T.astype(float), ec50.T
 
     def log10_ec50_um(
         self, cell_line: str, compound: str, within_um: tuple[float, float] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -124,7 +125,7 @@ class PoolPlanner:
         return {(line, c): model.log10_ec50_um(line, c, doses)[0] - _LOG10_UM_PER_M for line, c in pairs}
 
     def _used(self) -> list[int]:
-        return [i for i, value in enumerate(self._values) if np.isfinite(value)]
+        return [i for i, value in enumerate(self._values) if math.isfinite(value)]
 
     def _by_model(self, n: int, allowed: NDArray[np.bool_], rng: np.random.Generator) -> list[int]:
         table = self._table
@@ -170,8 +171,9 @@ class PoolPlanner:
         lines, compounds, doses = self._conditions(rows.tolist())
         shares = np.round(_N_SAMPLES * weights).astype(int).tolist()
         drawn = zip(models, shares, strict=True)
-        samples = np.vstack([model.sample(lines, compounds, doses, share, rng) for model, share in drawn if share])
-        scores = self._offset[rows] + self._sign * samples
+        samples = [model.sample(lines, compounds, doses, share, rng) for model, share in drawn if share]
+        scores = np.vstack(samples) * np.float32(self._sign)
+        scores += self._offset[rows].astype(np.float32)
         chosen = choose_by_sampling(scores, scores[:, ~is_new].max(axis=1), n, is_new)[0]
         result: list[int] = rows[chosen].tolist()
         return result

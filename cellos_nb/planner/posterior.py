@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior, single_precision
 from cellos_nb.planner.library import draw_library
@@ -114,11 +115,15 @@ def learn(
     noise_sd, log_evidence = _likeliest_noise(before, groups, first)
     by_line = groups.by_kind(noise_sd)
     by_kind = np.add.reduceat(by_line, first, axis=0)
-    kind_prior = _learn_class_shares(library, by_kind)
-    kinds = _normalised(by_kind + np.log(kind_prior))
+    relative = np.exp(by_kind - by_kind.max(axis=1, keepdims=True))
+    kind_prior = _learn_class_shares(library, relative)
+    kinds = relative * kind_prior
+    kinds /= kinds.sum(axis=1, keepdims=True)
     known = groups.posteriors(noise_sd)
     sizes = np.diff([*first.tolist(), len(pairs)])
-    weights = _curve_weights(library, groups, noise_sd, by_line, np.repeat(kinds, sizes, axis=0))
+    is_alone = np.repeat(sizes == 1, sizes)
+    of_lines = np.repeat(kinds, sizes, axis=0)
+    weights = _curve_weights(groups, noise_sd, by_line=by_line, kinds=of_lines, is_alone=is_alone, kind_prior=kind_prior)
     compounds = {}
     for i, (start, size) in enumerate(zip(first.tolist(), sizes.tolist(), strict=True)):
         members = range(start, start + size)
@@ -214,11 +219,19 @@ def _likeliest_noise(before: Posterior, groups: _Groups, first: Index) -> tuple[
     return _NOISE_GRID[best] * scale, score(best) if len(some) == len(groups.keys) else evidence(best, None, first)
 
 
-def _curve_weights(library: CurveLibrary, groups: _Groups, noise_sd: float, by_line: Array, kinds: Array) -> Single:
-    """Shape (n_groups, n_curves), rows sum to 1: posterior probability of every curve."""
+def _curve_weights(
+    groups: _Groups, noise_sd: float, *, by_line: Array, kinds: Array, is_alone: NDArray[np.bool_], kind_prior: Array
+) -> Single:
+    """Shape (n_groups, n_curves), rows sum to 1: posterior probability of every curve.
+
+    What is expected of a cell line's curve before it is measured is the same for all that are alone in their compound.
+    """
     likelihoods, tops = groups.likelihoods(noise_sd)
-    share = kinds / np.maximum(np.exp(by_line - tops[:, None]), _TINY)
-    weights: Single = single_precision(share / share.max(axis=1, keepdims=True)) @ library.kinds.conditional_32
+    others, conditional = ~is_alone, groups.library.kinds.conditional_32
+    share = kinds[others] / np.maximum(np.exp(by_line[others] - tops[others, None]), _TINY)
+    weights: Single = np.empty_like(likelihoods)
+    weights[others] = single_precision(share / share.max(axis=1, keepdims=True)) @ conditional
+    weights[is_alone] = single_precision(kind_prior) @ conditional
     weights *= likelihoods
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
@@ -231,20 +244,19 @@ def kind_weights(library: CurveLibrary, shares: Array) -> Array:
     return weights
 
 
-def _learn_class_shares(library: CurveLibrary, by_kind: Array) -> Array:
-    """Kinds weighted by the classes' shares as all compounds together show them, by expectation and maximisation."""
-    shares = library.class_shares
+def _learn_class_shares(library: CurveLibrary, relative: Array) -> Array:
+    """Kinds weighted by the classes' shares as all compounds together show them, by expectation and maximisation.
+
+    `relative`, shape (n_compounds, n_kinds), are the likelihoods of each compound's kinds up to a factor.
+    """
+    start = shares = library.class_shares
+    is_of = library.kind_class[:, None] == np.arange(len(shares))
+    of_class = relative @ (is_of / is_of.sum(axis=0))
     for _ in range(5):
-        kinds = _normalised(by_kind + np.log(kind_weights(library, shares))).sum(axis=0)
-        counts = np.bincount(library.kind_class, weights=kinds, minlength=len(shares))
-        shares = (_CLASS_WEIGHT * library.class_shares + counts) / (_CLASS_WEIGHT + len(by_kind))
+        counts = of_class * shares
+        shares = _CLASS_WEIGHT * start + (counts / counts.sum(axis=1, keepdims=True)).sum(axis=0)
+        shares = shares / (_CLASS_WEIGHT + len(relative))
     return kind_weights(library, shares)
-
-
-def _normalised(log_weights: Array) -> Array:
-    weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
-    result: Array = weights / weights.sum(axis=1, keepdims=True)
-    return result
 
 
 def log_evidence_of(by_kind: Array, kind_prior: Array) -> float:

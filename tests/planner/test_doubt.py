@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from cellos_nb.planner import DoseResponseGP, Prior
-from cellos_nb.planner.curves import CurvePrior
+from cellos_nb.planner.curves import CompoundClass, CurvePrior
 from cellos_nb.planner.doubt import ODDS, is_denied, log_odds_of_vague
 
 DOSE_RANGE_UM = (0.001, 10.0)
 LEARNT = Prior.shipped().for_curves()
+POTENT = CurvePrior(
+    inactive_share=0.2,
+    classes=(CompoundClass(1.0, (-1.5, 0.4, 3.0), (0.3, 0.15, 0.5), (0.3, 0.2, 0.5), 0.02),),
+    learnt_share=0.8,
+)
 
 
 def wells(prior, n, seed=0):
@@ -47,9 +52,9 @@ def test_the_estimate_is_near_what_a_fit_of_the_vague_prior_says_and_decides_ali
 
 
 def test_far_from_the_border_no_second_model_is_fitted():
-    assert not is_denied(fitted(LEARNT, wells(LEARNT, 60)).posterior, 60, never)
-    others = CurvePrior(inactive_share=0.01, slope=(0.5, 0.1), efficacy=(3.0, 0.1))
-    assert is_denied(fitted(LEARNT, wells(others, 60)).posterior, 60, never)
+    assert not is_denied(fitted(POTENT, wells(POTENT, 60)).posterior, 60, never)
+    weak = CurvePrior(inactive_share=0.01, ec50_log10_um=(1.0, 0.2), slope=(0.5, 0.1), efficacy=(3.0, 0.1))
+    assert is_denied(fitted(POTENT, wells(weak, 60)).posterior, 60, never)
 
 
 @pytest.mark.parametrize(("more", "denied"), [(1.2, True), (1.0, False)])
