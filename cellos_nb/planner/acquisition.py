@@ -66,8 +66,8 @@ def choose_by_sampling(
     spent = 0
     while spent < n and np.isfinite(bound).any():
         while not is_exact[pick := int(np.argmax(bound))]:
-            again = np.argpartition(-bound, min(_AT_ONCE, len(bound) - 1))[:_AT_ONCE]
-            again = again[~is_exact[again] & np.isfinite(bound[again])]
+            top = np.argpartition(-bound, min(_AT_ONCE, len(bound) - 1))[:_AT_ONCE]
+            again = np.r_[pick, top[~is_exact[top] & np.isfinite(bound[top])]]
             gain[again] = np.maximum(by_candidate[again] - best, 0.0).mean(axis=1)
             bound[again], is_exact[again] = gain[again] * share[again], True
         if gain[pick] <= NOTHING:

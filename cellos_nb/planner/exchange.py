@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ _ROUNDS = 20
 """Exchanges that every sample takes part in, each time with another partner."""
 _DISORDER = 0.05
 """Standard deviation of the places, in shares of all samples, by which the first order departs from equal ranks."""
-_BITS = 6
+_BITS = 5
 """Partners differ in these leading bits of their places; samples that share them stay side by side in memory."""
 _N_ORDERS, _N_THRESHOLDS = 128, 2**17
 
@@ -38,7 +38,9 @@ def exchanged(log_density: NDArray[np.int16], kinds: Places, curves: Places, rng
     which = np.resize(rng.permutation(_N_ORDERS), n_rows)
     ranks, disturbed = (orders[which] for orders in _orders(n))
     kinds, curves = np.take_along_axis(kinds, ranks, axis=1), np.take_along_axis(curves, disturbed, axis=1)
-    table, thresholds = log_density.ravel(), np.resize(_thresholds(), max(_N_THRESHOLDS, 2 * curves.size))
+    table, thresholds = log_density.ravel(), _thresholds()
+    if len(thresholds) < 2 * curves.size:
+        thresholds = np.resize(thresholds, 2 * curves.size)
     # Samples first: partners then lie in long pieces of memory.
     start = np.ascontiguousarray(kinds.T) * np.int32(log_density.shape[1])
     curve = np.ascontiguousarray(curves.T)
@@ -69,6 +71,7 @@ def exchanged(log_density: NDArray[np.int16], kinds: Places, curves: Places, rng
     return curves
 
 
+@cache
 def _partners(difference: int, n_bits: int) -> tuple[tuple[int | slice, ...], tuple[int | slice, ...]]:
     """Indices of samples, shape (2,) * n_bits, and of those whose places differ from theirs in the bits given."""
     leading = n_bits - difference.bit_length()
@@ -87,7 +90,7 @@ def _orders(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return ranks, np.take_along_axis(disturbed, ranks, axis=1)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _thresholds() -> NDArray[np.int16]:
     """Logarithms of evenly spread numbers from 0 to 1 in random order, in `LOG_DENSITY_UNIT`."""
     even = (np.arange(_N_THRESHOLDS) + 0.5) / _N_THRESHOLDS

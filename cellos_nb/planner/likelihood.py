@@ -128,10 +128,10 @@ class Likelihood:
             gains = np.swapaxes(half, 1, 2) @ inverse
             remaining = np.eye(half.shape[2]) - np.swapaxes(half, 1, 2) @ half
             roots = np.linalg.cholesky(remaining + 1e-9 * np.eye(half.shape[2]))
-            for i, place in enumerate(places.tolist()):
-                dose, response = self.observed.log10_dose[rows[i]], self.observed.response[rows[i]]
-                predicted = self._curves[self._which[rows[i]]]
-                found[place] = GroupPosterior(likelihoods[place], gains[i], roots[i], dose, response, predicted)
+            doses, responses = self.observed.log10_dose[rows], self.observed.response[rows]
+            of_each = zip(places.tolist(), gains, roots, doses, responses, self._curves[self._which[rows]], strict=True)
+            for place, gain, root, dose, response, predicted in of_each:
+                found[place] = GroupPosterior(likelihoods[place], gain, root, dose, response, predicted)
         return [found[place] for place in range(len(groups))]
 
     def _compared(self, groups: Index) -> list[tuple[Index, Index, Single]]:

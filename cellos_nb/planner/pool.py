@@ -36,7 +36,7 @@ _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
 _LOOKED_AT, _COMPARED = 2000, 500
 """Candidates of a plain process whose variance is computed, and whose covariance, at least."""
-_N_PROMISING, _N_BEST, _N_SAMPLES = 400, 64, 512
+_N_PROMISING, _N_BEST, _N_SAMPLES = 400, 32, 512
 """Wells of the curves' model that are sampled jointly, those that may be the best so far, and samples."""
 
 

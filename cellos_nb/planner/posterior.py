@@ -123,7 +123,9 @@ def learn(
     sizes = np.diff([*first.tolist(), len(pairs)])
     is_alone = np.repeat(sizes == 1, sizes)
     of_lines = np.repeat(kinds, sizes, axis=0)
-    weights = _curve_weights(groups, noise_sd, by_line=by_line, kinds=of_lines, is_alone=is_alone, kind_prior=kind_prior)
+    weights = _curve_weights(
+        groups, noise_sd, by_line=by_line, kinds=of_lines, is_alone=is_alone, kind_prior=kind_prior
+    )
     compounds = {}
     for i, (start, size) in enumerate(zip(first.tolist(), sizes.tolist(), strict=True)):
         members = range(start, start + size)

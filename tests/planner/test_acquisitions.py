@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.stats import differential_entropy, norm
 
 from cellos_nb.errors import AnalysisError
-from cellos_nb.planner.acquisition import log_expected_improvement, sampled_improvement
+from cellos_nb.planner.acquisition import choose_by_sampling, log_expected_improvement, sampled_improvement
 from cellos_nb.planner.batches import promises_after
 from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.emukit_bridge import promises
@@ -72,6 +72,24 @@ def test_noisy_improvement_over_a_known_best_is_expected_improvement():
     samples = MEAN + SD * rng.standard_normal((400_000, 4))
     expected = [improvement(m, s, INCUMBENT) for m, s in zip(MEAN, SD, strict=True)]
     np.testing.assert_allclose(sampled_improvement(samples, np.full(len(samples), INCUMBENT)), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_candidates", [5, 60, 300])
+@pytest.mark.parametrize("shift", [0.0, -5.0], ids=["improving", "hopeless"])
+def test_a_batch_chosen_with_bounds_is_the_greedy_one(n_candidates, shift):
+    rng = np.random.default_rng(n_candidates)
+    scores = rng.standard_normal((64, n_candidates)).astype(np.float32) + rng.normal(0, 0.5, n_candidates) + shift
+    allowed, costs = rng.random(n_candidates) < 0.9, rng.integers(1, 3, n_candidates)
+    chosen, gains = choose_by_sampling(scores, np.full(64, 1.0), 8, allowed, costs)
+    best, open_, expected = np.full(64, 1.0), allowed.copy(), []
+    while costs[expected].sum() < 8 and open_.any():
+        gain = np.maximum(scores - best[:, None], 0).mean(axis=0)
+        value = gain / costs if gain[open_].max() > 1e-12 else scores.mean(axis=0) + scores.std(axis=0)
+        pick = int(np.argmax(np.where(open_, value, -np.inf)))
+        assert gains[len(expected)] == pytest.approx(gain[pick], abs=1e-12)
+        expected.append(pick)
+        best, open_[pick] = np.maximum(best, scores[:, pick]), False
+    assert chosen == expected
 
 
 @pytest.mark.parametrize("noise_sd", [0.02, 0.1, 0.3, 1.5])

@@ -39,6 +39,12 @@ def test_a_measured_pair_shows_every_curve_as_often_as_it_is_probable(known):
         assert np.abs(counts - 512 * weights / weights.sum()).max() <= 1
 
 
+@pytest.mark.parametrize("pair", [("x", "A"), ("x", "B"), ("y", "A")], ids=str)
+def test_curves_are_as_probable_as_all_kinds_together_make_them(known, pair):
+    by_kind = known.kinds_of(pair[0]) @ known.curves_given_kind(*pair)
+    np.testing.assert_allclose(known.curve_weights(*pair), by_kind, rtol=1e-4, atol=1e-9)
+
+
 def test_pairs_not_measured_follow_their_kinds(known):
     drawn = draw_curves(known, PAIRS, 60_000, np.random.default_rng(2))
     for row in (2, 4):
