@@ -11,7 +11,7 @@ from cellos_nb.planner.curves import LOG_DENSITY_UNIT
 
 Places = NDArray[np.int32]
 
-_ROUNDS = 20
+_ROUNDS = 24
 """Exchanges that every sample takes part in, each time with another partner."""
 _DISORDER = 0.05
 """Standard deviation of the places, in shares of all samples, by which the first order departs from equal ranks."""
