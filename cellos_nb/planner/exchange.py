@@ -50,6 +50,10 @@ def exchanged(log_density: NDArray[np.int16], kinds: Places, curves: Places, rng
     shape, whole = (2,) * n_bits + (size, n_rows), size << n_bits
     firsts = rng.integers(len(thresholds) - curves.size, size=_ROUNDS).tolist()
     for turn, first in enumerate(firsts):
+        if turn == _ROUNDS // 2:
+            # Only samples at the same place in their pieces are partners, so the others must come there.
+            again = rng.permutation(n)
+            start, curve, density, ranks = start[again], curve[again], density[again], ranks[:, again]
         here, there = _partners(1 + turn * 37 % (2**n_bits - 1), n_bits)
         # Where samples are no multiple of the pieces, all but the last ones and all but the first ones take turns.
         part = slice(0, whole) if turn % 2 else slice(n - whole, n)
