@@ -61,8 +61,9 @@ class CurvePrior:
     line_inactive_share: float = 0.2
     """Share of cell lines that an active compound spares."""
     ec50_log10_um: tuple[float, float] = (0.0, 1.2)
-    """Mean and standard deviation of log10 EC50, for half of the compounds; the other half lies evenly over the range
-    of doses and one decade beyond it, whatever that range is."""
+    """Mean and standard deviation of log10 EC50, for half of the compounds; the other half lies between half a decade
+    below the doses and one decade above them, wherever they are, with a density that grows as the square of the
+    distance from that lower end: doses are chosen so that few compounds act at the lowest."""
     ec50_line_sd: float = 0.6
     """Standard deviation of log10 EC50 among the cell lines of one compound."""
     slope: tuple[float, float] = (1.2, 0.45)

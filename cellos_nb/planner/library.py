@@ -170,8 +170,8 @@ def _draw_kinds(prior: CurvePrior, log10_range: tuple[float, float], uniform: Ar
     low, high = log10_range
     z = _normal(uniform)
     mean, sd = prior.ec50_log10_um
-    even = low - 0.5 + (high - low + 1.5) * uniform[:, 0]
-    ec50 = np.where(uniform[:, 5] < 0.5, mean + sd * z[:, 0], even)
+    rising = low - 0.5 + (high - low + 1.5) * np.cbrt(uniform[:, 0])
+    ec50 = np.where(uniform[:, 5] < 0.5, mean + sd * z[:, 0], rising)
     ln_slope = np.log(prior.slope[0]) + prior.slope[1] * z[:, 1]
     efficacy = prior.efficacy[0] + prior.efficacy[1] * z[:, 2]
     return np.column_stack([ec50, ln_slope, efficacy, np.log(1.2) + 0.6 * z[:, 3], np.log(1.5) + 0.4 * z[:, 4]])

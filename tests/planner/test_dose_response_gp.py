@@ -112,11 +112,13 @@ def test_the_share_of_inactive_compounds_is_learnt():
     names = [f"c{i}" for i in range(10) for _ in DOSES]
     rng = np.random.default_rng(3)
 
-    def unseen(y):
+    def learnt(y):
         model = DoseResponseGP(CurvePrior()).fit(["A"] * 90, names, doses, y + 0.03 * rng.normal(size=90))
-        return model.predict(["A"], ["new"], [10.0])[0][0]
+        return model.inactive_share, model.predict(["A"], ["new"], [10.0])[0][0]
 
-    assert unseen(np.ones(90)) > unseen(np.tile(curve(DOSES), 10)) + 0.15
+    (flat_share, flat_response), (steep_share, steep_response) = learnt(np.ones(90)), learnt(np.tile(curve(DOSES), 10))
+    assert flat_share > steep_share + 0.3
+    assert flat_response > steep_response + 0.1
 
 
 @pytest.mark.parametrize(

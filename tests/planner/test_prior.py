@@ -218,10 +218,19 @@ def test_kinds_of_learnt_classes_lie_where_the_screen_puts_them(learnt):
     library = draw_library(learnt.for_curves(), (-3.0, 1.0))
     assert library.conditional.sum(axis=1) == pytest.approx(1.0)
     assert library.class_shares.sum() == pytest.approx(1.0)
-    likely = library.conditional.T @ (library.class_shares / np.bincount(library.kind_class))[library.kind_class]
+    kinds = (library.class_shares / np.bincount(library.kind_class))[library.kind_class]
+    likely = (kinds * (library.kind_class > 1)) @ library.conditional
     active = library.parameters[:, 2] != 0
     mean = (likely * library.parameters[:, 0])[active].sum() / likely[active].sum()
-    assert mean == pytest.approx(-1.5, abs=0.5)
+    assert mean == pytest.approx(-1.5, abs=0.3)
+
+
+@pytest.mark.parametrize("low", [-4.0, -3.0], ids=["from 0.1 nM", "from 1 nM"])
+def test_before_data_an_effect_at_the_lowest_of_many_doses_is_hardly_expected(low):
+    library = draw_library(CurvePrior(), (low, low + 4.0))
+    kinds = (library.class_shares / np.bincount(library.kind_class))[library.kind_class]
+    lowest, middle = (kinds @ library.conditional) @ (library.responses(np.array([low, low + 2.0])) < 0.5)
+    assert lowest < 0.08 * middle
 
 
 def test_of_two_cell_lines_the_less_sensitive_one_is_told_by_all_compounds_together():
