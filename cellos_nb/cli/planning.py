@@ -92,7 +92,7 @@ def split_plate(
     print_table(rows, as_json=False, empty="")
 
 
-def learn_prior(
+def learn_prior(  # noqa: PLR0917 - typer's parameters are options, given by name
     campaigns: Annotated[
         list[str] | None, typer.Argument(help="Campaigns, as `cellos list` names them; all when left out.")
     ] = None,
@@ -102,12 +102,19 @@ def learn_prior(
     before: Annotated[str, typer.Option("--from", help="What is sharpened: default, or a file; vague begins anew.")] = (
         "default"
     ),
+    by_name: Annotated[
+        bool,
+        typer.Option(
+            "--by-name", help="Also keep the wells under their compounds' names, for campaigns on the same compounds."
+        ),
+    ] = False,
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Learn from finished campaigns what compounds do, for the campaigns to come.
 
-    Viability campaigns count; compounds and cell lines are forgotten by name, so the prior carries over to new ones.
+    Viability campaigns count. What is learnt of curves in general carries over to compounds that nobody has tried and
+    names none; with `--by-name` the file also tells what was measured of each compound on each cell line.
     """
     from cellos_nb.lab import Lab
     from cellos_nb.planner import Prior
@@ -117,9 +124,10 @@ def learn_prior(
         histories = [lab.campaign(name).results for name in names]
     source = "campaigns " + ", ".join(names)
     if before == "vague":
-        prior = Prior.learn(histories, source)
+        prior = Prior.learn(histories, source, by_name=by_name)
     else:
-        prior = (Prior.shipped() if before == "default" else Prior.load(before)).updated(histories, source)
+        known = Prior.shipped() if before == "default" else Prior.load(before)
+        prior = known.updated(histories, source, by_name=by_name)
     prior.save(out)
     facts = {
         "file": str(out),
@@ -127,5 +135,6 @@ def learn_prior(
         "curves": prior.n_curves,
         "inactive_share": prior.inactive_share,
         "mean_ec50_um": prior.mean_ec50_um,
+        "remembered_wells": len(prior.remembered),
     }
     print_table([facts], as_json=as_json, empty="")

@@ -1,4 +1,4 @@
-"""When a learnt prior is laid aside for the vague one, because what was measured denies it."""
+"""When a learnt prior or memory is laid aside, because what was measured denies it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,17 @@ def is_denied(learnt: Posterior, n_measured: int, fit_vague: Callable[[], DoseRe
     if abs(estimate - border) < _SURE * n_measured:
         estimate = fit_vague().log_evidence - learnt.log_evidence
     return estimate > border
+
+
+def is_memory_denied(with_memory: DoseResponseGP, memory_alone: DoseResponseGP, without: DoseResponseGP) -> bool:
+    """Whether the measurements speak against what is remembered of their compounds by name.
+
+    Args:
+        with_memory: fitted to the measurements, with the remembered wells.
+        memory_alone: fitted to the remembered wells.
+        without: fitted to the measurements alone.
+    """
+    return without.log_evidence - (with_memory.log_evidence - memory_alone.log_evidence) > math.log(ODDS)
 
 
 def log_odds_of_vague(learnt: Posterior) -> float:

@@ -17,12 +17,13 @@ from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import n_samples_for
 from cellos_nb.planner.batches import choose_batch
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import Array
-from cellos_nb.planner.doubt import CHECKS, is_denied
+from cellos_nb.planner.curves import Array, CurvePrior
+from cellos_nb.planner.doubt import CHECKS, is_denied, is_memory_denied
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.outliers import fit_with_outliers
-from cellos_nb.planner.prior import prior_named
+from cellos_nb.planner.prior import prior_named, remembered_by
 from cellos_nb.planner.question import Question, question_about
+from cellos_nb.planner.remembered import NOTHING, RememberedWells
 from cellos_nb.planner.scores import Scores, scores_of
 from cellos_nb.planner.uninformed import choose_evenly
 
@@ -137,16 +138,37 @@ def _believed(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
         values = np.array([result.measurement for result in pool.results], dtype=float)
         return DoseResponseGP(candidate_priors(values), config.dose_range_um)
     prior = prior_named(config.planner.prior)
-    model = DoseResponseGP(prior, config.dose_range_um)
+    remembered = _not_denied(config, pool, prior, remembered_by(config.planner.prior).about(config.compound_names))
+    model = DoseResponseGP(prior, config.dose_range_um, remembered=remembered)
     if config.planner.prior == "default" or not prior.classes:
         return model
-    vague = DoseResponseGP(prior.without_classes(), config.dose_range_um)
-    for n in [check for check in CHECKS if check <= len(pool.results)]:
+    vague = DoseResponseGP(prior.without_classes(), config.dose_range_um, remembered=remembered)
+    for n in _checks(pool):
         learnt = _fitted(config, model, pool.results[:n]).posterior
         fit_vague = partial(_fitted, config, vague, pool.results[:n])
         if is_denied(learnt, n, fit_vague):
             return vague
     return model
+
+
+def _not_denied(
+    config: CampaignConfig, pool: CandidatePool, prior: CurvePrior, remembered: RememberedWells
+) -> RememberedWells:
+    """What is remembered of the campaign's compounds, unless its first results spoke against it."""
+    if not len(remembered):
+        return remembered
+    alone = DoseResponseGP(prior, config.dose_range_um, remembered=remembered).fit([], [], [], [])
+    with_memory = DoseResponseGP(prior, config.dose_range_um, remembered=remembered)
+    without = DoseResponseGP(prior, config.dose_range_um)
+    for n in _checks(pool):
+        both = (_fitted(config, model, pool.results[:n]) for model in (with_memory, without))
+        if is_memory_denied(next(both), alone, next(both)):
+            return NOTHING
+    return remembered
+
+
+def _checks(pool: CandidatePool) -> list[int]:
+    return [check for check in CHECKS if check <= len(pool.results)]
 
 
 def _fitted(config: CampaignConfig, model: DoseResponseGP, results: Sequence[ExperimentResult]) -> DoseResponseGP:

@@ -13,6 +13,7 @@ from cellos_nb.errors import AnalysisError
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.likelihood import Index, Observations, Single
 from cellos_nb.planner.posterior import Memory, Posterior, learn, prior_only
+from cellos_nb.planner.remembered import NOTHING, RememberedWells
 from cellos_nb.planner.sampling import Block, Pool
 
 
@@ -37,6 +38,7 @@ class DoseResponseGP:
         dose_range_um: tuple[float, float] | None = None,
         *,
         library: CurveLibrary | None = None,
+        remembered: RememberedWells = NOTHING,
     ) -> None:
         """A model that has seen nothing.
 
@@ -45,9 +47,10 @@ class DoseResponseGP:
                 in question when left out.
             dose_range_um: lowest and highest dose of the campaign in µM; that of the data when left out.
             library: a library drawn from the prior already; drawn when left out.
+            remembered: wells of earlier campaigns, part of every fit as if measured in this one.
         """
         self._priors = () if prior is None else (prior,) if isinstance(prior, CurvePrior) else tuple(prior)
-        self._range, self._library = dose_range_um, library
+        self._range, self._library, self._remembered = dose_range_um, library, remembered
         self._posterior: Posterior | None = None
         self._starts: dict[tuple[CurvePrior, tuple[float, float]], tuple[Posterior, Memory]] = {}
         if dose_range_um is not None:
@@ -106,6 +109,7 @@ class DoseResponseGP:
         """
         doses, values = np.asarray(doses_um, dtype=float), np.asarray(responses, dtype=float)
         errors = _standard_errors(standard_errors, len(values))
+        extra = np.zeros(len(values)) if extra_variances is None else np.asarray(extra_variances, dtype=float)
         if not len(cell_lines) == len(compounds) == len(doses) == len(errors) == len(values):
             raise AnalysisError(
                 f"DoseResponseGP.fit: {len(cell_lines)} cell lines, {len(compounds)} compounds, {len(doses)} doses, "
@@ -113,6 +117,11 @@ class DoseResponseGP:
             )
         if not np.all(np.isfinite(doses) & (doses > 0)):
             raise AnalysisError("DoseResponseGP.fit: a dose is not above 0 µM; leave out vehicle wells.")
+        if len(known := self._remembered):
+            cell_lines, compounds = [*cell_lines, *known.cell_lines], [*compounds, *known.compounds]
+            doses, values = np.concatenate([doses, known.doses_um]), np.concatenate([values, known.responses])
+            errors = np.concatenate([errors, np.full(len(known), np.nan)])
+            extra = np.concatenate([extra, np.zeros(len(known))])
         used = np.flatnonzero(np.isfinite(values))
         if not len(used) and self._range is None:
             raise AnalysisError("DoseResponseGP.fit: no responses; give some, or dose_range_um to use the prior alone.")
@@ -122,9 +131,7 @@ class DoseResponseGP:
         group = np.array([number[compounds[i], cell_lines[i]] for i in used.tolist()], dtype=np.int64)
         order = np.argsort(group, kind="stable")
         used = used[order]
-        variances = _variances(errors[used])
-        if extra_variances is not None:
-            variances = variances + np.asarray(extra_variances, dtype=float)[used]
+        variances = _variances(errors[used]) + extra[used]
         observed = Observations(group[order], np.log10(doses[used]), values[used], variances)
         priors = self._priors or candidate_priors(observed.response)
         starts = {(prior, log10_range): self._start(prior, log10_range) for prior in priors}

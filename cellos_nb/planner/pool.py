@@ -16,14 +16,15 @@ from cellos_nb.errors import ConfigError
 from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
 from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
-from cellos_nb.planner.doubt import CHECKED_AT_MOST, CHECKS, is_denied
+from cellos_nb.planner.doubt import CHECKED_AT_MOST, CHECKS, is_denied, is_memory_denied
 from cellos_nb.planner.information import choose_by_information
 from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
-from cellos_nb.planner.prior import Prior, prior_named
+from cellos_nb.planner.prior import Prior, prior_named, remembered_by
 from cellos_nb.planner.promise import Layout, Promise
+from cellos_nb.planner.remembered import NOTHING, RememberedWells
 from cellos_nb.planner.well_table import WellTable
 
 _LOG10_UM_PER_M = 6.0
@@ -56,15 +57,21 @@ def pool_planner(
     Raises:
         ConfigError: the space has no parameters, an unknown type or objective, or there is no such prior.
     """
-    return PoolPlanner(
-        WellTable.of(space), dict(space.get("objective") or {"kind": "response"}), seed, prior_named(prior)
-    )
+    objective = dict(space.get("objective") or {"kind": "response"})
+    return PoolPlanner(WellTable.of(space), objective, seed, prior_named(prior), remembered_by(prior))
 
 
 class PoolPlanner:
     """Proposes rows of a table so that the best one is found, or every EC50 is learnt, in few wells."""
 
-    def __init__(self, table: WellTable, objective: dict[str, Any], seed: int, prior: CurvePrior) -> None:
+    def __init__(
+        self,
+        table: WellTable,
+        objective: dict[str, Any],
+        seed: int,
+        prior: CurvePrior,
+        remembered: RememberedWells = NOTHING,
+    ) -> None:
         kinds = ("inhibition_minus_dose_cost", "difference", "response", "learn_ic50")
         if objective.get("kind") not in kinds:
             raise ConfigError(f"space.objective.kind: {objective.get('kind')!r}; possible: {', '.join(kinds)}.")
@@ -75,7 +82,11 @@ class PoolPlanner:
         self._offset, self._prior = np.zeros(len(table.wells)), prior
         self._models: dict[CurvePrior, DoseResponseGP] = {}
         self._fitted_to: dict[CurvePrior, int] = {}
-        self._checks = list(CHECKS) if prior.classes and self._kind == "inhibition_minus_dose_cost" else []
+        # Viabilities can be remembered; differences and responses of another assay say something else.
+        is_viability = self._kind in {"inhibition_minus_dose_cost", "learn_ic50"}
+        self._remembered = remembered.about(table.compounds) if is_viability else NOTHING
+        self._has_doubtful_prior = self._kind == "inhibition_minus_dose_cost" and bool(prior.classes)
+        self._checks = list(CHECKS) if self._has_doubtful_prior or len(self._remembered) else []
         if table.lines is not None:
             self._layout = Layout.of(table.lines, table.compounds, table.log10_dose + _LOG10_UM_PER_M)
         if self._kind == "inhibition_minus_dose_cost" and table.lines is not None:
@@ -143,15 +154,30 @@ class PoolPlanner:
         return self._by_plain_model(plain, n, allowed)
 
     def _lay_false_prior_aside(self) -> None:
-        """A learnt prior that the wells deny is the vague one from now on."""
+        """What is remembered, or a learnt prior, is left out from now on if the wells deny it."""
         n_used = len(self._used())
         due = [check for check in self._checks if check <= n_used]
         self._checks = self._checks[len(due) :]
-        if due and n_used <= CHECKED_AT_MOST:
+        if not due or n_used > CHECKED_AT_MOST:
+            return
+        if len(self._remembered):
+            self._lay_false_memory_aside()
+        if self._has_doubtful_prior:
             vague = self._prior.without_classes()
             learnt = self._curves_model(self._prior).posterior
             if is_denied(learnt, n_used, partial(self._curves_model, vague)):
-                self._prior, self._checks = vague, []
+                self._prior, self._has_doubtful_prior = vague, False
+        if not (self._has_doubtful_prior or len(self._remembered)):
+            self._checks = []
+
+    def _lay_false_memory_aside(self) -> None:
+        prior = self._curve_priors()[0]
+        alone = DoseResponseGP(prior, self._dose_range(), remembered=self._remembered).fit([], [], [], [])
+        without = DoseResponseGP(prior, self._dose_range()).fit(*self._told())
+        if is_memory_denied(self._curves_model(prior), alone, without):
+            self._remembered = NOTHING
+            self._models.clear()
+            self._fitted_to.clear()
 
     def _by_curves(
         self,
@@ -251,14 +277,17 @@ class PoolPlanner:
         if self._fitted_to.get(prior) == len(self._rows):
             return self._models[prior]
         self._fitted_to[prior] = len(self._rows)
+        span = self._dose_range()
+        if prior not in self._models:
+            library = self._library(prior, span)
+            self._models[prior] = DoseResponseGP(prior, span, library=library, remembered=self._remembered)
+        return self._models[prior].fit(*self._told())
+
+    def _told(self) -> tuple[list[str], list[str], Array, Array]:
+        """Cell lines, compounds, doses in µM and responses of the wells that did not fail."""
         used = self._used()
         rows = [self._rows[i] for i in used]
-        lines, compounds, doses = self._conditions(rows)
-        span = self._dose_range()
-        values = self._sign * (np.array([self._values[i] for i in used]) - self._offset[rows])
-        if prior not in self._models:
-            self._models[prior] = DoseResponseGP(prior, span, library=self._library(prior, span))
-        return self._models[prior].fit(lines, compounds, doses, values)
+        return *self._conditions(rows), self._sign * (np.array([self._values[i] for i in used]) - self._offset[rows])
 
     def _curve_priors(self) -> list[CurvePrior]:
         """What the told responses may look like, in the model's own unit."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
 
 from cellos_nb.domain.history import History
 from cellos_nb.domain.yaml_lines import yaml_text
@@ -19,6 +19,7 @@ from cellos_nb.errors import AnalysisError, ConfigError
 from cellos_nb.planner.curves import CompoundClass, CurvePrior
 from cellos_nb.planner.learning import expected_counts, learn_classes
 from cellos_nb.planner.measured import MeasuredCurves
+from cellos_nb.planner.remembered import NOTHING, RememberedWells
 
 SHIPPED = "sarcoma_lee2023"
 N_CLASSES = 3
@@ -36,7 +37,8 @@ _COLUMNS = "cell_line", "compound", "dose_um", "viability"
 class Prior:
     """Classes of compounds, learnt from viabilities as fractions of vehicle.
 
-    Knows no compound or cell line by name, so it carries over to those that it never saw. A planner that uses it keeps
+    The classes know no compound or cell line by name, so they carry over to those that they never saw; what was
+    measured of compounds by name is remembered where that is asked for. A planner that uses it keeps
     a class for compounds of no learnt class, and lets the data of the campaign weigh them against each other.
 
     >>> Prior.shipped().n_compounds
@@ -54,6 +56,8 @@ class Prior:
     """Citation, or what the learner said."""
     n_told: float = math.inf
     """Compounds that it was learnt from, those with fewer conditions than a dilution series counted in part."""
+    remembered: RememberedWells = NOTHING
+    """By name, for campaigns on the same compounds."""
 
     @classmethod
     def shipped(cls) -> Prior:
@@ -64,7 +68,7 @@ class Prior:
         return _shipped()
 
     @classmethod
-    def learn(cls, curves: Any, source: str = "", seed: int = 0) -> Prior:
+    def learn(cls, curves: Any, source: str = "", seed: int = 0, *, by_name: bool = False) -> Prior:
         """From measured wells.
 
         Args:
@@ -72,27 +76,32 @@ class Prior:
                 DataFrame or a mapping of columns; or the `History` of a campaign, or several of them.
             source: where the wells come from.
             seed: equal data and seed give an equal prior.
+            by_name: also remember the wells, for campaigns that ask about the same compounds on other cell lines.
 
         Raises:
             AnalysisError: a column is missing, or there are fewer than five compounds.
         """
-        measured = MeasuredCurves.of(_wells(curves))
+        wells = list(_wells(curves))
+        measured = MeasuredCurves.of(wells)
         inactive_share, classes = expected_counts(measured.log10_range, N_CLASSES)
         found = learn_classes(measured, inactive_share, classes, _LEAST_WEIGHT, seed)
-        return cls(*found, measured.n_compounds, measured.n_pairs, source, measured.n_told)
+        remembered = RememberedWells.of(wells) if by_name else NOTHING
+        return cls(*found, measured.n_compounds, measured.n_pairs, source, measured.n_told, remembered)
 
-    def updated(self, history: Any, source: str = "", seed: int = 0) -> Prior:
+    def updated(self, history: Any, source: str = "", seed: int = 0, *, by_name: bool = False) -> Prior:
         """Sharpened by wells that came after; what is known counts for 30 compounds at most.
 
         Args:
             history: as for `learn`.
             source: where the wells come from; added to what stands there.
             seed: equal data and seed give an equal prior.
+            by_name: also remember the new wells, beside those that are remembered already.
 
         Raises:
             AnalysisError: a column is missing, or there are fewer than five compounds.
         """
-        measured = MeasuredCurves.of(_wells(history))
+        wells = list(_wells(history))
+        measured = MeasuredCurves.of(wells)
         weight = min(float(self.n_compounds), _MOST_WEIGHT)
         found = learn_classes(measured, self.inactive_share, self.classes, weight, seed)
         sources = "; ".join(filter(None, (self.source, source)))
@@ -102,6 +111,7 @@ class Prior:
             self.n_curves + measured.n_pairs,
             sources,
             self.n_told + measured.n_told,
+            self.remembered.and_(RememberedWells.of(wells)) if by_name else self.remembered,
         )
 
     @property
@@ -129,6 +139,7 @@ class Prior:
             **({} if math.isinf(self.n_told) else {"n_told": self.n_told}),
             "inactive_share": self.inactive_share,
             "classes": classes,
+            **({"remembered": _by_name(self.remembered)} if len(self.remembered) else {}),
         }
         text = "# A prior over dose-response curves; written by cellos_nb.planner.Prior.save.\n"
         Path(path).write_text(text + yaml_text(content), encoding="utf-8")
@@ -181,11 +192,21 @@ class _PriorFile(BaseModel):
     """Left out of files that were written before it was counted, and of whole screens."""
     inactive_share: float = Field(gt=0, lt=1)
     classes: list[_ClassFile] = Field(min_length=1)
+    remembered: dict[str, dict[str, list[tuple[PositiveFloat, float]]]] = Field(default_factory=dict)
+    """By compound and cell line: dose in µM and viability as a fraction of vehicle."""
 
     def prior(self) -> Prior:
         classes = tuple(CompoundClass(**one.model_dump()) for one in self.classes)
         told = math.inf if self.n_told is None else self.n_told
-        return Prior(self.inactive_share, classes, self.n_compounds, self.n_curves, self.source, told)
+        wells = [
+            (line, compound, dose_um, viability)
+            for compound, lines in self.remembered.items()
+            for line, found in lines.items()
+            for dose_um, viability in found
+        ]
+        columns = [tuple(column) for column in zip(*wells, strict=True)] or [()] * 4
+        known = RememberedWells(*columns)
+        return Prior(self.inactive_share, classes, self.n_compounds, self.n_curves, self.source, told, known)
 
 
 def prior_named(prior: str | Path | Prior | CurvePrior) -> CurvePrior:
@@ -240,6 +261,24 @@ def _wells(curves: Any) -> Iterator[tuple[str, str, float, float]]:
         columns = [list(curves[name]) for name in _COLUMNS]
     for line, compound, dose_um, viability in zip(*columns, strict=True):
         yield str(line), str(compound), float(dose_um), float(viability)
+
+
+def remembered_by(prior: str | Path | Prior | CurvePrior) -> RememberedWells:
+    """The wells that a prior knows by name; arguments as those of `prior_named`, which has accepted them."""
+    if isinstance(prior, Prior):
+        return prior.remembered
+    if isinstance(prior, CurvePrior) or prior in {"vague", "default"}:
+        return NOTHING
+    return Prior.load(prior).remembered
+
+
+def _by_name(wells: RememberedWells) -> dict[str, dict[str, list[list[float]]]]:
+    found: dict[str, dict[str, list[list[float]]]] = {}
+    for line, compound, dose_um, viability in zip(
+        wells.cell_lines, wells.compounds, wells.doses_um, wells.responses, strict=True
+    ):
+        found.setdefault(compound, {}).setdefault(line, []).append([dose_um, round(viability, 6)])
+    return found
 
 
 def _plain(value: Any) -> Any:

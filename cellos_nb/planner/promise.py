@@ -60,6 +60,7 @@ class Promise:
             (layout.wells[name, line], one, compound.weights[line])
             for name, compound in known.compounds.items()
             for line, one in compound.lines.items()
+            if (name, line) in layout.wells
         ]
         doses = np.concatenate([layout.log10_doses, *(one.log10_dose for _, one, _ in seen)])
         doses, column = np.unique(doses, return_inverse=True)
