@@ -6,12 +6,14 @@ cell line of nine with all compounds, or one of four folds of compounds with all
 - `no prior`: round numbers about drugs.
 - `after K campaigns`: K campaigns of 60 wells each, of the same planner on other lines (or other compounds), one after
   another, each learnt from before the next: the lab's own history, as `cellos learn-prior` keeps it.
+- `after K campaigns, by name`: the same, and their wells are remembered under the names of their compounds, as
+  `cellos learn-prior --by-name` keeps them. `names exchanged`: under each other's names, so that every remembered curve
+  is a true one of another compound. Not where compounds are left out, of which nothing is remembered.
 - `whole screen`: all wells of the screen that are not left out.
 - `shuffled`: the same wells, with their viabilities exchanged at random. `reversed`: each curve with its doses in
   reverse, a lie that agrees with itself.
-- `names after 4 campaigns`, `names, whole screen`: no planner of ours, but what ours leave unused on a new cell line,
-  for no prior remembers a compound: wells in the order of the mean score that their compound and dose had in the wells
-  of those campaigns or of the screen, whatever is measured.
+- `names after 4 campaigns`, `names, whole screen`: no planner: wells in the order of the mean score that their compound
+  and dose had in the wells of those campaigns or of the screen, whatever is measured.
 
 All get the same 8 random wells, then ask for batches of 4 until 60 wells are run; a measurement is one replicate.
 
@@ -29,7 +31,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import argparse
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ from tasks import all_fits, potency, wide
 from transfer_tables import page_with, tables
 
 from cellos_nb.planner import Prior, pool_planner
+from cellos_nb.planner.remembered import RememberedWells
 
 N_CAMPAIGNS, N_WELLS, BATCH, N_FIRST = 4, 60, 4, 8
 N_FOLDS = 4
@@ -165,18 +168,21 @@ class Remembered:
 def planners(task: Task, left: Left, seed: int, wanted: set[str]) -> dict[str, Any]:
     """Those that are wanted; what takes long to learn is learnt for them alone."""
     made: dict[str, Any] = {"random": lambda: Random(task, seed), "no prior": lambda: ours(task, seed, "vague")}
-    after = [f"after {k} campaign{'s' * (k > 1)}" for k in (1, 2, 4)]
-    if wanted & {*after, NAMES[0]}:
+    if wanted & {*AFTER, *BY_NAME, EXCHANGED, NAMES[0]}:
         campaigns = history(left, seed)
-        for name, k in zip(after, (1, 2, 4), strict=True):
-            made[name] = lambda k=k: ours(task, seed, campaigns[k - 1][1])
-        made[NAMES[0]] = lambda: Remembered(task, [wells for wells, _ in campaigns])
+        tables = [wells for wells, _ in campaigns]
+        for name, known_by_name, k in zip(AFTER, BY_NAME, (1, 2, 4), strict=True):
+            known = campaigns[k - 1][1]
+            made[name] = partial(ours, task, seed, known)
+            made[known_by_name] = partial(ours, task, seed, by_name(known, tables[:k]))
+        made[EXCHANGED] = lambda: ours(task, seed, by_name(campaigns[-1][1], [exchanged(pd.concat(tables), seed)]))
+        made[NAMES[0]] = lambda: Remembered(task, tables)
     made["whole screen"] = lambda: ours(task, seed, learnt(left))
     made["shuffled"] = lambda: ours(task, seed, learnt(left, "shuffled"))
     made["reversed"] = lambda: ours(task, seed, learnt(left, "reversed"))
     made[NAMES[1]] = lambda: Remembered(task, [told(left, "")])
     if left[1]:  # No name of theirs was ever heard.
-        made = {name: make for name, make in made.items() if name not in NAMES}
+        made = {name: make for name, make in made.items() if name not in {*BY_NAME, EXCHANGED, *NAMES}}
     return {name: make() for name, make in made.items() if name in wanted}
 
 
@@ -184,10 +190,25 @@ def ours(task: Task, seed: int, prior: Prior | str) -> Any:
     return pool_planner(task.space(), seed, prior=prior)
 
 
+def by_name(prior: Prior, tables: list[pd.DataFrame]) -> Prior:
+    """The same prior, which also remembers these wells."""
+    wells = pd.concat(tables)[["cell_line", "compound", "dose_um", "viability"]]
+    return replace(prior, remembered=RememberedWells.of(wells.itertuples(index=False, name=None)))
+
+
+def exchanged(wells: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The same wells under each other's compounds: every curve is a true one of another drug."""
+    compounds = sorted(wells["compound"].unique())
+    other = dict(zip(compounds, np.random.default_rng([24, seed]).permutation(compounds).tolist(), strict=True))
+    return wells.assign(compound=wells["compound"].map(other))
+
+
+AFTER = tuple(f"after {k} campaign{'s' * (k > 1)}" for k in (1, 2, 4))
+BY_NAME = tuple(f"{name}, by name" for name in AFTER)
+EXCHANGED = "after 4 campaigns, names exchanged"
 NAMES = "names after 4 campaigns", "names, whole screen"
 ARMS = (
-    "random", "no prior", "after 1 campaign", "after 2 campaigns", "after 4 campaigns", "whole screen", "shuffled",
-    "reversed", *NAMES,
+    "random", "no prior", *AFTER, *BY_NAME, EXCHANGED, "whole screen", "shuffled", "reversed", *NAMES
 )  # fmt: skip
 
 

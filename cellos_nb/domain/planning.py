@@ -123,7 +123,7 @@ class PlannerSettings(Settings):
     """Experiments before the model is asked, for `plate_design` those of a first plate; one batch when left out."""
     prior: Name = "default"
     """What is known of viability curves before: `default`, `vague`, or a file that `cellos learn-prior` wrote. A file
-    is laid aside for `vague` where the results deny it."""
+    is laid aside for `vague` where the results deny it, and so are the wells that it remembers by name."""
     noise: Literal["normal", "heavy_tailed"] = "normal"
     """Noise of measurements beyond their standard errors; `heavy_tailed` gives single outliers little weight."""
     constraints: ConstraintSettings | None = None

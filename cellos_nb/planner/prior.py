@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -230,7 +230,7 @@ def prior_named(prior: str | Path | Prior | CurvePrior) -> CurvePrior:
         raise ConfigError(
             f"prior: there is no prior {str(prior)!r}; possible: default, vague, a Prior, or a file of Prior.save."
         )
-    return Prior.load(prior).for_curves()
+    return _from_file(prior).for_curves()
 
 
 @cache
@@ -269,7 +269,18 @@ def remembered_by(prior: str | Path | Prior | CurvePrior) -> RememberedWells:
         return prior.remembered
     if isinstance(prior, CurvePrior) or prior in {"vague", "default"}:
         return NOTHING
-    return Prior.load(prior).remembered
+    return _from_file(prior).remembered
+
+
+def _from_file(path: str | Path) -> Prior:
+    """As `Prior.load`; a file that did not change is read once."""
+    standing = Path(path).stat()
+    return _load(str(path), standing.st_mtime_ns, standing.st_size)
+
+
+@lru_cache(maxsize=8)
+def _load(path: str, _changed_ns: int, _size: int) -> Prior:
+    return Prior.load(path)
 
 
 def _by_name(wells: RememberedWells) -> dict[str, dict[str, list[list[float]]]]:

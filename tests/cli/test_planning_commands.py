@@ -47,10 +47,12 @@ def test_what_a_campaign_taught_is_used_by_the_next(tmp_path):
     )
     (tmp_path / "first.yaml").write_text(first, encoding="utf-8")
     assert cellos_here("run", "first.yaml", cwd=tmp_path).code == 0
-    done = cellos_here("learn-prior", "--json", cwd=tmp_path)
+    done = cellos_here("learn-prior", "--by-name", "--json", cwd=tmp_path)
     assert done.code == 0, done.err
     (facts,) = json.loads(done.out)
     assert facts["compounds"] == 77
+    assert facts["remembered_wells"] >= 20
+    assert "Dinaciclib" in (tmp_path / "prior.yaml").read_text(encoding="utf-8")
     second = CAMPAIGN.replace("planner: random", "planner: {kind: mechanistic, prior: prior.yaml}")
     (tmp_path / "second.yaml").write_text(second, encoding="utf-8")
     assert cellos_here("run", "second.yaml", cwd=tmp_path).code == 0
