@@ -42,7 +42,9 @@ def test_text_stands_to_the_left_and_numbers_to_the_right():
 
 
 def test_short_values_stand_on_one_line_and_long_ones_may_be_broken():
-    table = StaticTable("plates", pd.DataFrame({"plate": ["i001-p1"], "note": ["well far from its like " * 4], "n": [1]}))
+    table = StaticTable(
+        "plates", pd.DataFrame({"plate": ["i001-p1"], "note": ["well far from its like " * 4], "n": [1]})
+    )
     page = page_of(StaticForm("Panel", "One plate.", tables=(table,)))
     is_whole = ["nowrap" in cell["style"] for cell in BeautifulSoup(page, "html.parser").find_all("td")]
     assert is_whole == [True, False, True]
