@@ -16,7 +16,7 @@ CHECKS = (2, 16, 24, 32, 48)
 """Measurements after which it is asked; a lie that agrees with itself takes some of them to be seen."""
 CHECKED_AT_MOST = 200
 """Measurements, told at once, from which the shares of the learnt classes learn enough by themselves."""
-_SURE = 1 / 40
+_SURE = 1 / 60
 """Logarithm of the odds, per measurement, that an estimate must be away from the border to be trusted."""
 
 

@@ -64,4 +64,5 @@ def test_most_of_the_covariance_of_two_measured_lines_is_there():
     conditions = ["A", "B"], ["x", "x"], [0.1, 0.1]
     draws = [model.sample(*conditions, 512, np.random.default_rng(seed)) for seed in range(60)]
     found = np.mean([np.cov(each.T)[0, 1] for each in draws])
-    assert found == pytest.approx(model.covariance(*conditions)[0, 1], rel=0.2)
+    # The exchange stops early.
+    assert 0.7 < found / model.covariance(*conditions)[0, 1] < 1.05
