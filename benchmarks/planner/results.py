@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+AT = ("20", "40", "60")
+"""Wells after which regret is looked at."""
+_EQUAL = 1e-9
 
 
 def done(path: Path) -> list[dict[str, Any]]:
@@ -24,7 +28,19 @@ def keep(path: Path, run: dict[str, Any]) -> None:
 
 def mean_regret(regret: dict[str, float]) -> float:
     """Over 20, 40 and 60 wells: regret at 60 alone is often zero for both of a pair."""
-    return float(np.mean([regret[n] for n in ("20", "40", "60")]))
+    return float(np.mean([regret[n] for n in AT]))
+
+
+def signs(gains: list[float]) -> tuple[int, int, float]:
+    """Of paired runs: how many gain, how many lose, and the two-sided sign test."""
+    better, worse = sum(gain > _EQUAL for gain in gains), sum(gain < -_EQUAL for gain in gains)
+    return better, worse, float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
+
+
+def difference(gaps: list[float]) -> str:
+    """Mean of paired runs and its standard error."""
+    error = float(np.std(gaps, ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else float("nan")
+    return f"{np.mean(gaps):+.3f} ± {error:.3f}"
 
 
 def placed(page: str, found: str, marks: tuple[str, str], heading: str) -> str:

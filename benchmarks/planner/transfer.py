@@ -9,6 +9,9 @@ cell line of nine with all compounds, or one of four folds of compounds with all
 - `whole screen`: all wells of the screen that are not left out.
 - `shuffled`: the same wells, with their viabilities exchanged at random. `reversed`: each curve with its doses in
   reverse, a lie that agrees with itself.
+- `names after 4 campaigns`, `names, whole screen`: no planner of ours, but what ours leave unused on a new cell line,
+  for no prior remembers a compound: wells in the order of the mean score that their compound and dose had in the wells
+  of those campaigns or of the screen, whatever is measured.
 
 All get the same 8 random wells, then ask for batches of 4 until 60 wells are run; a measurement is one replicate.
 
@@ -25,6 +28,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +40,7 @@ from peers import Random
 from results import PAGE, done, keep
 from run import campaign, seeds_of
 from task import Task
-from tasks import potency, wide
+from tasks import all_fits, potency, wide
 from transfer_tables import page_with, tables
 
 from cellos_nb.planner import Prior, pool_planner
@@ -62,8 +66,10 @@ def names(level: str) -> list[str]:
 
 
 def question(left: Left) -> Task:
-    """About the wells that are left out."""
-    return potency(cells(*left), left)
+    """About the wells that are left out; their EC50s are not asked for, but how well they are known is looked at."""
+    task = potency(cells(*left), left)
+    pairs = {well[:2] for well in task.wells}
+    return replace(task, log10_ec50={pair: value for pair, value in all_fits().items() if pair in pairs})
 
 
 def cells(lines: frozenset[str], compounds: frozenset[str]) -> pd.DataFrame:
@@ -76,13 +82,14 @@ def cells(lines: frozenset[str], compounds: frozenset[str]) -> pd.DataFrame:
     return table[keep]
 
 
-def history(left: Left, seed: int) -> list[Prior]:
-    """What is known after each of the campaigns that came before."""
-    priors: list[Prior] = []
+def history(left: Left, seed: int) -> list[tuple[pd.DataFrame, Prior]]:
+    """Each campaign that came before: its wells, and what is known after it."""
+    found: list[tuple[pd.DataFrame, Prior]] = []
     for number, share in enumerate(before(left, seed)):
-        wells = planned(potency(cells(*share), None), priors[-1] if priors else "vague", [22, seed, number])
-        priors.append(priors[-1].updated(wells) if priors else Prior.learn(wells))
-    return priors
+        known = found[-1][1] if found else None
+        wells = planned(potency(cells(*share), None), known or "vague", [22, seed, number])
+        found.append((wells, known.updated(wells) if known else Prior.learn(wells)))
+    return found
 
 
 def before(left: Left, seed: int) -> list[Left]:
@@ -136,17 +143,40 @@ def learnt(left: Left, lie: str = "") -> Prior:
     return Prior.learn(told(left, lie))
 
 
+class Remembered:
+    """Asks for wells in the order of what their compound and dose scored before; those never seen come last."""
+
+    def __init__(self, task: Task, seen: list[pd.DataFrame]) -> None:
+        table = pd.concat(seen).assign(log10_dose_M=lambda each: (np.log10(each.dose_um) - 6).round(4))
+        per_decade, reference = task.objective["per_decade"], task.objective["log10_dose_ref"]
+        score = 1 - table.viability - per_decade * (table.log10_dose_M - reference)
+        mean = score.groupby([table["compound"], table.log10_dose_M]).mean()
+        known = mean.reindex(pd.MultiIndex.from_tuples([well[1:] for well in task.wells])).fillna(-np.inf)
+        self.task, self.run = task, set[tuple[Any, ...]]()
+        self.order = np.argsort(-known.to_numpy(), kind="stable").tolist()
+
+    def ask(self, q: int) -> list[dict[str, Any]]:
+        return [self.task.row(i) for i in self.order if self.task.wells[i] not in self.run][:q]
+
+    def tell(self, rows: list[dict[str, Any]], y: list[float]) -> None:  # noqa: ARG002 - it learns nothing
+        self.run |= {tuple(row.values()) for row in rows}
+
+
 def planners(task: Task, left: Left, seed: int, wanted: set[str]) -> dict[str, Any]:
     """Those that are wanted; what takes long to learn is learnt for them alone."""
     made: dict[str, Any] = {"random": lambda: Random(task, seed), "no prior": lambda: ours(task, seed, "vague")}
     after = [f"after {k} campaign{'s' * (k > 1)}" for k in (1, 2, 4)]
-    if wanted & set(after):
-        priors = history(left, seed)
+    if wanted & {*after, NAMES[0]}:
+        campaigns = history(left, seed)
         for name, k in zip(after, (1, 2, 4), strict=True):
-            made[name] = lambda k=k: ours(task, seed, priors[k - 1])
+            made[name] = lambda k=k: ours(task, seed, campaigns[k - 1][1])
+        made[NAMES[0]] = lambda: Remembered(task, [wells for wells, _ in campaigns])
     made["whole screen"] = lambda: ours(task, seed, learnt(left))
     made["shuffled"] = lambda: ours(task, seed, learnt(left, "shuffled"))
     made["reversed"] = lambda: ours(task, seed, learnt(left, "reversed"))
+    made[NAMES[1]] = lambda: Remembered(task, [told(left, "")])
+    if left[1]:  # No name of theirs was ever heard.
+        made = {name: make for name, make in made.items() if name not in NAMES}
     return {name: make() for name, make in made.items() if name in wanted}
 
 
@@ -154,9 +184,10 @@ def ours(task: Task, seed: int, prior: Prior | str) -> Any:
     return pool_planner(task.space(), seed, prior=prior)
 
 
+NAMES = "names after 4 campaigns", "names, whole screen"
 ARMS = (
     "random", "no prior", "after 1 campaign", "after 2 campaigns", "after 4 campaigns", "whole screen", "shuffled",
-    "reversed",
+    "reversed", *NAMES,
 )  # fmt: skip
 
 
@@ -167,21 +198,22 @@ def run_all(options: argparse.Namespace) -> None:
             if kind not in options.kinds.split(","):
                 continue
             for name, left in left_outs.items():
-                wanted = {arm for arm in options.planners.split(",") if (kind, name, arm, seed) not in known}
+                wanted = {arm for arm in options.planners.split(";") if (kind, name, arm, seed) not in known}
                 if not wanted:
                     continue
                 task = question(left)
                 for arm, planner in planners(task, left, seed, wanted).items():
-                    regret = campaign(task, planner, seed)["regret"]
-                    row = {"kind": kind, "left_out": name, "planner": arm, "seed": seed, "regret": regret}
-                    keep(options.out, row)
-                    print(kind, name, arm, seed, {n: round(r, 3) for n, r in regret.items()}, file=sys.stderr)
+                    found = campaign(task, planner, seed)
+                    row = {"kind": kind, "left_out": name, "planner": arm, "seed": seed}
+                    keep(options.out, row | {key: found[key] for key in ("regret", "rmse")})
+                    shown = {n: round(r, 3) for n, r in found["regret"].items()}
+                    print(kind, name, arm, seed, shown, file=sys.stderr)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default=",".join(parts()), help="what is left out: cell line, compounds")
-    parser.add_argument("--planners", default=",".join(ARMS))
+    parser.add_argument("--planners", default=";".join(ARMS), help="names, separated by semicolons")
     parser.add_argument("--seeds", type=seeds_of, default=range(6), help="as 0-5")
     parser.add_argument("--out", type=Path, default=Path("transfer.jsonl"))
     parser.add_argument("--table", action="store_true", help="print the tables of --out and run nothing")

@@ -74,6 +74,7 @@ def test_tables_pair_the_seeds_and_replace_their_own_section_of_the_page(benchma
     assert tables.PREAMBLE in found
     assert "| random | 6 | 0.250 | 0.250 | 0.250 |" in found
     assert "5 better, 1 worse, p = 0.22" in found
+    assert "| random | 6 | +0.150 ± 0.050; 5 : 1, p = 0.22 | +0.150 ± 0.050;" in found
     page = tables.page_with("# Page\n", found)
     assert tables.page_with(page, "other") == page.replace(found, "other")
 
@@ -129,18 +130,47 @@ def test_a_lie_keeps_the_wells_and_changes_what_they_say(transfer):
     assert np.corrcoef(np.log(one[0].dose_um), np.log(one[1].dose_um))[0, 1] == pytest.approx(-1.0)
 
 
+def test_who_remembers_names_asks_first_for_what_scored_best_on_other_lines(transfer):
+    history, _ = transfer
+    left = history.parts()["cell line"]["RD-ES"]
+    task = history.question(left)
+    seen = history.told(left, "")
+    planner = history.Remembered(task, [seen[seen["compound"].isin(["Dinaciclib", "Imatinib"])]])
+    asked = planner.ask(4)
+    assert {row["compound"] for row in asked} == {"Dinaciclib"}
+    assert min(row["log10_dose_M"] for row in asked) > min(well[-1] for well in task.wells)
+    planner.tell(asked, [0.0] * 4)
+    assert all(row not in asked for row in planner.ask(40))
+
+
+def test_no_name_is_remembered_of_compounds_that_were_left_out(transfer):
+    history, _ = transfer
+    left = history.parts()["compounds"]["fold 1"]
+    assert set(history.planners(history.question(left), left, 0, {"names, whole screen", "random"})) == {"random"}
+
+
 def test_tables_of_histories_pair_runs_of_the_same_part_and_seed(transfer):
     _, tables = transfer
     runs = [
-        {"kind": "cell line", "left_out": line, "planner": planner, "seed": seed, "regret": {"20": r, "40": r, "60": r}}
+        {
+            "kind": "cell line",
+            "left_out": line,
+            "planner": planner,
+            "seed": seed,
+            "regret": {"20": r, "40": r, "60": r},
+            "rmse": 2 * r,
+        }
         for planner, r in (("no prior", 0.4), ("whole screen", 0.1))
         for line in ("A", "B")
         for seed in range(3)
     ]
     runs[-1]["regret"] = {"20": 0.7, "40": 0.7, "60": 0.7}
+    runs[-2]["rmse"] = None
     found = tables.tables(runs, ["no prior", "whole screen"])
     assert "| no prior | 6 | 0.400 | 0.400 | 0.400 | 0.400 [0.400, 0.400] | – | – |" in found
     assert "5 better, 1 worse, p = 0.22 | -0.200 ± 0.100 |" in found
+    assert "| whole screen | -0.200 ± 0.100; 5 : 1, p = 0.22 | -0.200 ± 0.100;" in found
+    assert "p = 0.22 | 0.200 | -0.600 ± 0.000 |" in found
     assert "| B | 3 | 0.400 | 0.300 |" in found
     page = tables.page_with("# Page\n", found)
     assert tables.page_with(page, "other") == page.replace(found, "other")
