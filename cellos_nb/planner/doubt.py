@@ -11,7 +11,7 @@ from cellos_nb.planner.model import DoseResponseGP
 from cellos_nb.planner.posterior import Posterior, kind_weights, log_evidence_of
 
 ODDS = 1.6
-"""So many times as well the vague prior has to explain the measurements; decision 36 says what lower and higher cost."""
+"""So many times as well the vague prior has to explain the measurements; what other odds cost stands in decision 36."""
 MEMORY_ODDS = 3.0
 """So many times as well the measurements have to be explained without what is remembered of their compounds."""
 CHECKS = (2, 16, 24, 32, 48)
