@@ -35,7 +35,7 @@ def span(*values: ArrayLike) -> tuple[float, float] | None:
     >>> span([0.0, 1.0], [float("nan")])
     (-0.05, 1.05)
     """
-    numbers = np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in values])
+    numbers = np.concatenate([np.empty(0), *(np.ravel(np.asarray(part, dtype=float)) for part in values)])
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
         return None

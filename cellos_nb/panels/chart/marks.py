@@ -16,13 +16,23 @@ Shape = Literal["circle", "square", "triangle-up", "diamond", "cross", "triangle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """Points joined in order; a point that is NaN interrupts it."""
+class _Points:
+    """What a mark is drawn of, where each of its points is one place."""
 
     x: Array
     """Shape (n,)."""
     y: Array
     colour: str
+
+    def numbers(self) -> Array:
+        """What is drawn, shape (2 n,): all x, then all y."""
+        return np.concatenate([self.x, self.y])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line(_Points):
+    """Points joined in order; a point that is NaN interrupts it."""
+
     width_px: float = 2.0
     opacity: float = 1.0
     is_step: bool = False
@@ -34,28 +44,16 @@ class Line:
         look = {"colour": self.colour, "width": self.width_px, "opacity": self.opacity, "is_step": self.is_step}
         return {"kind": "line", "n": len(self.x), "is_dashed": self.is_dashed} | look
 
-    def numbers(self) -> Array:
-        """What is drawn, shape (2 n,): all x, then all y."""
-        return np.concatenate([self.x, self.y])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Area:
+class Area(_Points):
     """What points in order enclose; a point that is NaN ends one area and begins the next."""
 
-    x: Array
-    """Shape (n,)."""
-    y: Array
-    colour: str
     opacity: float = 0.25
 
     def look(self) -> dict[str, Any]:
         """How it is drawn, as the page reads it."""
         return {"kind": "area", "n": len(self.x), "colour": self.colour, "opacity": self.opacity}
-
-    def numbers(self) -> Array:
-        """What is drawn, shape (2 n,): all x, then all y."""
-        return np.concatenate([self.x, self.y])
 
 
 def band(x: Array, low: Array, high: Array, colour: str, opacity: float) -> Area:
@@ -86,13 +84,9 @@ class Strokes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dots:
+class Dots(_Points):
     """Points, each with a name that pointer and arrow keys bring up; one that is NaN is left out."""
 
-    x: Array
-    """Shape (n,)."""
-    y: Array
-    colour: str
     shape: Shape = "circle"
     area_px2: float = 46.0
     opacity: float = 1.0
@@ -106,10 +100,6 @@ class Dots:
         look = {"colour": self.colour, "shape": self.shape, "area": self.area_px2}
         look |= {"opacity": self.opacity, "rim": self.rim}
         return {"kind": "dots", "n": len(self.x), "n_names": len(self.names)} | look
-
-    def numbers(self) -> Array:
-        """What is drawn, shape (2 n,): all x, then all y."""
-        return np.concatenate([self.x, self.y])
 
 
 Mark = Line | Area | Strokes | Dots
@@ -136,6 +126,10 @@ class Axis:
         ticks = [[*each] for each in zip(self.ticks, names, strict=True)]
         look = {"label": self.label, "low": self.low, "high": self.high, "ticks": ticks, "has_grid": self.has_grid}
         return look | {"room": self.room_px}
+
+
+NO_AXIS = Axis("", 0.0, 1.0, ())
+"""Of a chart that shows nothing."""
 
 
 def over_decades(label: str, log10_low: float, log10_high: float) -> Axis:

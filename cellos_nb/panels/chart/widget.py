@@ -11,11 +11,10 @@ import anywidget
 import numpy as np
 import traitlets
 
-from cellos_nb.panels.chart.marks import Axis, Dots, Mark
+from cellos_nb.panels.chart.marks import NO_AXIS, Axis, Dots, Mark
 from cellos_nb.panels.svg import drawing_module
 
 _HERE = Path(__file__).parent
-_EMPTY = Axis("", 0.0, 1.0, ())
 
 
 class Chart(anywidget.AnyWidget):
@@ -30,8 +29,8 @@ class Chart(anywidget.AnyWidget):
     """What all marks are drawn of, one after the other: doubles, little-endian."""
     names = traitlets.Unicode("[]").tag(sync=True)
     """Of the dots that have one, mark by mark: a list as JSON, which the page reads when a dot is asked about."""
-    across: traitlets.Dict[str, Any] = traitlets.Dict(_EMPTY.look()).tag(sync=True)
-    up: traitlets.Dict[str, Any] = traitlets.Dict(_EMPTY.look()).tag(sync=True)
+    across: traitlets.Dict[str, Any] = traitlets.Dict(NO_AXIS.look()).tag(sync=True)
+    up: traitlets.Dict[str, Any] = traitlets.Dict(NO_AXIS.look()).tag(sync=True)
     height = traitlets.Int(320).tag(sync=True)
     """In pixels; the width is that of the place."""
     can_pick = traitlets.Bool(default_value=False).tag(sync=True)

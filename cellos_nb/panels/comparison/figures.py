@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from cellos_nb.panels.chart.marks import Area, Array, Axis, Dots, Line, Mark, Strokes, fitted
+from cellos_nb.panels.chart.marks import NO_AXIS, Area, Array, Axis, Dots, Line, Mark, Strokes, fitted
 from cellos_nb.panels.chart.widget import Chart
 from cellos_nb.panels.comparison.front import Front
 from cellos_nb.panels.comparison.model import Box, Boxes, Progress
@@ -23,7 +23,6 @@ _BOX_WIDTH = 0.8
 """Share of a group's height that its boxes take together."""
 _MAX_OUTLIERS = 600
 """Dots beyond which the box plot becomes slow."""
-_NO_SIDES = Axis("", 0.0, 1.0, ()), Axis("", 0.0, 1.0, ())
 
 
 class BoxFigure:
@@ -114,8 +113,8 @@ class ProgressFigure:
             dots.append(Dots(x, y, colour, area_px2=26.0, names=said))
         self.figure.show(
             [*strokes, *lines, *dots],
-            fitted(labels[0], *(lap.x for lap, _ in kept), np.empty(0)),
-            fitted(labels[1], *(value for _, value in kept), *ends, np.empty(0), has_grid=True),
+            fitted(labels[0], *(lap.x for lap, _ in kept)),
+            fitted(labels[1], *(value for _, value in kept), *ends, has_grid=True),
             caption=f"{labels[1]} by {labels[0]} of {', '.join(lap.campaign_id for lap, _ in kept) or 'no campaign'}",
         )
 
@@ -134,7 +133,7 @@ class FrontFigure:
         """Shows a front and rings the selected condition."""
         if front is None:
             self._numbers = []
-            self.figure.show([], *_NO_SIDES, caption="No condition answers two objectives")
+            self.figure.show([], NO_AXIS, NO_AXIS, caption="No condition answers two objectives")
             return
         marks, self._numbers = list[Mark](), []
         owners = np.array([campaign_id for campaign_id, _ in front.conditions])

@@ -6,7 +6,7 @@ import numpy as np
 
 from cellos_nb.panels.chart.marks import Axis, Dots, Line, Mark, Shape, Strokes, band, over_decades
 from cellos_nb.panels.chart.widget import Chart
-from cellos_nb.panels.dose_response.model import Curve, LineCurves, Points, value_range
+from cellos_nb.panels.dose_response.model import LineCurves, Points, value_range
 from cellos_nb.panels.scales import round_ticks
 from cellos_nb.panels.theme import sequential_colour, series_colour
 from cellos_nb.units import format_dose
@@ -42,7 +42,7 @@ class DoseResponseChart:
             colour = series_colour(index)
             for curve, opacity, width, is_dashed in ((line.expected, 0.1, 1.6, True), (line.fit, 0.22, 2.0, False)):
                 if curve is not None:
-                    areas.append(_band(curve, colour, opacity))
+                    areas.append(band(curve.log10_dose, curve.low, curve.high, colour, opacity))
                     curves.append(Line(curve.log10_dose, curve.value, colour, width, is_dashed=is_dashed))
             points = line.points
             curves.append(Strokes(points.log10_dose, points.low, points.high, colour, 1.1, 0.6))
@@ -54,10 +54,6 @@ class DoseResponseChart:
             Axis(self._label, low, high, tuple(round_ticks(low, high)), has_grid=True),
             caption=f"{compound}: {self._label} over dose on {', '.join(line.cell_line for line in lines)}",
         )
-
-
-def _band(curve: Curve, colour: str, opacity: float) -> Mark:
-    return band(curve.log10_dose, curve.low, curve.high, colour, opacity)
 
 
 def _dots(cell_line: str, points: Points, colour: str, shape: Shape, n_iterations: int) -> list[Mark]:
