@@ -17,7 +17,7 @@ from cellos_nb.domain.settings import PlannerSettings
 from cellos_nb.planner.acquisition import n_samples_for
 from cellos_nb.planner.batches import choose_batch
 from cellos_nb.planner.candidates import CandidatePool
-from cellos_nb.planner.curves import Array, CurvePrior
+from cellos_nb.planner.curves import Array
 from cellos_nb.planner.doubt import CHECKS, is_denied, is_memory_denied
 from cellos_nb.planner.model import DoseResponseGP, candidate_priors
 from cellos_nb.planner.outliers import fit_with_outliers
@@ -113,7 +113,7 @@ class MechanisticPlanner:
         model = fit_results(config, pool)
         conditions = pool.conditions()
         mean, sd = model.predict(*conditions)
-        samples = model.sample(*conditions, n_samples_for(len(mean)), rng).astype(float)
+        samples = model.sample(*conditions, n_samples_for(len(mean)), rng)
         scores = scores_of(config, pool, model, (samples, mean, sd))
         question = question_about(config, pool, model, scores)
         options, values = choose_batch(question, n)
@@ -138,8 +138,10 @@ def _believed(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
         values = np.array([result.measurement for result in pool.results], dtype=float)
         return DoseResponseGP(candidate_priors(values), config.dose_range_um)
     prior = prior_named(config.planner.prior)
-    remembered = _not_denied(config, pool, prior, remembered_by(config.planner.prior).about(config.compound_names))
+    remembered = remembered_by(config.planner.prior).about(config.compound_names)
     model = DoseResponseGP(prior, config.dose_range_um, remembered=remembered)
+    if len(remembered) and _is_forgotten(config, pool, model, remembered):
+        remembered, model = NOTHING, DoseResponseGP(prior, config.dose_range_um)
     if config.planner.prior == "default" or not prior.classes:
         return model
     vague = DoseResponseGP(prior.without_classes(), config.dose_range_um, remembered=remembered)
@@ -151,20 +153,17 @@ def _believed(config: CampaignConfig, pool: CandidatePool) -> DoseResponseGP:
     return model
 
 
-def _not_denied(
-    config: CampaignConfig, pool: CandidatePool, prior: CurvePrior, remembered: RememberedWells
-) -> RememberedWells:
-    """What is remembered of the campaign's compounds, unless its first results spoke against it."""
-    if not len(remembered):
-        return remembered
-    alone = DoseResponseGP(prior, config.dose_range_um, remembered=remembered).fit([], [], [], [])
-    with_memory = DoseResponseGP(prior, config.dose_range_um, remembered=remembered)
-    without = DoseResponseGP(prior, config.dose_range_um)
-    for n in _checks(pool):
-        both = (_fitted(config, model, pool.results[:n]) for model in (with_memory, without))
-        if is_memory_denied(next(both), alone, next(both)):
-            return NOTHING
-    return remembered
+def _is_forgotten(
+    config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP, remembered: RememberedWells
+) -> bool:
+    """Whether the campaign's first results speak against what its model remembers of their compounds."""
+    checks = _checks(pool)
+    if not checks:
+        return False
+    alone = DoseResponseGP(model.prior, config.dose_range_um, remembered=remembered).fit([], [], [], [])
+    without = DoseResponseGP(model.prior, config.dose_range_um)
+    parts = (pool.results[:n] for n in checks)
+    return any(is_memory_denied(_fitted(config, model, part), alone, _fitted(config, without, part)) for part in parts)
 
 
 def _checks(pool: CandidatePool) -> list[int]:

@@ -70,7 +70,7 @@ class CampaignModel:
         lines, compounds, doses = self._pool.conditions()
         mean, sd = self._model.predict(lines, compounds, doses)
         n = n_samples_for(len(mean))
-        samples = self._model.sample(lines, compounds, doses, n, np.random.default_rng(_SEED)).astype(float)
+        samples = self._model.sample(lines, compounds, doses, n, np.random.default_rng(_SEED))
         scores = scores_of(self._config, self._pool, self._model, (samples, mean, sd))
         improvement = sampled_improvement(scores.samples, scores.incumbent_samples)
         if self._pool.is_comparison:

@@ -38,8 +38,8 @@ class Prior:
     """Classes of compounds, learnt from viabilities as fractions of vehicle.
 
     The classes know no compound or cell line by name, so they carry over to those that they never saw; what was
-    measured of compounds by name is remembered where that is asked for. A planner that uses it keeps
-    a class for compounds of no learnt class, and lets the data of the campaign weigh them against each other.
+    measured of compounds by name is remembered where that is asked for. A planner that uses it keeps a class for
+    compounds of no learnt class, and lets the data of the campaign weigh them against each other.
 
     >>> Prior.shipped().n_compounds
     72

@@ -12,6 +12,7 @@ from cellos_nb.domain.objective import UNTREATED
 from cellos_nb.planner.beliefs import Beliefs
 from cellos_nb.planner.candidates import CandidatePool
 from cellos_nb.planner.curves import Array
+from cellos_nb.planner.likelihood import Single
 from cellos_nb.planner.model import DoseResponseGP
 
 
@@ -40,10 +41,10 @@ class Scores:
 
 
 def scores_of(
-    config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP, belief: tuple[Array, Array, Array]
+    config: CampaignConfig, pool: CandidatePool, model: DoseResponseGP, belief: tuple[Single, Array, Array]
 ) -> Scores:
     """The scores that a model's samples, means and standard deviations of all conditions amount to."""
-    samples, mean, sd = belief
+    samples, mean, sd = belief[0].astype(float), *belief[1:]
     if pool.is_comparison:
         return _selectivity(pool, samples)
     sign = 1.0 if config.objective.goal == "maximise" else -1.0

@@ -80,7 +80,7 @@ def _gains_left(config: CampaignConfig, pool: CandidatePool, model: DoseResponse
     """Of each experiment that is open: its expected improvement, and what it costs in USD (1 each where not stated)."""
     conditions = pool.conditions()
     mean, sd = model.predict(*conditions)
-    samples = model.sample(*conditions, n_samples_for(len(mean)), np.random.default_rng(_SEED)).astype(float)
+    samples = model.sample(*conditions, n_samples_for(len(mean)), np.random.default_rng(_SEED))
     scores = question_about(config, pool, model, scores_of(config, pool, model, (samples, mean, sd))).scores
     prices = treatment_prices_usd(config, pool)
     # Where cell lines are compared, an option is an experiment on each of them.
