@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from cellos_nb.errors import InputError, OutputError
 HOST = "127.0.0.1"
 WORKSPACE = "cellos"
 """JupyterLab keeps the layout of its windows under this name."""
+_LAST_WORDS_S = 10.0
+"""For which a server that ends waits for requests that it has given up."""
 
 # In a wheel the configuration lies inside the package, in a checkout beside it.
 _FOLDERS = (Path(__file__).parents[1] / "labextension_config", Path(__file__).parents[2] / "labextension_config")
@@ -64,18 +69,18 @@ def serve_lab(folder: Path, notebook: str, port: int | None, options: list[str],
     """Runs JupyterLab on a folder until it is interrupted; returns or exits when it has ended."""
     from jupyterlab.labapp import LabApp
 
-    LabApp.launch_instance(
-        [
-            f"--ServerApp.ip={HOST}",
-            f"--ServerApp.root_dir={folder.resolve()}",
-            f"--ServerApp.open_browser={has_browser}",
-            # One Ctrl-C is enough: nobody sees the question whether it is meant in a log that scrolls.
-            "--ServerApp.answer_yes=True",
-            f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{notebook}",
-            *([] if port is None else [f"--ServerApp.port={port}"]),
-            *options,
-        ]
-    )
+    arguments = [
+        f"--ServerApp.ip={HOST}",
+        f"--ServerApp.root_dir={folder.resolve()}",
+        f"--ServerApp.open_browser={has_browser}",
+        # One Ctrl-C is enough: nobody sees the question whether it is meant in a log that scrolls.
+        "--ServerApp.answer_yes=True",
+        f"--LabApp.default_url=/lab/workspaces/{WORKSPACE}/tree/{notebook}",
+        *([] if port is None else [f"--ServerApp.port={port}"]),
+        *options,
+    ]
+    with giving_up_requests():
+        LabApp.launch_instance(arguments)
 
 
 def require_voila() -> None:
@@ -95,16 +100,40 @@ def serve_page(notebook: Path, port: int | None, options: list[str], *, has_brow
     """Runs Voilà on one notebook until it is interrupted; each visitor has a kernel of his own."""
     from voila.app import Voila
 
-    Voila.launch_instance(
-        [
-            str(notebook.resolve()),
-            f"--Voila.ip={HOST}",
-            # Voilà asks for none by itself, and whoever sees the page can steer the lab.
-            "--Voila.auto_token=True",
-            f"--Voila.open_browser={has_browser}",
-            # JupyterLab loads it as an extension; Voilà loads none.
-            "--Voila.kernel_websocket_connection_class=cellos_nb.panels.server.PromptConnection",
-            *([] if port is None else [f"--Voila.port={port}"]),
-            *options,
-        ]
-    )
+    arguments = [
+        str(notebook.resolve()),
+        f"--Voila.ip={HOST}",
+        # Voilà asks for none by itself, and whoever sees the page can steer the lab.
+        "--Voila.auto_token=True",
+        f"--Voila.open_browser={has_browser}",
+        # JupyterLab loads it as an extension; Voilà loads none.
+        "--Voila.kernel_websocket_connection_class=cellos_nb.panels.server.PromptConnection",
+        *([] if port is None else [f"--Voila.port={port}"]),
+        *options,
+    ]
+    with giving_up_requests():
+        Voila.launch_instance(arguments)
+
+
+@contextmanager
+def giving_up_requests() -> Iterator[None]:
+    """Cancels, when a server has ended, what it was still answering.
+
+    Jupyter stops its loop in the middle of requests, whose threads end only with them; Python waits for those threads.
+    """
+    from tornado.ioloop import IOLoop
+
+    try:
+        yield
+    finally:
+        # None when the server has not come so far as to have one.
+        if io_loop := IOLoop.current(instance=False):
+            loop: asyncio.AbstractEventLoop = io_loop.asyncio_loop  # type: ignore[attr-defined]
+            requests = asyncio.all_tasks(loop)
+            for request in requests:
+                request.cancel()
+            given_up = loop.create_task(asyncio.wait(requests, timeout=_LAST_WORDS_S)) if requests else None
+            while given_up and not given_up.done():
+                # A Ctrl-C that fell into a request is raised again by whatever waits for that request.
+                with suppress(KeyboardInterrupt):
+                    loop.run_until_complete(given_up)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -78,6 +79,42 @@ def test_one_ctrl_c_ends_it(tmp_path):
         assert server.interrupt() in (0, -signal.SIGINT)
     finally:
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "printed"),
+    [("loop.add_callback(loop.stop)", "ended\n"), ("raise KeyboardInterrupt", "interrupted\nended\n")],
+)
+def test_a_request_that_is_still_being_answered_keeps_no_server_from_ending(tmp_path, end, printed):
+    # Jupyter reads files in such threads, also for a request that waits for a kernel ever after.
+    script = f"""
+import asyncio, anyio.to_thread
+from tornado.ioloop import IOLoop
+from cellos_nb.cli.jupyter import giving_up_requests
+
+async def answer():
+    await anyio.to_thread.run_sync(str)
+    loop.add_callback(end)
+    await asyncio.Event().wait()
+
+async def finish():
+    {end}
+
+def end():
+    loop.add_future(asyncio.ensure_future(finish()), lambda finished: finished.result())
+
+loop = IOLoop.current()
+with giving_up_requests():
+    loop.asyncio_loop.create_task(answer())
+    try:
+        loop.start()
+    except KeyboardInterrupt:
+        print("interrupted")
+print("ended")
+"""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.stdout, ended.stderr, ended.returncode) == (printed, "", 0)
 
 
 def test_the_page_needs_voila_and_says_how_to_get_it(tmp_path, monkeypatch):

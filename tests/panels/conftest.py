@@ -6,11 +6,9 @@ import shutil
 from importlib import resources
 
 import pytest
+from hostile_names import EVIL, EVIL_COMPOUND
 
 from cellos_nb import CampaignConfig, Lab
-
-EVIL = "<img src=x onerror=alert(1)> & co"
-EVIL_COMPOUND = "=staurosporine<b>"
 
 
 def small_config(parameters: str, **changes) -> CampaignConfig:

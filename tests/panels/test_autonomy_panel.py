@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from conftest import EVIL
 from daemon_process import daemon_on, until
+from hostile_names import EVIL
 from panel_campaigns import small_config
 from troubled_machine import TroubledMachine
 

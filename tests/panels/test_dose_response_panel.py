@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from conftest import EVIL_COMPOUND
 from drawn_chart import drawn_of
+from hostile_names import EVIL_COMPOUND
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

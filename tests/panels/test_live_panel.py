@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import EVIL
 from daemon_process import daemon_on, until
+from hostile_names import EVIL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from troubled_machine import TroubledMachine

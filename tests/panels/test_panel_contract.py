@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from conftest import EVIL, EVIL_COMPOUND
+from hostile_names import EVIL, EVIL_COMPOUND
 from ipywidgets import HTML, Widget
 from ipywidgets.widgets.widget import _instances
 

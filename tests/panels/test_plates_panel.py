@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import EVIL_COMPOUND
+from hostile_names import EVIL_COMPOUND
 from markupsafe import escape
 
 from cellos_nb.domain.plate import WellRole, well_position

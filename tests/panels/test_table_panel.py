@@ -9,7 +9,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import EVIL_COMPOUND
+from hostile_names import EVIL_COMPOUND
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
