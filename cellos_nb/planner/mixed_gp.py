@@ -14,6 +14,8 @@ _LENGTH = 0.5, 0.8
 """Median length scale for numbers scaled to [0, 1] and for a change of category, and the sd of its logarithm."""
 _NOISE = 0.15, 1.0
 """Median noise as a share of the standard deviation of the data, and the sd of its logarithm."""
+_LEAST_NOISE, _FARTHEST = 1e-3, 4.0
+"""Of the same; and how many sd a logarithm is searched from its median: beyond, no covariance can be inverted."""
 _MAX_FOR_HYPERPARAMETERS = 300
 """Observations that length scales are learnt from; more change little and cost much."""
 _FIRST_LOOK = 80
@@ -241,15 +243,20 @@ class MixedGP:
 
     def _fitted_theta(self, x: Array, standard: Array) -> Array:
         """Of highest posterior density, searched from two starts."""
-        from scipy.optimize import minimize
+        from scipy.optimize import Bounds, minimize
 
         def search(n: int, start: Array, n_steps: int) -> tuple[float, Array]:
             part = np.linspace(0, len(x) - 1, min(len(x), n)).astype(int)
             problem = _Problem.of(x[part], standard[part], self._is_category)
-            found = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": n_steps})
+            found = minimize(
+                problem.loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": n_steps}
+            )
             return float(found.fun), np.asarray(found.x, dtype=float)
 
-        centre = _Problem.prior(x.shape[1] + 2)[0]
+        centre, spread = _Problem.prior(x.shape[1] + 2)
+        lowest = centre - _FARTHEST * spread
+        lowest[-1] = np.log(_LEAST_NOISE)
+        bounds = Bounds(lowest, centre + _FARTHEST * spread)
         starts = centre, centre - np.r_[np.full(x.shape[1], 0.7), 0, 0]
         best = min((search(_FIRST_LOOK, start, 40) for start in starts), key=lambda found: found[0])[1]
         return best if len(x) <= _FIRST_LOOK else search(_MAX_FOR_HYPERPARAMETERS, best, 12)[1]

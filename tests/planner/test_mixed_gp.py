@@ -86,3 +86,14 @@ def test_the_gradient_of_the_evidence_is_that_of_finite_differences():
         change = step * np.eye(len(theta))[i]
         slope = (problem.loss(theta + change)[0] - problem.loss(theta - change)[0]) / (2 * step)
         assert gradient[i] == pytest.approx(slope, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(20, 30))
+def test_one_value_that_dwarfs_all_others_leaves_a_model_that_predicts(seed):
+    rng = np.random.default_rng(seed)
+    n, n_columns = int(rng.integers(10, 60)), int(rng.integers(1, 6))
+    x = rng.random((n, n_columns)).round(int(rng.integers(1, 3)))
+    y = 1e-3 * x[:, 0]
+    y[-1] = 1e3
+    mean, sd = MixedGP([False] * n_columns).fit(x, y).predict(x)
+    assert np.isfinite([mean, sd]).all()
