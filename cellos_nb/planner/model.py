@@ -213,13 +213,15 @@ class DoseResponseGP:
         Args:
             cell_line: its name.
             compound: its name.
-            within_um: doses; given as well that the EC50 lies between them. Anywhere when left out.
+            within_um: doses; given as well that the EC50 lies between them. Anywhere when left out, or when they are
+                so close together that no curve in question has its EC50 there.
         """
         parameters = self._known.library.parameters
         log10_ec50, acts = parameters[:, 0], parameters[:, 2] != 0
         if within_um is not None:
             low, high = np.log10(within_um)
-            acts &= (log10_ec50 >= low) & (log10_ec50 <= high)
+            between = acts & (log10_ec50 >= low) & (log10_ec50 <= high)
+            acts = between if between.any() else acts
         # Where all data speak against it, the prior's EC50 is what remains.
         weights = (self._known.curve_weights(compound, cell_line) + 1e-12) * acts
         weights /= weights.sum()

@@ -98,6 +98,15 @@ def test_ec50s_are_learnt_from_few_wells():
     assert estimate["B", "y"] == pytest.approx(-6.0, abs=0.5)
 
 
+def test_ec50s_have_an_estimate_where_a_table_has_one_dose_alone():
+    described = space(("cell_line", "compound", "log10_dose_M"), "learn_ic50", wells=False)
+    described["parameters"]["log10_dose_M"] = {"type": "log10", "levels": [-6.0]}
+    planner = pool_planner(described, 3)
+    asked = planner.ask(4)
+    planner.tell(asked, [1.0, 0.4, 0.9, 0.5])
+    assert np.isfinite(list(planner.estimate().values())).all()
+
+
 def true_ec50(row) -> float:
     return {"x": -7.0, "y": -6.0}.get(row["compound"], -2.0)
 
