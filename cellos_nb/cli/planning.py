@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from cellos_nb.cli.options import AsJson, ConfigFile, Database
-from cellos_nb.cli.tables import print_json, print_table
+from cellos_nb.cli.tables import print_json, print_table, write_csv_rows
 
 N_SHOWN = 10
 
 
 def plan_table(
-    file: Annotated[Path, typer.Argument(help="CSV: one candidate a row, a header.", metavar="FILE.csv")],
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX: one candidate a row, a header.", metavar="FILE.csv")],
     *,
     outcome: Annotated[str, typer.Option("--outcome", help="Column of measurements; empty where none was made.")],
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Of a workbook that has several.")] = None,
     goal: Annotated[str, typer.Option("--goal", help="maximise, minimise, or ic50 to learn every EC50.")] = "maximise",
     batch: Annotated[int, typer.Option("--batch", help="Rows to measure next.")] = 8,
     prior: Annotated[str, typer.Option("--prior", help="default, vague, or a file of `Prior.save`.")] = "default",
@@ -30,12 +31,12 @@ def plan_table(
     """
     from cellos_nb.planner.candidate_table import CandidateTable
 
-    table = CandidateTable.read(file, outcome, goal)
+    table = CandidateTable.read(file, outcome, goal, sheet=sheet)
     rows = table.next_rows(batch, seed, prior)
-    if out is not None:
-        rows.assign(**{outcome: ""}).to_csv(out, index=False)
     columns = [str(column) for column in rows.columns]
-    answer = [{"line": place + 2, **dict(zip(columns, row, strict=True))} for place, *row in rows.itertuples()]
+    answer = [{"line": line, **dict(zip(columns, row, strict=True))} for line, *row in rows.itertuples()]
+    if out is not None:
+        write_csv_rows(out, [{**dict(zip(columns, row, strict=True)), outcome: ""} for _, *row in rows.itertuples()])
     estimates = table.planner(seed, prior).estimate() if goal == "ic50" else {}
     known = [
         {"cell_line": line or "-", "compound": compound, "ec50_um": 10 ** (log10_m + 6)}

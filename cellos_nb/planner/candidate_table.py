@@ -14,6 +14,7 @@ from cellos_nb.errors import ConfigError
 from cellos_nb.planner.curves import Array, CurvePrior
 from cellos_nb.planner.pool import PoolPlanner, pool_planner
 from cellos_nb.planner.prior import Prior
+from cellos_nb.spreadsheet import frame_of, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,23 +42,16 @@ class CandidateTable:
     goal: TableGoal
 
     @classmethod
-    def read(cls, path: str | Path, outcome: str, goal: str = "maximise") -> CandidateTable:
-        """From a CSV file with a header.
+    def read(
+        cls, path: str | Path, outcome: str, goal: str = "maximise", *, sheet: str | None = None
+    ) -> CandidateTable:
+        """From a CSV (comma, semicolon or tab) or a workbook (`.xlsx`), whose first line names the columns.
 
         Raises:
-            ConfigError: the file cannot be read, or `of` refuses what it holds.
+            InputError: the file cannot be read, or `of` refuses what it holds.
         """
-        import pandas as pd
-
-        try:
-            frame = pd.read_csv(path)
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror}); give a CSV file.") from error
-        except (ValueError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"{path}: is no CSV table ({str(error).strip()}); the first line names the columns."
-            ) from error
-        return cls.of(frame, outcome, goal, name=str(path))
+        table = read_table(path, sheet)
+        return cls.of(frame_of(table), outcome, goal, name=table.where)
 
     @classmethod
     def of(cls, frame: pd.DataFrame, outcome: str, goal: str = "maximise", name: str = "table") -> CandidateTable:
@@ -81,6 +75,7 @@ class CandidateTable:
         _refuse_gaps(frame[columns], name)
         frame = frame.assign(**{outcome: _numbers(frame[outcome], outcome, name)})
         table = cls(frame, outcome, "ic50" if goal == "ic50" else "minimise" if goal == "minimise" else "maximise")
+        table._refuse_doses(name)
         if goal == "ic50" and not table.is_dose_response:
             raise ConfigError(
                 f"{name}: goal ic50 needs a column of doses with its unit, as dose_um or conc_nm, and one of "
@@ -108,8 +103,7 @@ class CandidateTable:
     @property
     def is_viability(self) -> bool:
         """Whether the outcome falls from 1 as compounds act, so that the prior over viability curves applies."""
-        falls = self.goal == "ic50" or (self.goal == "minimise" and _VIABILITY.search(self.outcome) is not None)
-        return falls and self.is_dose_response
+        return self._means_curves and self.is_dose_response
 
     def next_rows(self, n: int, seed: int = 0, prior: str | Path | Prior | CurvePrior = "default") -> pd.DataFrame:
         """The `n` candidates to measure next, as the table has them; fewer when fewer are left.
@@ -144,6 +138,24 @@ class CandidateTable:
         names = list(self._types())
         planner.tell([dict(zip(names, wells[i], strict=True)) for i in done], [self._score(values[i]) for i in done])
         return planner
+
+    @property
+    def _means_curves(self) -> bool:
+        return self.goal == "ic50" or (self.goal == "minimise" and _VIABILITY.search(self.outcome) is not None)
+
+    def _refuse_doses(self, name: str) -> None:
+        for column in filter(_DOSE.match, self.frame.columns):
+            if not self._is_number(column):
+                continue
+            doses = self.frame[column]
+            least = _place(name, doses[doses == doses.min()])
+            if doses.min() < 0:
+                raise ConfigError(f"{least}: {column} is {doses.min():g}; a dose is 0 or above.")
+            if doses.min() == 0 and self._means_curves:
+                raise ConfigError(
+                    f"{least}: {column} is 0, and curves are over the logarithm of the dose. Leave vehicle wells out: "
+                    "responses are fractions of theirs."
+                )
 
     def _score(self, value: float) -> float:
         if self.goal == "ic50":
@@ -192,21 +204,24 @@ class CandidateTable:
 
 def _refuse_gaps(candidates: pd.DataFrame, name: str) -> None:
     for column in candidates.columns:
-        gaps = np.flatnonzero(candidates[column].isna())
+        gaps = candidates[candidates[column].isna()]
         if len(gaps):
             raise ConfigError(
-                f"{name}, line {gaps[0] + 2}: column {column!r} is empty; every candidate needs a value in every "
-                "column but the outcome."
+                f"{_place(name, gaps)}: column {column!r} is empty; every candidate needs a value in every column "
+                "but the outcome."
             )
+
+
+def _place(name: str, rows: pd.DataFrame | pd.Series) -> str:
+    """Where the first of some rows stands, for messages."""
+    return f"{name}, {rows.index.name or 'row'} {rows.index[0]}"
 
 
 def _numbers(values: pd.Series, outcome: str, name: str) -> pd.Series:
     import pandas as pd
 
     numbers = pd.to_numeric(values, errors="coerce")
-    wrong = np.flatnonzero((numbers.isna() & values.notna()) | np.isinf(numbers))
+    wrong = values[(numbers.isna() & values.notna()) | np.isinf(numbers)]
     if len(wrong):
-        raise ConfigError(
-            f"{name}, line {wrong[0] + 2}: {outcome} is {values.iloc[wrong[0]]!r}; give a number, or leave it empty."
-        )
+        raise ConfigError(f"{_place(name, wrong)}: {outcome} is '{wrong.iloc[0]}'; give a number, or leave it empty.")
     return numbers.astype(float)

@@ -17,6 +17,7 @@ from cellos_nb.errors import InputError
 from cellos_nb.hardware.screen import load_screen
 from cellos_nb.records.figures import new_figure
 from cellos_nb.records.folder import HISTORY, read_csv
+from cellos_nb.spreadsheet import frame_of, read_table
 from cellos_nb.units import format_dose
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def read_points(source: str | Path) -> pd.DataFrame:
     """Points of dose-response curves, with the columns `COLUMNS`.
 
     Args:
-        source: a CSV with these columns, a record's folder or its `history.csv`, or nothing for the shipped screen of
-            sarcoma lines. Of a history, only wells that passed quality control are taken.
+        source: a CSV or workbook with these columns, a record's folder or its `history.csv`, or nothing for the
+            shipped screen of sarcoma lines. Of a history, only wells that passed quality control are taken.
 
     Raises:
         InputError: the file cannot be read, columns are missing, or a value is no number.
@@ -40,14 +41,11 @@ def read_points(source: str | Path) -> pd.DataFrame:
         return _shipped()
     path = Path(source)
     path = path / HISTORY if path.is_dir() else path
-    try:
-        columns = pd.read_csv(path, nrows=0).columns
-        if "experiment" in columns:
-            return _of_history(path)
-        frame = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a table: {error}. Give a CSV, or a record's folder.") from error
-    missing = [name for name in COLUMNS if name not in columns]
+    table = read_table(path)
+    if "experiment" in table.headers:
+        return _of_history(path)
+    frame = frame_of(table)
+    missing = [name for name in COLUMNS if name not in table.headers]
     if missing:
         raise InputError(
             f"{path}: the columns {', '.join(missing)} are missing; expected {', '.join(COLUMNS)}, with doses in µM "
@@ -56,7 +54,7 @@ def read_points(source: str | Path) -> pd.DataFrame:
     for name in COLUMNS[2:]:
         if not pd.api.types.is_numeric_dtype(frame[name]):
             raise InputError(f"{path}: the column {name} holds something that is no number; correct or empty it.")
-    return frame[list(COLUMNS)]
+    return frame[list(COLUMNS)].reset_index(drop=True)
 
 
 def choose_curves(points: pd.DataFrame, cell_lines: Sequence[str], compounds: Sequence[str]) -> pd.DataFrame:

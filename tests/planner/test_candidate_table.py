@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
-from cellos_nb.errors import ConfigError
+from cellos_nb.errors import ConfigError, InputError
 from cellos_nb.planner import CandidateTable
 
 DOSES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -80,9 +82,16 @@ def test_a_table_without_measurements_gets_its_first_rows():
     [
         pytest.param(lambda f: f, "best", "goal: 'best'; possible: maximise, minimise, ic50", id="goal"),
         pytest.param(lambda f: f.drop(columns="viability"), "minimise", "no column 'viability'", id="outcome"),
-        pytest.param(lambda f: f.assign(viability="n/k"), "minimise", "line 2: viability is 'n/k'", id="text"),
+        pytest.param(lambda f: f.assign(viability="n/k"), "minimise", "row 0: viability is 'n/k'", id="text"),
         pytest.param(lambda f: f.assign(viability=88.0), "minimise", "Divide percentages by 100", id="percent"),
-        pytest.param(lambda f: f.assign(dose_um=np.nan), "minimise", "line 2: column 'dose_um' is empty", id="gap"),
+        pytest.param(lambda f: f.assign(dose_um=np.nan), "minimise", "row 0: column 'dose_um' is empty", id="gap"),
+        pytest.param(
+            lambda f: f.assign(dose_um=-1.0), "maximise", "row 0: dose_um is -1; a dose is 0 or", id="below-0"
+        ),
+        pytest.param(lambda f: f.replace(0.03, 0.0), "minimise", "row 1: dose_um is 0, .* Leave vehicle", id="vehicle"),
+        pytest.param(
+            lambda f: f.replace(0.03, 0.0), "ic50", "row 1: dose_um is 0, .* Leave vehicle", id="ic50-vehicle"
+        ),
         pytest.param(lambda f: f.rename(columns={"dose_um": "level"}), "ic50", "needs a column of doses", id="no-dose"),
         pytest.param(lambda f: f[["viability"]], "minimise", "a column beside 'viability'", id="no-candidates"),
     ],
@@ -99,9 +108,61 @@ def test_asking_for_nothing_and_of_a_full_table_is_refused():
         CandidateTable.of(dose_response(range(42)), "viability").next_rows(1)
 
 
-def test_a_file_that_is_no_table_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be read"):
-        CandidateTable.read(tmp_path / "none.csv", "y")
-    (tmp_path / "empty.csv").write_text("", encoding="utf-8")
-    with pytest.raises(ConfigError, match="is no CSV table"):
-        CandidateTable.read(tmp_path / "empty.csv", "y")
+MEDIA = [["serum", "glucose_mm", "titre"], ["FBS", "5", ""], ["FBS", "25.5", "0.3"], ["None", "5", "NA"]]
+
+
+def file_of(folder, name, separator=",", decimal="."):
+    lines = [separator.join(cells) for cells in MEDIA]
+    path = folder / name
+    path.write_text("\n".join(line.replace(".", decimal) for line in lines), encoding="utf-8-sig", newline="\r\n")
+    return path
+
+
+def workbook_of(folder):
+    book = openpyxl.Workbook()
+    for cells in MEDIA:
+        book.active.append([float(cell) if re.fullmatch(r"[\d.]+", cell) else cell or None for cell in cells])
+    book.save(folder / "media.xlsx")
+    return folder / "media.xlsx"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(lambda folder: file_of(folder, "a.csv"), id="comma"),
+        pytest.param(lambda folder: file_of(folder, "a.csv", ";", ","), id="semicolon, decimal comma"),
+        pytest.param(lambda folder: file_of(folder, "a.csv", ";"), id="semicolon"),
+        pytest.param(lambda folder: file_of(folder, "a.tsv", "\t", ","), id="tab, decimal comma"),
+        pytest.param(workbook_of, id="workbook"),
+    ],
+)
+def test_a_spreadsheet_s_file_is_read_as_it_was_meant(tmp_path, written):
+    frame = CandidateTable.read(written(tmp_path), "titre").frame
+    assert frame["serum"].tolist() == ["FBS", "FBS", "None"]
+    assert frame["glucose_mm"].tolist() == [5, 25.5, 5]
+    assert frame["titre"].fillna(-1).tolist() == [-1, 0.3, -1]
+    assert frame.index.tolist() == [2, 3, 4]
+
+
+def test_a_thousand_with_its_comma_is_no_decimal(tmp_path):
+    (tmp_path / "a.csv").write_text('serum,titre\nFBS,"1,234"\nKOSR,\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="line 2: titre is '1,234'; give a number"):
+        CandidateTable.read(tmp_path / "a.csv", "titre")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        pytest.param(None, "cannot be read", id="missing"),
+        pytest.param(b"", "is empty", id="empty"),
+        pytest.param("dose_\u00b5m,y\n1,\n".encode("latin-1"), "is not in UTF-8", id="encoding"),
+        pytest.param(b"a,a,y\n1,2,\n", "'a' stands twice", id="twice"),
+        pytest.param(b"a,y\n1,inf\n", "a.csv, line 2: y is 'inf'; give a number", id="infinite"),
+        pytest.param(b"a,y\n\n\n1,\n,2\n", "a.csv, line 5: column 'a' is empty", id="gap-after-blank-lines"),
+    ],
+)
+def test_a_file_that_is_no_table_of_candidates_is_refused(tmp_path, content, match):
+    if content is not None:
+        (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match=match):
+        CandidateTable.read(tmp_path / "a.csv", "y")

@@ -119,7 +119,7 @@ def test_points_come_from_a_record_or_from_the_shipped_screen_too(tiny):
     [
         pytest.param("cell_line,dose_um\nA,1\n", "the columns compound, value are missing", id="columns"),
         pytest.param("cell_line,compound,dose_um,value\nA,B,one,1\n", "dose_um holds something that is no", id="text"),
-        pytest.param("", "cannot be read as a table", id="empty"),
+        pytest.param("", "t.csv: is empty; give a line of headers", id="empty"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path, text, said):

@@ -4,7 +4,7 @@ from cellos_nb.operations.history.guess import Guess, Guessed, guess
 from cellos_nb.operations.history.importing import Imported, import_history, read_history
 from cellos_nb.operations.history.mapping import Columns, HistoryMapping, ResponseMapping
 from cellos_nb.operations.history.rows import Measured
-from cellos_nb.operations.history.table import Table, read_table
+from cellos_nb.spreadsheet import Table, read_table
 
 __all__ = [
     "Columns",

@@ -11,8 +11,8 @@ from functools import cache
 from cellos_nb.domain.plate import PLATE_FORMATS, well_names
 from cellos_nb.operations.history.mapping import HistoryMapping
 from cellos_nb.operations.history.problems import Problems
-from cellos_nb.operations.history.table import Line
 from cellos_nb.operations.history.units import MAX_DOSE_UM, MIN_DOSE_UM, UM_PER_UNIT
+from cellos_nb.spreadsheet import Line
 
 _WELL = re.compile(r"(A?[A-Z])0*([1-9][0-9]?)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

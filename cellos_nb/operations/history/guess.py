@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from cellos_nb.domain.yaml_lines import yaml_text
 from cellos_nb.operations.history.mapping import REQUIRED, ROLES
-from cellos_nb.operations.history.table import Table
 from cellos_nb.operations.history.units import dose_unit_in, response_kind_in
+from cellos_nb.spreadsheet import Table
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "cell_line": ("cell line", "cellline", "cell", "cells", "line", "model", "cell type"),

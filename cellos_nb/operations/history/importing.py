@@ -18,7 +18,7 @@ from cellos_nb.domain.result import ExperimentResult
 from cellos_nb.operations.history.experiments import Experiment, config_of, experiments_of, results_of
 from cellos_nb.operations.history.mapping import HistoryMapping
 from cellos_nb.operations.history.rows import measured_wells
-from cellos_nb.operations.history.table import Table, read_table
+from cellos_nb.spreadsheet import Table, read_table
 from cellos_nb.store.audit import Wanted, entries, note
 from cellos_nb.store.campaigns import add_batch, add_campaign, free_campaign_id, set_status
 from cellos_nb.store.records import CampaignStatus

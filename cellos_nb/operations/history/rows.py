@@ -12,8 +12,8 @@ from statistics import median
 from cellos_nb.operations.history.cells import Cells
 from cellos_nb.operations.history.mapping import HistoryMapping
 from cellos_nb.operations.history.problems import Problems, refuse_all
-from cellos_nb.operations.history.table import Line, Table
 from cellos_nb.operations.history.units import dose_unit_in, response_kind_in
+from cellos_nb.spreadsheet import Line, Table
 
 ONE_PLATE = "plate"
 """What wells are on that no column names a plate for."""

@@ -37,6 +37,8 @@ class Table:
     """Of the file's bytes."""
     sheet: str | None
     """The sheet that was read; None for CSV."""
+    separator: str | None
+    """Between the cells of a line: comma, semicolon or tab; None for a workbook."""
     headers: tuple[str, ...]
     lines: tuple[Line, ...]
 
@@ -57,13 +59,15 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    kind = path.suffix.lower()
+    kind, separator = path.suffix.lower(), None
     if kind == ".xlsx":
         sheet, found = _workbook(path, content, sheet)
     elif kind in {".csv", ".tsv", ".txt"}:
         if sheet is not None:
             raise InputError(f"{path}: has no sheets; a sheet belongs to a workbook (.xlsx). Leave it out.")
-        found = list(_csv_lines(path, content))
+        text = _decoded(path, content)
+        separator = _separator(text)
+        found = list(_csv_lines(path, text, separator))
     else:
         raise InputError(f"{path}: is neither .csv nor .xlsx. Save it as one of them.")
     where = f"{path}, sheet {sheet}" if sheet is not None else str(path)
@@ -71,7 +75,7 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
         raise InputError(f"{where}: is empty; give a line of headers and one line for each well.")
     headers = _headers(where, *found[0])
     lines = tuple(_line(where, headers, number, cells) for number, cells in found[1:])
-    return Table(path, hashlib.sha256(content).hexdigest(), sheet, headers, lines)
+    return Table(path, hashlib.sha256(content).hexdigest(), sheet, separator, headers, lines)
 
 
 def _line(where: str, headers: tuple[str, ...], number: int, cells: list[str]) -> Line:
@@ -92,13 +96,20 @@ def _headers(where: str, number: int, cells: list[str]) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _csv_lines(path: Path, content: bytes) -> Iterator[tuple[int, list[str]]]:
+def _decoded(path: Path, content: bytes) -> str:
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not in UTF-8. Save it as 'CSV UTF-8 (comma delimited)'.") from error
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
+
+
+def _separator(text: str) -> str:
+    headers = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t", key=headers.count)
+
+
+def _csv_lines(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     begins = 1
     try:
         for cells in reader:
