@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -37,17 +38,27 @@ def plan_table(
     answer = [{"line": line, **dict(zip(columns, row, strict=True))} for line, *row in rows.itertuples()]
     if out is not None:
         write_csv_rows(out, [{**dict(zip(columns, row, strict=True)), outcome: ""} for _, *row in rows.itertuples()])
-    estimates = table.planner(seed, prior).estimate() if goal == "ic50" else {}
+    potencies = table.planner(seed, prior).potencies() if goal == "ic50" else {}
     known = [
-        {"cell_line": line or "-", "compound": compound, "ec50_um": 10 ** (log10_m + 6)}
-        for (line, compound), log10_m in sorted(estimates.items())
+        {
+            "cell_line": line or "-",
+            "compound": compound,
+            "ec50_um": 10**potency.log10_ec50_um,
+            "low_um": potency.interval_um[0] or None,
+            "high_um": potency.interval_um[1] if math.isfinite(potency.interval_um[1]) else None,
+            "within_doses": potency.within_doses,
+        }
+        for (line, compound), potency in potencies.items()
     ]
     if as_json:
         print_json({"next": answer, "ec50": known} if goal == "ic50" else answer)
         return
     print_table(answer, as_json=False, empty="Nothing is left to measure.")
     if known:
-        typer.echo("\nEC50 expected of every curve, given that the compound acts:")
+        typer.echo(
+            "\nEC50s: expected within the doses, 95 % interval (- is beyond the doses), and the probability that the "
+            "compound acts and its EC50 lies within the doses"
+        )
         print_table(known, as_json=False, empty="")
     if out is not None:
         typer.echo(f"wrote {out}", err=True)

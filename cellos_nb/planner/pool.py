@@ -22,6 +22,7 @@ from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
+from cellos_nb.planner.potency import Potency, potency_of
 from cellos_nb.planner.prior import Prior, prior_named, remembered_by
 from cellos_nb.planner.promise import Layout, Promise
 from cellos_nb.planner.remembered import NOTHING, RememberedWells
@@ -127,13 +128,16 @@ class PoolPlanner:
 
         Empty without doses, and for differences.
         """
+        return {pair: found.log10_ec50_um - _LOG10_UM_PER_M for pair, found in self.potencies().items()}
+
+    def potencies(self) -> dict[tuple[str, str], Potency]:
+        """The same with intervals, by cell line and compound."""
         table = self._table
         if table.lines is None or self._kind == "difference":
             return {}
-        model = self._curves_model(self._curve_priors()[0])
+        model, doses = self._curves_model(self._curve_priors()[0]), self._dose_range()
         pairs = sorted(set(zip(table.lines, table.compounds, strict=True)))
-        doses = self._dose_range()
-        return {(line, c): model.log10_ec50_um(line, c, doses)[0] - _LOG10_UM_PER_M for line, c in pairs}
+        return {pair: potency_of(model, *pair, doses) for pair in pairs}
 
     def _used(self) -> list[int]:
         return [i for i, value in enumerate(self._values) if math.isfinite(value)]
