@@ -6,10 +6,9 @@ from cellos_nb.analysis.rehearsal import LayoutRehearsal, NuisanceEffects, rehea
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.execution.preflight import Preflight, check_campaign
 from cellos_nb.hardware.interface import HardwareInterface
-from cellos_nb.loop import first_batch
+from cellos_nb.loop import first_plates
 from cellos_nb.machine_room import describe
 from cellos_nb.planner.registry import make_planner
-from cellos_nb.workflow.compile import compile_plates
 
 
 def check_config(config: CampaignConfig, machine: HardwareInterface | None = None) -> Preflight:
@@ -31,7 +30,5 @@ def rehearse_config(
         InputError: the campaign cannot be run; the message has the key, the value and what is possible.
     """
     check_config(config, machine)
-    batch = first_batch(make_planner(config.planner), "rehearsal", config)
-    capabilities = describe(config.machine, config.seed, machine)
-    plates = compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
+    _, plates = first_plates("rehearsal", config, describe(config.machine, config.seed, machine))
     return rehearse_layout([plate.layout for plate in plates], effects)

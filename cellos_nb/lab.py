@@ -30,7 +30,7 @@ from cellos_nb.execution.proof import Proof, prove_on
 from cellos_nb.execution.runs import campaign_resource, load_workflow, run_of_plate
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.hardware.registry import identity_of
-from cellos_nb.loop import Ending, Loop, first_batch, next_batch, run_campaign
+from cellos_nb.loop import Ending, Loop, first_plates, next_batch, run_campaign
 from cellos_nb.machine_room import MachineRoom, describe, ledgers_of, looked_at
 from cellos_nb.operations.inventory import Inventory
 from cellos_nb.planner.registry import make_planner
@@ -43,7 +43,6 @@ from cellos_nb.store.messages import tell
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
-from cellos_nb.workflow.compile import compile_plates
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +152,7 @@ class Lab:
         capabilities = self.describe_machine(config)
         with self.store.read() as tx:
             campaign_id = free_campaign_id(tx, config.name)
-        batch = first_batch(make_planner(config.planner), campaign_id, config)
-        plates = compile_plates(batch.proposals, batch.plan, capabilities, batch_id=batch.batch_id, seed=batch.seed)
+        _, plates = first_plates(campaign_id, config, capabilities)
         with looked_at(config.machine, config.seed, self._room.only) as machine:
             return tuple(prove_on(self.store, workflow, machine) for workflow in plates)
 

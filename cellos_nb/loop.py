@@ -15,6 +15,7 @@ from typing import Any
 
 from cellos_nb.domain.campaign import CampaignConfig
 from cellos_nb.domain.history import History
+from cellos_nb.domain.machine import Capabilities
 from cellos_nb.domain.model_state import ModelState
 from cellos_nb.domain.objective import score_conditions
 from cellos_nb.domain.proposal import ExperimentProposal, ProposalReason
@@ -26,10 +27,13 @@ from cellos_nb.execution.events import OnEvent
 from cellos_nb.execution.runs import write_log
 from cellos_nb.hardware.interface import HardwareInterface
 from cellos_nb.planner.interface import Planner, TellingPlanner
+from cellos_nb.planner.registry import make_planner
 from cellos_nb.planner.stopping import reason_known_enough
 from cellos_nb.store.records import CampaignStatus, Standing
 from cellos_nb.store.store import Store
 from cellos_nb.units import now_utc
+from cellos_nb.workflow.compile import compile_plates
+from cellos_nb.workflow.workflow import Workflow
 
 log = logging.getLogger(__name__)
 
@@ -145,9 +149,14 @@ def report_changed_history(store: Store, campaign_id: str, iteration: int) -> No
             write_log(tx, logging.WARNING, message)
 
 
-def first_batch(planner: Planner, campaign_id: str, config: CampaignConfig) -> Batch:
-    """What a campaign will begin with, as `next_batch` will give it, before the campaign is stored."""
-    return _proposed(planner, campaign_id, config, History(), 1)[0]
+def first_plates(campaign_id: str, config: CampaignConfig, machine: Capabilities) -> tuple[Batch, tuple[Workflow, ...]]:
+    """What a campaign will begin with, as `next_batch` will give it, and its plates, before the campaign is stored.
+
+    Raises:
+        InputError: the plates cannot be compiled for this machine.
+    """
+    batch = _proposed(make_planner(config.planner), campaign_id, config, History(), 1)[0]
+    return batch, compile_plates(batch.proposals, batch.plan, machine, batch_id=batch.batch_id, seed=batch.seed)
 
 
 def _proposed(

@@ -13,13 +13,11 @@ from cellos_nb.execution.batch import Batch
 from cellos_nb.execution.bookings import bring_up_to_date
 from cellos_nb.execution.process import person
 from cellos_nb.execution.stock import Predicted, is_out_of_stock, predict, require_stock
-from cellos_nb.loop import first_batch
+from cellos_nb.loop import first_plates
 from cellos_nb.operations.inventory import Inventory
-from cellos_nb.planner.registry import make_planner
 from cellos_nb.store.campaigns import free_campaign_id
 from cellos_nb.store.records import CampaignStatus
 from cellos_nb.store.store import Store
-from cellos_nb.workflow.compile import compile_plates
 from cellos_nb.workflow.estimate import machine_usd
 from cellos_nb.workflow.workflow import Workflow
 
@@ -89,8 +87,7 @@ def foresee(store: Store, config: CampaignConfig, machine: Capabilities) -> Stoc
 def _first_plates(store: Store, config: CampaignConfig, machine: Capabilities) -> tuple[Batch, tuple[Workflow, ...]]:
     with store.read() as tx:
         campaign_id = free_campaign_id(tx, config.name)
-    batch = first_batch(make_planner(config.planner), campaign_id, config)
-    return batch, compile_plates(batch.proposals, batch.plan, machine, batch_id=batch.batch_id, seed=batch.seed)
+    return first_plates(campaign_id, config, machine)
 
 
 def waiting_for_stock(store: Store) -> tuple[str, ...]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from cellos_nb.loop import first_batch
+from cellos_nb.loop import first_plates
 from cellos_nb.operations.calendar.problem import Problem
-from cellos_nb.planner.registry import make_planner
 from cellos_nb.week.banks import calendar_tasks
 from cellos_nb.week.clock import Clock
 from cellos_nb.week.config import WeekConfig
 from cellos_nb.week.machine import TimedMachine
 from cellos_nb.week.work import Work
-from cellos_nb.workflow.compile import compile_plates
 
 
 def first_problem(config: WeekConfig) -> Problem:
@@ -32,8 +30,7 @@ def first_problem(config: WeekConfig) -> Problem:
     for number, entry in enumerate(config.campaigns):
         campaign = config.campaign(number)
         name = campaign.name.lower().replace(" ", "-")
-        batch = first_batch(make_planner(campaign.planner), name, campaign)
-        plates = compile_plates(batch.proposals, batch.plan, can, batch_id=batch.batch_id, seed=batch.seed)
+        _, plates = first_plates(name, campaign, can)
         work.n_iterations[name] = campaign.max_iterations
         for run_id, workflow in enumerate(plates):
             work.add(run_id, workflow, name, 1, config.moment(entry.arrives))
