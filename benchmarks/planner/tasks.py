@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from learn_prior import screen
+from published import TABLES, published_table
 from simulated import combination_screen, known_function, reaction_table, screen_of_another_lab
 from task import DOSES, Row, Task, noisy
 
@@ -167,4 +168,5 @@ TASKS: dict[str, Callable[[int], Task]] = {
     "Hartmann, 6 numbers": partial(known_function, name="hartmann"),
     "Ackley, 3 numbers × 5 materials": partial(known_function, name="ackley"),
     "reaction, 4 categories": reaction_table,
+    **{f"published: {name.replace('_', ' ')}": partial(published_table, name=name) for name in TABLES},
 }
