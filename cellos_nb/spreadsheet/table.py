@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -49,7 +51,9 @@ class Table:
 
 
 def read_table(path: str | Path, sheet: str | None = None) -> Table:
-    """Reads a CSV (comma, semicolon or tab) or a workbook (`.xlsx`), its headers in the first line that is not blank.
+    """Reads a CSV (comma, semicolon or tab, also packed as `.gz`) or a workbook (`.xlsx`).
+
+    The headers stand in the first line that is not blank.
 
     Raises:
         InputError: it cannot be read, has no such sheet or several, or its headers are not clear.
@@ -59,7 +63,10 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    sha256 = hashlib.sha256(content).hexdigest()
     kind, separator = path.suffix.lower(), None
+    if kind == ".gz":
+        kind, content = Path(path.stem).suffix.lower(), _unpacked(path, content)
     if kind == ".xlsx":
         sheet, found = _workbook(path, content, sheet)
     elif kind in {".csv", ".tsv", ".txt"}:
@@ -75,7 +82,7 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
         raise InputError(f"{where}: is empty; give a line of headers and one line for each well.")
     headers = _headers(where, *found[0])
     lines = tuple(_line(where, headers, number, cells) for number, cells in found[1:])
-    return Table(path, hashlib.sha256(content).hexdigest(), sheet, separator, headers, lines)
+    return Table(path, sha256, sheet, separator, headers, lines)
 
 
 def _line(where: str, headers: tuple[str, ...], number: int, cells: list[str]) -> Line:
@@ -94,6 +101,13 @@ def _headers(where: str, number: int, cells: list[str]) -> tuple[str, ...]:
     if twice:
         raise InputError(f"{where}, line {number}: the header {twice[0]!r} stands twice. Rename one of the columns.")
     return tuple(cells)
+
+
+def _unpacked(path: Path, content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be unpacked ({error}). Pack it again, or give the file as it is.") from error
 
 
 def _decoded(path: Path, content: bytes) -> str:

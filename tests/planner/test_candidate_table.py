@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import re
 
@@ -118,6 +119,11 @@ def file_of(folder, name, separator=",", decimal="."):
     return path
 
 
+def packed(path):
+    path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+    return path.with_suffix(".csv.gz")
+
+
 def workbook_of(folder):
     book = openpyxl.Workbook()
     for cells in MEDIA:
@@ -133,6 +139,7 @@ def workbook_of(folder):
         pytest.param(lambda folder: file_of(folder, "a.csv", ";", ","), id="semicolon, decimal comma"),
         pytest.param(lambda folder: file_of(folder, "a.csv", ";"), id="semicolon"),
         pytest.param(lambda folder: file_of(folder, "a.tsv", "\t", ","), id="tab, decimal comma"),
+        pytest.param(lambda folder: packed(file_of(folder, "a.csv")), id="packed"),
         pytest.param(workbook_of, id="workbook"),
     ],
 )
@@ -142,6 +149,13 @@ def test_a_spreadsheet_s_file_is_read_as_it_was_meant(tmp_path, written):
     assert frame["glucose_mm"].tolist() == [5, 25.5, 5]
     assert frame["titre"].fillna(-1).tolist() == [-1, 0.3, -1]
     assert frame.index.tolist() == [2, 3, 4]
+
+
+def test_a_packed_file_that_is_cut_off_is_refused(tmp_path):
+    whole = packed(file_of(tmp_path, "a.csv"))
+    whole.write_bytes(whole.read_bytes()[:-10])
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        CandidateTable.read(whole, "titre")
 
 
 def test_a_thousand_with_its_comma_is_no_decimal(tmp_path):
