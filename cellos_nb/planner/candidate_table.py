@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TableGoal = Literal["maximise", "minimise", "ic50"]
 _LOG10_M = {"m": 0.0, "mm": -3.0, "um": -6.0, "µm": -6.0, "nm": -9.0, "pm": -12.0}
 _DOSE = re.compile(r"^(?:dose|conc|concentration)_(pm|nm|um|µm|mm|m)$", re.IGNORECASE)
+_NAMES = re.compile(r"^(compound|drug|substance|cell[ _]?line)s?([ _]?(id|name|number|no))?$", re.IGNORECASE)
+"""Columns whose numbers are names, as in a library's numbers of compounds."""
 _VIABILITY = re.compile(r"viab|surviv", re.IGNORECASE)
 _MOST_VIABLE = 3.0
 """A larger viability is a percentage, not a fraction of vehicle."""
@@ -73,7 +75,8 @@ class CandidateTable:
             raise ConfigError(f"{name}: needs rows, and a column beside {outcome!r} that tells candidates apart.")
         frame = frame.rename(columns=str)
         _refuse_gaps(frame[columns], name)
-        frame = frame.assign(**{outcome: _numbers(frame[outcome], outcome, name)})
+        named = {column: frame[column].astype(str) for column in columns if _NAMES.match(column)}
+        frame = frame.assign(**named, **{outcome: _numbers(frame[outcome], outcome, name)})
         table = cls(frame, outcome, "ic50" if goal == "ic50" else "minimise" if goal == "minimise" else "maximise")
         table._refuse_doses(name)
         if goal == "ic50" and not table.is_dose_response:

@@ -61,6 +61,12 @@ def test_a_dose_with_its_unit_beside_compounds_is_a_dose_response_question():
     assert "z" not in set(table.next_rows(2)["compound"])
 
 
+def test_compounds_that_have_numbers_for_names_are_compounds_all_the_same():
+    frame = dose_response(range(0, 42, 2)).replace({"x": 101, "y": 102, "z": 103})
+    table = CandidateTable.of(frame.rename(columns={"compound": "compound_id"}).infer_objects(), "viability", "ic50")
+    assert set(table.planner().estimate()) == set(itertools.product("AB", ("101", "102", "103")))
+
+
 def test_ec50s_of_a_table_are_estimated_in_molar():
     estimate = CandidateTable.of(dose_response(range(0, 42, 2)), "viability", "ic50").planner().estimate()
     assert estimate["A", "x"] == pytest.approx(-7.0, abs=0.3)
