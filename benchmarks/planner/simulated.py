@@ -103,6 +103,28 @@ def combination_screen(seed: int) -> Task:
     return Task(types, wells, truth[:, None], truth, {"kind": "response"})
 
 
+def drug_pairs(seed: int) -> Task:
+    """All pairs of a few drugs on one to three cell lines, both named, doses as levels or in µM with none as zero."""
+    rng = np.random.default_rng([24, seed])
+    n_levels, n_drugs, n_lines = int(rng.choice([4, 5, 6])), int(rng.integers(4, 7)), int(rng.choice([1, 1, 2, 3]))
+    grid = np.arange(float(n_levels))
+    micromolar = np.concatenate([[0.0], 10.0 ** np.linspace(-1.5, 1, n_levels - 1)]).round(4)
+    doses = (micromolar if rng.random() < 0.5 else grid).tolist()
+    noise, cost = float(rng.uniform(0.02, 0.08)), 0.32 / n_levels
+    drugs = [_drug(rng, grid) for _ in range(n_drugs)]
+    wells: list[Row] = []
+    values = []
+    for line in range(n_lines):
+        here = [(top, middle + rng.normal(0, 0.12 * n_levels), slope) for top, middle, slope in drugs]
+        for i, j in itertools.combinations(range(n_drugs), 2):
+            both = _combined(rng, grid, here[i], here[j]) + noise * rng.normal(size=(n_levels, n_levels))
+            values.append((both - cost * (grid[:, None] + grid[None])).ravel())
+            wells += [(f"line {line}", f"d{i}", f"d{j}", a, b) for a in doses for b in doses]
+    truth = np.concatenate(values)
+    types = dict.fromkeys(("line", "first", "second"), "categorical") | dict.fromkeys(("dose1", "dose2"), "float")
+    return Task(types, wells, truth[:, None], truth, {"kind": "response"})
+
+
 def _drug(rng: np.random.Generator, grid: np.ndarray) -> tuple[float, float, float]:
     """Plateau, level of half the effect, and slope per level."""
     n = len(grid)

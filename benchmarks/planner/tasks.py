@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from learn_prior import screen
 from published import TABLES, published_table
-from simulated import combination_screen, known_function, reaction_table, screen_of_another_lab
+from simulated import combination_screen, drug_pairs, known_function, reaction_table, screen_of_another_lab
 from task import DOSES, Row, Task, noisy
 
 from cellos_nb.analysis import fit_dose_responses
@@ -164,6 +164,7 @@ TASKS: dict[str, Callable[[int], Task]] = {
     "potent pair (another lab)": partial(screen_of_another_lab, question="potent"),
     "selective compound (another lab)": partial(screen_of_another_lab, question="selective"),
     "combination screen": combination_screen,
+    "drug pairs, named apart": drug_pairs,
     "Branin": partial(known_function, name="branin"),
     "Hartmann, 6 numbers": partial(known_function, name="hartmann"),
     "Ackley, 3 numbers × 5 materials": partial(known_function, name="ackley"),

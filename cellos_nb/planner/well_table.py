@@ -14,6 +14,9 @@ from cellos_nb.planner.curves import Array
 
 _COMPOUND = re.compile(r"compound|drug|treatment|agent|molecule|inhibitor", re.IGNORECASE)
 
+_FEWEST_LEVELS, _DECADE = 3, 10.0
+"""Levels above zero, and how many times the lowest the highest is, from which on logarithms are looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class WellTable:
@@ -23,7 +26,7 @@ class WellTable:
     wells: tuple[tuple[Any, ...], ...]
     is_category: tuple[bool, ...]
     encoded: Array
-    """Shape (n_wells, n_columns): numbers scaled to [0, 1], categories as codes."""
+    """Shape (n_wells, n_columns): numbers scaled to [0, 1], doses by their logarithms, categories as codes."""
     lines: list[str] | None
     """Cell line of each well, or all that is neither compound nor dose; None without a dose-response structure."""
     compounds: list[str]
@@ -69,9 +72,26 @@ class WellTable:
 def _encode(column: Sequence[Any], is_category: bool) -> Array:  # noqa: FBT001 - a property of the column
     if is_category:
         return np.unique(np.array([str(value) for value in column]), return_inverse=True)[1].astype(float)
-    numbers = np.array(column, dtype=float)
+    numbers = _as_spaced(np.array(column, dtype=float))
     scaled: Array = (numbers - numbers.min()) / max(float(np.ptp(numbers)), 1e-12)
     return scaled
+
+
+def _as_spaced(numbers: Array) -> Array:
+    """Logarithms of levels that are spread over a decade or more and spaced more evenly so, as doses are.
+
+    None of a substance stands one median step below the lowest dose.
+    """
+    levels = np.unique(numbers)
+    positive = levels[levels > 0]
+    if levels[0] < 0 or len(positive) < _FEWEST_LEVELS or positive[-1] < _DECADE * positive[0]:
+        return numbers
+    steps, log_steps = np.diff(levels), np.diff(np.log10(positive))
+    if log_steps.std() / log_steps.mean() >= steps.std() / steps.mean():
+        return numbers
+    lowest = np.log10(positive[0]) - np.median(log_steps)
+    result: Array = np.where(numbers > 0, np.log10(np.where(numbers > 0, numbers, 1.0)), lowest)
+    return result
 
 
 def _roles(kinds: Mapping[str, Any], columns: Sequence[Sequence[Any]]) -> tuple[int, int] | tuple[None, None]:

@@ -7,6 +7,7 @@ import pytest
 
 from cellos_nb.planner import mixed_gp
 from cellos_nb.planner.beliefs import Beliefs
+from cellos_nb.planner.length_scales import ScalePrior, ScaleProblem, learnt
 from cellos_nb.planner.mixed_gp import MixedGP
 
 IS_CATEGORY = [True, False, False]
@@ -76,9 +77,48 @@ def test_beliefs_after_several_candidates_are_those_of_conditioning_on_all_of_th
     np.testing.assert_allclose(beliefs.variance, np.diag(expected), atol=1e-9)
 
 
+def test_few_wells_are_enough_where_all_columns_change_the_response_alike():
+    def log_density(seed):
+        rng = np.random.default_rng(seed)
+        x = rng.random((212, 6))
+        y = np.exp(-2 * ((x - 0.4) ** 2).sum(axis=1))
+        model = MixedGP([False] * 6).fit(x[:12], y[:12])
+        mean, sd = model.predict(x[12:])
+        variance = sd**2 + model.noise_sd**2
+        return np.mean(-0.5 * (y[12:] - mean) ** 2 / variance - 0.5 * np.log(2 * np.pi * variance))
+
+    assert np.mean([log_density(seed) for seed in range(12)]) > -0.2
+
+
+def test_a_column_that_does_nothing_gets_a_long_length_scale_once_the_wells_say_so():
+    rng = np.random.default_rng(0)
+    x = rng.random((60, 4))
+    y = np.sin(6 * x[:, 0]) + np.sin(6 * x[:, 1]) + 0.05 * rng.normal(size=60)
+    log_lengths = learnt(x, (y - y.mean()) / y.std(), np.zeros(4, dtype=bool))[:4]
+    assert log_lengths[2:].min() > log_lengths[:2].max() + 0.7
+
+
+def test_before_any_data_length_scales_move_together_and_a_little_apart():
+    prior = ScalePrior.of(3)
+    together, apart = prior.centre.copy(), prior.centre.copy()
+    together[:3] += 1.0
+    apart[:3] += [1.0, -1.0, 1.0]
+    assert prior.pull(together)[0] < 0.6
+    assert prior.pull(apart)[0] > 3.0
+
+
+def test_a_search_that_goes_as_far_as_it_may_still_finds_a_covariance_to_invert():
+    x = np.linspace(0, 1, 300)[:, None]
+    problem, prior = ScaleProblem.of(x, np.sign(x[:, 0] - 0.5), np.zeros(1, dtype=bool)), ScalePrior.of(1)
+    (_, longest), (_, loudest), (least_noise, _) = prior.bounds
+    assert np.isfinite(problem.loss(np.array([longest, loudest, least_noise]))[0])
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        problem.loss(np.array([longest + 4, loudest + 8, least_noise - 4]))
+
+
 def test_the_gradient_of_the_evidence_is_that_of_finite_differences():
     x, y = data(25)
-    problem = mixed_gp._Problem.of(x, (y - y.mean()) / y.std(), np.array(IS_CATEGORY))
+    problem = ScaleProblem.of(x, (y - y.mean()) / y.std(), np.array(IS_CATEGORY))
     theta = np.array([0.1, -0.4, 0.3, 0.2, -1.5])
     gradient = problem.loss(theta)[1]
     step = 1e-5
