@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellos_nb.errors import ConfigError
-from cellos_nb.planner.acquisition import choose_by_improvement, choose_by_sampling, n_samples_for
-from cellos_nb.planner.beliefs import Beliefs
+from cellos_nb.planner.acquisition import choose_by_sampling, n_samples_for
 from cellos_nb.planner.curves import Array, CurveLibrary, CurvePrior
 from cellos_nb.planner.doubt import CHECKED_AT_MOST, CHECKS, is_denied, is_memory_denied
 from cellos_nb.planner.information import choose_by_information
@@ -22,6 +21,7 @@ from cellos_nb.planner.library import draw_difference_library
 from cellos_nb.planner.likelihood import Index
 from cellos_nb.planner.mixed_gp import MixedGP
 from cellos_nb.planner.model import DoseResponseGP
+from cellos_nb.planner.plain_choice import choose_plainly
 from cellos_nb.planner.potency import Potency, potency_of
 from cellos_nb.planner.prior import Prior, prior_named, remembered_by
 from cellos_nb.planner.promise import Layout, Promise
@@ -36,8 +36,6 @@ Source: Lee et al. 2023, doi:10.1038/s44320-023-00004-7.
 """
 _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
-_LOOKED_AT, _COMPARED = 2000, 500
-"""Candidates of a plain process whose variance is computed, and whose covariance, at least."""
 _N_PROMISING, _N_BEST, _N_SAMPLES = 400, 32, 512
 """Wells of the curves' model that are sampled jointly, those that may be the best so far, and samples."""
 
@@ -155,7 +153,8 @@ class PoolPlanner:
                 weights = np.exp(evidence - evidence.max())
                 return self._by_curves(models, weights / weights.sum(), n, allowed, rng)
         assert plain is not None  # noqa: S101 - fitted whenever there are no curves
-        return self._by_plain_model(plain, n, allowed)
+        measured = np.unique([self._rows[i] for i in self._used()])
+        return choose_plainly(plain, table.encoded, measured, n, allowed)
 
     def _lay_false_prior_aside(self) -> None:
         """What is remembered, or a learnt prior, is left out from now on if the wells deny it."""
@@ -247,28 +246,6 @@ class PoolPlanner:
     @property
     def _sign(self) -> float:
         return -1.0 if self._kind == "inhibition_minus_dose_cost" and self._table.lines is not None else 1.0
-
-    def _by_plain_model(self, model: MixedGP, n: int, allowed: NDArray[np.bool_]) -> list[int]:
-        encoded = self._table.encoded
-        measured = np.unique([self._rows[i] for i in self._used()])
-        # Only the most promising candidates can be chosen, so only their variances and covariances are computed.
-        hopeful = np.flatnonzero(allowed)
-        if len(hopeful) > _LOOKED_AT:
-            hopeful = hopeful[np.argsort(-model.optimism(encoded[hopeful]), kind="stable")[:_LOOKED_AT]]
-        mean, sd = model.predict(encoded[hopeful])
-        best = np.argsort(-(mean + 2 * sd), kind="stable")[: max(_COMPARED, 4 * n)]
-        hopeful, mean, sd = hopeful[best], mean[best], sd[best]
-        beliefs = Beliefs(
-            mean=mean,
-            sd=sd,
-            block=np.zeros(len(hopeful), dtype=np.int64),
-            covariance=lambda rows: model.covariance(x := encoded[hopeful[rows]], x),
-            noise_variance=model.noise_sd**2,
-            incumbent=float(model.predict(encoded[measured])[0].max()),
-        )
-        chosen = choose_by_improvement(beliefs, n, np.ones(len(hopeful), dtype=bool))
-        rows: list[int] = hopeful[chosen].tolist()
-        return rows
 
     def _plain_model(self) -> MixedGP:
         used = self._used()
