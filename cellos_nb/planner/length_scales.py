@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellos_nb.planner.curves import Array
+from cellos_nb.planner.threads import one_thread
 
 _LENGTH = 0.5
 """Median length scale for numbers scaled to [0, 1] and for a change of category, times the root of their number."""
@@ -135,5 +136,6 @@ def learnt(x: Array, y: Array, is_category: NDArray[np.bool_]) -> Array:
         return float(found.fun), np.asarray(found.x, dtype=float)
 
     starts = prior.centre, prior.centre - np.r_[np.full(x.shape[1], _SHORTER), 0, 0]
-    best = min((search(_FIRST_LOOK, start, 40) for start in starts), key=lambda found: found[0])[1]
-    return best if len(x) <= _FIRST_LOOK else search(_MAX_FOR_HYPERPARAMETERS, best, 12)[1]
+    with one_thread():
+        best = min((search(_FIRST_LOOK, start, 40) for start in starts), key=lambda found: found[0])[1]
+        return best if len(x) <= _FIRST_LOOK else search(_MAX_FOR_HYPERPARAMETERS, best, 12)[1]

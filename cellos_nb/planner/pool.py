@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from cellos_nb.planner.potency import Potency, potency_of
 from cellos_nb.planner.prior import Prior, prior_named, remembered_by
 from cellos_nb.planner.promise import Layout, Promise
 from cellos_nb.planner.remembered import NOTHING, RememberedWells
+from cellos_nb.planner.threads import one_thread
 from cellos_nb.planner.well_table import WellTable
 
 _LOG10_UM_PER_M = 6.0
@@ -36,6 +38,8 @@ Source: Lee et al. 2023, doi:10.1038/s44320-023-00004-7.
 """
 _LEAST_WEIGHT = 0.02
 """A model of less posterior probability is left out of the average."""
+_MANY = 1000
+"""Measurements from which on several threads are of use."""
 _N_PROMISING, _N_BEST, _N_SAMPLES = 400, 32, 512
 """Wells of the curves' model that are sampled jointly, those that may be the best so far, and samples."""
 
@@ -104,7 +108,8 @@ class PoolPlanner:
         if n_new and len(self._used()) < 2:
             rows = rng.permutation(np.flatnonzero(allowed))[:n_new].tolist()
         elif n_new:
-            rows = self._by_model(n_new, allowed, rng)
+            with one_thread() if len(self._rows) < _MANY else nullcontext():
+                rows = self._by_model(n_new, allowed, rng)
         repeats = rng.permutation(np.flatnonzero(~allowed))[: max(q - len(rows), 0)].tolist()
         return [dict(zip(self._table.names, self._table.wells[row], strict=True)) for row in [*rows, *repeats]]
 
