@@ -116,6 +116,13 @@ def test_a_service_that_never_answers_is_given_up_and_neither_repeated_nor_waite
     assert PASSWORD not in done.stdout + done.stderr
 
 
+def test_a_service_that_apprise_would_give_up_earlier_may_have_got_the_message_all_the_same(monkeypatch):
+    with silent_server() as port:
+        monkeypatch.setenv("CELLOS_NOTIFY_URLS", f"json://127.0.0.1:{port}?rto=0.05")
+        (outcome,) = send(HELD, Channel(), timeout_s=0.5).outcomes
+    assert outcome.is_uncertain
+
+
 def test_a_channel_that_nobody_configured_names_the_variable_and_the_channels_there_are(monkeypatch):
     monkeypatch.setenv("CELLOS_CHANNEL_OFFICE", f"slack://{TOKEN}/a/b")
     monkeypatch.setenv("CELLOS_CHANNEL_EMPTY", " ")

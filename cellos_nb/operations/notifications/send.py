@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 20.0
 """A mail server may take its time, a lab may not wait for it."""
+_LATER_S = 2.0
+"""By how much longer a service is listened to, whose answer is not waited for any more."""
 
 
 def send(message: Message, channel: Channel, *, timeout_s: float = TIMEOUT_S) -> Delivery:
@@ -74,9 +76,10 @@ def _open(address: str, channel: Channel, position: int, timeout_s: float) -> Ap
             "part of the address is missing. Its value is not shown here. "
             "See https://appriseit.com/services/ for how such an address is written."
         )
-    # So that a thread that was given up ends soon after.
+    # So that a thread that was given up ends soon after; but not before, with an error that does not say whether the
+    # message was sent already.
     service.socket_connect_timeout = min(service.socket_connect_timeout, timeout_s)
-    service.socket_read_timeout = min(service.socket_read_timeout, timeout_s)
+    service.socket_read_timeout = timeout_s + _LATER_S
     one = apprise.Apprise(asset=asset)
     one.add(service)
     return one
