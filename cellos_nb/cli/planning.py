@@ -35,9 +35,10 @@ def plan_table(
     table = CandidateTable.read(file, outcome, goal, sheet=sheet)
     rows = table.next_rows(batch, seed, prior)
     columns = [str(column) for column in rows.columns]
-    answer = [{"line": line, **dict(zip(columns, row, strict=True))} for line, *row in rows.itertuples()]
+    candidates = [dict(zip(columns, row, strict=True)) for row in rows.itertuples(index=False)]
+    answer = [{"line": line, **candidate} for line, candidate in zip(rows.index, candidates, strict=True)]
     if out is not None:
-        write_csv_rows(out, [{**dict(zip(columns, row, strict=True)), outcome: ""} for _, *row in rows.itertuples()])
+        write_csv_rows(out, [{**candidate, outcome: ""} for candidate in candidates])
     potencies = table.planner(seed, prior).potencies() if goal == "ic50" else {}
     known = [
         {

@@ -12,7 +12,8 @@ from cellos_nb.spreadsheet.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+"""A number as people write it, with a point before its decimals."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _NOT_MEASURED = {"na", "n/a", "nan"}
 """What other programs write into an empty cell of a column of numbers."""
@@ -40,7 +41,7 @@ def frame_of(table: Table) -> pd.DataFrame:
 def _has_decimal_comma(cells: Iterable[str]) -> bool:
     found = False
     for cell in cells:
-        if "." in cell and _NUMBER.fullmatch(cell):
+        if "." in cell and NUMBER.fullmatch(cell):
             return False
         found = found or _DECIMAL_COMMA.fullmatch(cell) is not None
     return found
@@ -53,7 +54,7 @@ def _pointed(cell: str | None) -> str | None:
 def _column(cells: list[str | None]) -> list[str | None] | list[float] | list[int]:
     texts = [None if cell is not None and cell.lower() in _NOT_MEASURED else cell for cell in cells]
     written = [text for text in texts if text is not None]
-    if not all(_NUMBER.fullmatch(text) for text in written):
+    if not all(NUMBER.fullmatch(text) for text in written):
         return cells
     if written and len(written) == len(texts) and all(text.lstrip("+-").isdigit() for text in written):
         return [int(text) for text in written]

@@ -12,10 +12,9 @@ from cellos_nb.domain.plate import PLATE_FORMATS, well_names
 from cellos_nb.operations.history.mapping import HistoryMapping
 from cellos_nb.operations.history.problems import Problems
 from cellos_nb.operations.history.units import MAX_DOSE_UM, MIN_DOSE_UM, UM_PER_UNIT
-from cellos_nb.spreadsheet import Line
+from cellos_nb.spreadsheet import NUMBER, Line
 
 _WELL = re.compile(r"(A?[A-Z])0*([1-9][0-9]?)", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @cache
@@ -106,7 +105,7 @@ class Cells:
                 text = text.replace(".", " ").replace(",", ".")
             elif "." in text and not self.has_typed_numbers:
                 return None
-        if _NUMBER.fullmatch(text) is None:
+        if NUMBER.fullmatch(text) is None:
             return None
         value = float(text)
         return value if math.isfinite(value) else None
